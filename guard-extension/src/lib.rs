@@ -1,0 +1,1 @@
+//! Guard as a Lambda layer, and the `guard` command.

@@ -1,0 +1,1 @@
+//! Guard for Rust Lambda handlers.
