@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod event;
 pub mod inspect;
+mod json;
 pub mod reply;
 mod rule;
 pub mod secret;
