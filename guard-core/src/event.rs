@@ -17,7 +17,7 @@ mod records;
 mod shape;
 mod walk;
 
-pub use encoded::{EncodedValue, EncodedValues, Encoding, encoded_values};
+pub use encoded::{EncodedValue, EncodedValues, Encoding, encoded_values, find_encoded};
 pub use kind::TriggerKind;
 pub use limits::{LimitExceeded, Limits};
 pub use principal::{Principal, principal};

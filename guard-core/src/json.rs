@@ -129,35 +129,44 @@ impl<'e> Lexer<'e> {
     }
 }
 
-/// A member of an object: the bytes of its key, quotes excluded, and of its value, quotes included.
+/// A member of an object: the bytes of its key, quotes excluded, and those from its value on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Member<'e> {
     pub(crate) key: &'e [u8],
+    /// Where the value starts, quote included.
     pub(crate) start: usize,
-    pub(crate) value: &'e [u8],
+    /// The text from there on, to its end.
+    pub(crate) rest: &'e [u8],
 }
 
 impl<'e> Member<'e> {
+    /// The value's bytes, quotes included.
+    pub(crate) fn value(&self) -> &'e [u8] {
+        let end = Lexer::new(self.rest).value().map_or(0, |(_, end)| end);
+        self.rest.get(..end).unwrap_or_default()
+    }
+
     /// The content of the value if it is a string.
     pub(crate) fn text(&self) -> Option<&'e [u8]> {
-        self.value
-            .strip_prefix(b"\"")
-            .map(|v| v.strip_suffix(b"\"").unwrap_or(v))
+        let content = self.rest.strip_prefix(b"\"")?;
+        content.get(..string_end(content, 0))
     }
 
     pub(crate) fn is_object(&self) -> bool {
-        self.value.first() == Some(&b'{')
+        self.rest.first() == Some(&b'{')
     }
 
     pub(crate) fn is_array(&self) -> bool {
-        self.value.first() == Some(&b'[')
+        self.rest.first() == Some(&b'[')
     }
 }
 
-/// The members of an object, its nested values skipped over.
+/// The members of an object. A value is skipped only when the next member is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Members<'e> {
     lexer: Lexer<'e>,
+    /// Whether the last member's value is still to be skipped.
+    at_value: bool,
 }
 
 /// The members of the object that `text` starts with; none if it starts with something else.
@@ -166,13 +175,20 @@ pub(crate) fn members(text: &[u8]) -> Members<'_> {
     if !matches!(lexer.next(), Token::Open { array: false, .. }) {
         lexer = Lexer::new(&[]);
     }
-    Members { lexer }
+    Members {
+        lexer,
+        at_value: false,
+    }
 }
 
 impl<'e> Iterator for Members<'e> {
     type Item = Member<'e>;
 
     fn next(&mut self) -> Option<Member<'e>> {
+        if self.at_value {
+            self.at_value = false;
+            self.lexer.value()?;
+        }
         loop {
             match self.lexer.next() {
                 Token::String { start, end } => {
@@ -181,11 +197,13 @@ impl<'e> Iterator for Members<'e> {
                     }
                     self.lexer.next();
                     let key = self.lexer.bytes.get(start..end)?;
-                    let (start, end) = self.lexer.value()?;
+                    self.lexer.peek()?;
+                    self.at_value = true;
+                    let start = self.lexer.at;
                     return Some(Member {
                         key,
                         start,
-                        value: self.lexer.bytes.get(start..end)?,
+                        rest: self.lexer.bytes.get(start..)?,
                     });
                 }
                 Token::Comma | Token::Colon | Token::Scalar { .. } => {}
@@ -342,8 +360,19 @@ const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
-const fn ends_scalar(byte: u8) -> bool {
-    matches!(byte, b',' | b':' | b'{' | b'}' | b'[' | b']' | b'"') || is_space(byte)
+fn ends_scalar(byte: u8) -> bool {
+    /// Indexed by byte.
+    static ENDS: [bool; 256] = {
+        let mut ends = [false; 256];
+        let bytes = b",:{}[]\" \n\r\t";
+        let mut i = 0;
+        while i < bytes.len() {
+            ends[bytes[i] as usize] = true;
+            i += 1;
+        }
+        ends
+    };
+    ENDS.get(usize::from(byte)).is_some_and(|ends| *ends)
 }
 
 /// The offset of the quote that ends the string whose content starts at `at`, else the text's
@@ -378,15 +407,13 @@ fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
 }
 
 fn skip_blocks(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<64>) {
-        // No early exit: the compiler makes vector compares of it.
-        if block
-            .iter()
-            .fold(false, |hit, b| hit | (*b == b'"') | (*b == b'\\'))
-        {
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<32>) {
+        // No early exit, so that the compiler makes vector compares of it.
+        let words = block.chunks_exact(8).filter_map(<[u8]>::first_chunk::<8>);
+        if words.fold(0, |all, word| all | marks(word)) != 0 {
             break;
         }
-        at += 64;
+        at += 32;
     }
     while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         if let Some(offset) = marked(word) {
@@ -405,9 +432,33 @@ fn skip_last(bytes: &[u8], at: usize) -> usize {
         .unwrap_or(rest.len())
 }
 
+/// The offset of the first `byte` in `bytes`.
+pub(crate) fn position(bytes: &[u8], byte: u8) -> Option<usize> {
+    let mut at = 0;
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<32>) {
+        // As above.
+        if block.iter().fold(0, |hits, b| hits + u8::from(*b == byte)) != 0 {
+            break;
+        }
+        at += 32;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    rest.iter()
+        .position(|b| *b == byte)
+        .map(|offset| at + offset)
+}
+
 /// The index of the first quote or backslash in eight bytes.
 #[inline]
 fn marked(word: &[u8; 8]) -> Option<usize> {
+    let marks = marks(word);
+    (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
+}
+
+/// A word of which some bit is set if there is a quote or backslash, the lowest one in the first
+/// of them.
+#[inline]
+fn marks(word: &[u8; 8]) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // A byte is zero where subtracting one borrows. Borrows only run upwards, so the lowest mark
@@ -416,8 +467,7 @@ fn marked(word: &[u8; 8]) -> Option<usize> {
         word.wrapping_sub(ONES) & !word & HIGH
     }
     let word = u64::from_le_bytes(*word);
-    let marks = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64));
-    (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
+    zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64))
 }
 
 #[cfg(test)]
@@ -457,7 +507,7 @@ mod tests {
     fn members_skip_what_is_nested() {
         let text =
             br#" {"a":{"x":"}\"","y":[1,{}]}, "b" : [ ] ,"c":"d\"","e":-1.5e3,"f":null} tail"#;
-        let seen: Vec<(&[u8], &[u8])> = members(text).map(|m| (m.key, m.value)).collect();
+        let seen: Vec<(&[u8], &[u8])> = members(text).map(|m| (m.key, m.value())).collect();
         let wanted: [(&[u8], &[u8]); 5] = [
             (b"a", br#"{"x":"}\"","y":[1,{}]}"#),
             (b"b", b"[ ]"),

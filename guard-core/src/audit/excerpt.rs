@@ -137,7 +137,9 @@ mod tests {
             .chars()
             .collect();
         assert_eq!(all.chars().count(), 4 * AROUND + 1);
-        let out: String = Excerpt::new(b"abc", 7..2).chars().collect();
+        let out: String = Excerpt::new(b"abc", Range { start: 7, end: 2 })
+            .chars()
+            .collect();
         assert_eq!(out, "xxx");
     }
 }

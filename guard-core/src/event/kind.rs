@@ -161,45 +161,47 @@ macro_rules! keys {
 
         impl Key {
             fn of(text: &[u8]) -> Option<Self> {
-                $(if text == $text.as_bytes() { return Some(Self::$name); })*
-                None
+                match text {
+                    $($text => Some(Self::$name),)*
+                    _ => None,
+                }
             }
         }
     };
 }
 
 keys! {
-    Records = "Records",
-    RequestContext = "requestContext",
-    HttpMethod = "httpMethod",
-    Type = "type",
-    MethodArn = "methodArn",
-    RouteArn = "routeArn",
-    AuthorizationToken = "authorizationToken",
-    EventSource = "eventSource",
-    Lower = "records",
-    Messages = "messages",
-    Queues = "rmqMessagesByQueue",
-    Changes = "events",
-    DeliveryStreamArn = "deliveryStreamArn",
-    AwsLogs = "awslogs",
-    Source = "source",
-    DetailType = "detail-type",
-    Detail = "detail",
-    TriggerSource = "triggerSource",
-    UserPoolId = "userPoolId",
-    DatasetRecords = "datasetRecords",
-    IdentityPoolId = "identityPoolId",
-    ProtocolData = "protocolData",
-    ConnectionMetadata = "connectionMetadata",
-    DeviceEvent = "deviceEvent",
-    PlacementInfo = "placementInfo",
-    BatteryVoltage = "batteryVoltage",
-    ClickType = "clickType",
-    CertificateId = "certificateId",
-    TemplateArn = "templateArn",
-    Arguments = "arguments",
-    Info = "info",
+    Records = b"Records",
+    RequestContext = b"requestContext",
+    HttpMethod = b"httpMethod",
+    Type = b"type",
+    MethodArn = b"methodArn",
+    RouteArn = b"routeArn",
+    AuthorizationToken = b"authorizationToken",
+    EventSource = b"eventSource",
+    Lower = b"records",
+    Messages = b"messages",
+    Queues = b"rmqMessagesByQueue",
+    Changes = b"events",
+    DeliveryStreamArn = b"deliveryStreamArn",
+    AwsLogs = b"awslogs",
+    Source = b"source",
+    DetailType = b"detail-type",
+    Detail = b"detail",
+    TriggerSource = b"triggerSource",
+    UserPoolId = b"userPoolId",
+    DatasetRecords = b"datasetRecords",
+    IdentityPoolId = b"identityPoolId",
+    ProtocolData = b"protocolData",
+    ConnectionMetadata = b"connectionMetadata",
+    DeviceEvent = b"deviceEvent",
+    PlacementInfo = b"placementInfo",
+    BatteryVoltage = b"batteryVoltage",
+    ClickType = b"clickType",
+    CertificateId = b"certificateId",
+    TemplateArn = b"templateArn",
+    Arguments = b"arguments",
+    Info = b"info",
 }
 
 /// A set of [`Key`]s.
@@ -216,6 +218,8 @@ impl Seen {
     }
 }
 
+const EVENT_BRIDGE: [Key; 3] = [Key::DetailType, Key::Source, Key::Detail];
+
 fn of_object(event: &[u8]) -> TriggerKind {
     let mut seen = Seen::default();
     let mut context = Context::None;
@@ -226,18 +230,22 @@ fn of_object(event: &[u8]) -> TriggerKind {
         };
         match key {
             Key::Records if member.is_array() => {
-                let kind = of_record(first_element(member.value));
+                let kind = of_record(first_element(member.rest));
                 if kind != TriggerKind::Custom {
                     return kind;
                 }
             }
             Key::AwsLogs if member.is_object() => return TriggerKind::CloudWatchLogs,
-            Key::RequestContext if member.is_object() => context = Context::of(member.value),
+            Key::RequestContext if member.is_object() => context = Context::of(member.rest),
             Key::EventSource => source = member.text().unwrap_or_default(),
             Key::Info if !member.is_object() => continue,
             _ => {}
         }
         seen.add(key);
+        // Told early: what follows may be long.
+        if matches!(key, Key::Detail | Key::DetailType | Key::Source) && seen.all(&EVENT_BRIDGE) {
+            return TriggerKind::EventBridge;
+        }
     }
 
     match source {
@@ -322,7 +330,7 @@ impl Context {
 }
 
 /// The kind of trigger whose batches hold a record that starts like `record`.
-fn of_record(record: &[u8]) -> TriggerKind {
+pub(super) fn of_record(record: &[u8]) -> TriggerKind {
     for member in members(record) {
         match member.key {
             b"receiptHandle" => return TriggerKind::Sqs,
@@ -331,7 +339,8 @@ fn of_record(record: &[u8]) -> TriggerKind {
             b"ses" if member.is_object() => return TriggerKind::Ses,
             b"dynamodb" if member.is_object() => return TriggerKind::DynamoDb,
             b"kinesis" if member.is_object() => return TriggerKind::Kinesis,
-            b"eventSource" => match member.text().unwrap_or_default() {
+            b"eventSource" | b"EventSource" => match member.text().unwrap_or_default() {
+                b"aws:sns" => return TriggerKind::Sns,
                 b"aws:sqs" => return TriggerKind::Sqs,
                 b"aws:s3" => return TriggerKind::S3,
                 b"aws:ses" => return TriggerKind::Ses,

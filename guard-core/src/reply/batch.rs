@@ -163,7 +163,7 @@ fn nothing_left(blocked: &Blocked<'_>, failures: &[String], report: Report) -> V
                 out.push(',');
             }
             out.push_str("\"batchItemFailures\":[");
-            push_items(&mut out, failures, |out, id| push_failure(out, id));
+            push_items(&mut out, failures, push_failure);
             out.push_str("]}");
         }
         Report::Transformed(result) => {
@@ -184,7 +184,7 @@ fn state(event: &[u8]) -> Option<&str> {
         return None;
     }
     let state = members(event).find(|member| member.key == b"state" && member.is_object())?;
-    core::str::from_utf8(state.value).ok()
+    core::str::from_utf8(state.value()).ok()
 }
 
 pub(super) fn push_items(

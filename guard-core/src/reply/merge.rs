@@ -122,7 +122,7 @@ fn list<'r>(outer: &'r [u8], name: &'static str) -> Result<List<'r>, MergeError>
             start: outer.len() - 1,
         });
     };
-    let form = match member.value {
+    let form = match member.value() {
         b"null" => Form::Null,
         value if member.is_array() && value.last() == Some(&b']') => Form::Array,
         _ => {
@@ -133,7 +133,7 @@ fn list<'r>(outer: &'r [u8], name: &'static str) -> Result<List<'r>, MergeError>
     };
     Ok(List {
         form,
-        value: member.value,
+        value: member.value(),
         start: member.start,
     })
 }

@@ -13,6 +13,10 @@ pub(super) fn of(value: &[u8], in_urls: bool) -> Vec<Vec<u8>> {
         Style::Net,
         Style::Ascii,
     ] {
+        // Most values hold nothing that most encoders escape.
+        if !value.iter().any(|byte| style.escapes(*byte)) {
+            continue;
+        }
         let once = json(value, style);
         // An HTTP response's body is a JSON string, and what is in it often JSON as well.
         forms.push(json(&once, style));
@@ -25,15 +29,13 @@ pub(super) fn of(value: &[u8], in_urls: bool) -> Vec<Vec<u8>> {
     }
     for before in 0..3 {
         let form = base64(value, before);
-        forms.push(
-            form.iter()
-                .map(|c| if *c == b'+' { b'-' } else { *c })
-                .collect(),
-        );
-        if let Some(url) = forms.last_mut() {
-            for c in url.iter_mut().filter(|c| **c == b'/') {
-                *c = b'_';
-            }
+        if form.contains(&b'+') || form.contains(&b'/') {
+            let in_url = |c: &u8| match c {
+                b'+' => b'-',
+                b'/' => b'_',
+                c => *c,
+            };
+            forms.push(form.iter().map(in_url).collect());
         }
         forms.push(form);
     }
@@ -55,6 +57,20 @@ enum Style {
     Net,
     /// What is not ASCII: Python.
     Ascii,
+}
+
+impl Style {
+    /// Whether a byte may be written otherwise than it is.
+    const fn escapes(self, byte: u8) -> bool {
+        match byte {
+            b'"' | b'\\' | 0..0x20 => true,
+            b'/' => matches!(self, Self::Slashes),
+            b'<' | b'>' | b'&' => matches!(self, Self::Html | Self::Net),
+            b'\'' | b'+' | b'`' => matches!(self, Self::Net),
+            0x80.. => matches!(self, Self::Net | Self::Ascii),
+            _ => false,
+        }
+    }
 }
 
 fn json(value: &[u8], style: Style) -> Vec<u8> {
