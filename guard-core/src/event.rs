@@ -6,6 +6,22 @@
 //! [`TriggerKind::Custom`] in which everything is the caller's. Every function is linear in the
 //! event's length, uses a fixed amount of memory, and does not recurse.
 //!
+//! ```
+//! use guard_core::event::{Origin, TriggerKind, Walk};
+//!
+//! let event = br#"{"Records":[{"messageId":"1","receiptHandle":"h","body":"hello"}]}"#;
+//! let kind = TriggerKind::of(event);
+//! assert_eq!(kind, TriggerKind::Sqs);
+//!
+//! let mut walk = Walk::new(event, kind);
+//! let location = walk.locate(59);
+//! assert_eq!(event[location.string.unwrap()], *b"hello");
+//! assert_eq!((location.origin, location.record), (Origin::Caller, Some(0)));
+//! let mut pointer = String::new();
+//! walk.write_pointer(&mut pointer).unwrap();
+//! assert_eq!(pointer, "/Records/0/body");
+//! ```
+//!
 //! Must not know: rules, modes, verdicts.
 
 mod cursor;

@@ -121,7 +121,7 @@ impl Trimmed {
 /// The last row's callers wait for an answer that only the handler can give; any that we made up
 /// could let through what was to be stopped. When no record is left, the handler is not called:
 /// `partial` reports all of them, `drop` answers success. A finding outside of the records blocks
-/// the whole event, which `partial` cannot express: error.
+/// the whole event, which `partial` cannot express: error; `drop` then takes out every record.
 #[must_use]
 pub fn answer(blocked: &Blocked<'_>) -> Answer {
     if blocked.kind.answers_http() {

@@ -841,6 +841,81 @@ fn bare_arrays_of_records_are_batches() {
 }
 
 #[test]
+fn random_batches_are_those_that_a_parser_sees() {
+    for seed in 0..300 {
+        let mut random = Random(seed);
+        let mut event = String::from("{\"before\":");
+        random.value(3, &mut event);
+        event.push_str(",\"Records\" : [");
+        let count = random.below(6);
+        for index in 0..count {
+            if index > 0 {
+                event.push(',');
+            }
+            random.space(&mut event);
+            event.push_str("{\"messageId\":\"");
+            event.push_str(&index.to_string());
+            event.push_str("\",\"receiptHandle\":\"h\",\"body\":");
+            random.value(3, &mut event);
+            event.push('}');
+            random.space(&mut event);
+        }
+        event.push_str("],\"after\":");
+        random.value(3, &mut event);
+        event.push('}');
+
+        let event = event.as_bytes();
+        let value: Value = serde_json::from_slice(event).unwrap();
+        let wanted = value["Records"].as_array().unwrap();
+        let kind = if count > 0 {
+            TriggerKind::Sqs
+        } else {
+            TriggerKind::Custom
+        };
+        assert_eq!(TriggerKind::of(event), kind);
+        let found: Vec<_> = records(event, TriggerKind::Sqs).collect();
+        assert_eq!(found.len(), wanted.len());
+        for (record, wanted) in found.iter().zip(wanted) {
+            let parsed: Value = serde_json::from_slice(&event[record.span.clone()]).unwrap();
+            assert_eq!(parsed, *wanted);
+            assert_eq!(
+                record.id,
+                Some(wanted["messageId"].as_str().unwrap().as_bytes())
+            );
+        }
+        let kept = random.below(1 << count);
+        let keep = |index: usize| kept & (1 << index) != 0;
+        let trimmed = without(event, TriggerKind::Sqs, keep);
+        let mut less = value.clone();
+        let mut index = 0;
+        less["Records"].as_array_mut().unwrap().retain(|_| {
+            index += 1;
+            keep(index - 1)
+        });
+        assert_eq!(
+            serde_json::from_slice::<Value>(&trimmed).unwrap(),
+            less,
+            "{seed}"
+        );
+    }
+}
+
+#[test]
+fn a_window_without_records_is_its_streams() {
+    for (service, kind) in [
+        ("kinesis", TriggerKind::Kinesis),
+        ("dynamodb", TriggerKind::DynamoDb),
+    ] {
+        let event = format!(
+            "{{\"Records\":[],\"window\":{{}},\"state\":{{}},\
+             \"eventSourceARN\":\"arn:aws:{service}:eu-west-1:123456789012:x/y\"}}"
+        );
+        assert_eq!(TriggerKind::of(event.as_bytes()), kind);
+        assert_eq!(records(event.as_bytes(), kind).count(), 0);
+    }
+}
+
+#[test]
 fn without_takes_out_records_and_leaves_the_rest() {
     for (name, event) in fixtures() {
         let kind = TriggerKind::of(&event);
@@ -899,7 +974,7 @@ fn principals() {
     }
 }
 
-fn measure(value: &Value) -> (usize, usize) {
+fn measure(value: &Value) -> (u64, u64) {
     let inner: Vec<_> = match value {
         Value::Array(items) => items.iter().map(measure).collect(),
         Value::Object(members) => members.values().map(measure).collect(),
@@ -908,7 +983,7 @@ fn measure(value: &Value) -> (usize, usize) {
     let depth = inner.iter().map(|(depth, _)| *depth).max().unwrap_or(0);
     (
         depth + 1,
-        1 + inner.iter().map(|(_, values)| values).sum::<usize>(),
+        1 + inner.iter().map(|(_, values)| values).sum::<u64>(),
     )
 }
 
@@ -918,13 +993,13 @@ fn limits_are_those_that_a_parser_counts() {
         let (depth, values) = measure(&serde_json::from_slice(&event).unwrap());
         let mut limits = Limits::default();
         (limits.bytes, limits.depth, limits.values) =
-            (Some(event.len()), Some(depth), Some(values));
+            (Some(event.len() as u64), Some(depth), Some(values));
         assert_eq!(limits.check(&event), Ok(()), "{name}");
         for (rule, limits) in [
             (
                 "limit.bytes",
                 Limits {
-                    bytes: Some(event.len() - 1),
+                    bytes: Some(event.len() as u64 - 1),
                     ..limits
                 },
             ),

@@ -178,8 +178,14 @@ fn pick(ids: &[String], indices: &[usize]) -> Vec<String> {
 
 #[test]
 fn partial_delivers_what_may_be_processed_and_reports_the_rest() {
-    // Event, blocked, delivered, reported.
-    let table: [(&str, &[usize], &[usize], &[usize]); 10] = [
+    /// Event, blocked, delivered, reported.
+    type Case = (
+        &'static str,
+        &'static [usize],
+        &'static [usize],
+        &'static [usize],
+    );
+    let table: [Case; 10] = [
         ("sqs", &[1], &[0, 2], &[1]),
         ("sqs", &[0, 2], &[1], &[0, 2]),
         // Groups: 17, 23, 17, 23, 31.

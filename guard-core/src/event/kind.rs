@@ -160,6 +160,8 @@ macro_rules! keys {
         enum Key { $($name,)* }
 
         impl Key {
+            const COUNT: usize = [$($text.len(),)*].len();
+
             fn of(text: &[u8]) -> Option<Self> {
                 match text {
                     $($text => Some(Self::$name),)*
@@ -179,6 +181,8 @@ keys! {
     RouteArn = b"routeArn",
     AuthorizationToken = b"authorizationToken",
     EventSource = b"eventSource",
+    EventSourceArn = b"eventSourceARN",
+    Window = b"window",
     Lower = b"records",
     Messages = b"messages",
     Queues = b"rmqMessagesByQueue",
@@ -204,9 +208,11 @@ keys! {
     Info = b"info",
 }
 
+const _: () = assert!(Key::COUNT <= u64::BITS as usize);
+
 /// A set of [`Key`]s.
 #[derive(Clone, Copy, Default)]
-struct Seen(u32);
+struct Seen(u64);
 
 impl Seen {
     const fn add(&mut self, key: Key) {
@@ -237,7 +243,7 @@ fn of_object(event: &[u8]) -> TriggerKind {
             }
             Key::AwsLogs if member.is_object() => return TriggerKind::CloudWatchLogs,
             Key::RequestContext if member.is_object() => context = Context::of(member.rest),
-            Key::EventSource => source = member.text().unwrap_or_default(),
+            Key::EventSource | Key::EventSourceArn => source = member.text().unwrap_or_default(),
             Key::Info if !member.is_object() => continue,
             _ => {}
         }
@@ -253,6 +259,14 @@ fn of_object(event: &[u8]) -> TriggerKind {
         b"aws:mq" | b"aws:amq" if seen.all(&[Key::Messages]) => return TriggerKind::ActiveMq,
         b"aws:rmq" if seen.all(&[Key::Queues]) => return TriggerKind::RabbitMq,
         b"aws:docdb" if seen.all(&[Key::Changes]) => return TriggerKind::DocumentDb,
+        // The last event of a tumbling window may hold no record.
+        arn if seen.all(&[Key::Records, Key::Window, Key::EventSourceArn]) => {
+            match arn.split(|byte| *byte == b':').nth(2) {
+                Some(b"kinesis") => return TriggerKind::Kinesis,
+                Some(b"dynamodb") => return TriggerKind::DynamoDb,
+                _ => {}
+            }
+        }
         _ => {}
     }
     // An authorizer's event holds most of what the request it asks about holds.

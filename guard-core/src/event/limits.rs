@@ -8,18 +8,18 @@ use crate::json::{Lexer, Token};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
     /// Length of the event in bytes.
-    pub bytes: Option<usize>,
+    pub bytes: Option<u64>,
     /// Objects and arrays inside of each other; 1 is an object of plain values.
-    pub depth: Option<usize>,
+    pub depth: Option<u64>,
     /// Values of all kinds in all: objects, arrays, strings, numbers, literals; keys not.
-    pub values: Option<usize>,
+    pub values: Option<u64>,
 }
 
 /// An event exceeds a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitExceeded {
     rule: &'static str,
-    limit: usize,
+    limit: u64,
     at: usize,
 }
 
@@ -32,7 +32,7 @@ impl LimitExceeded {
 
     /// The limit that was exceeded.
     #[must_use]
-    pub const fn limit(&self) -> usize {
+    pub const fn limit(&self) -> u64 {
         self.limit
     }
 
@@ -62,12 +62,13 @@ impl Limits {
     /// The first limit that it exceeds.
     pub fn check(&self, event: &[u8]) -> Result<(), LimitExceeded> {
         if let Some(limit) = self.bytes
-            && event.len() > limit
+            && let Ok(at) = usize::try_from(limit)
+            && event.len() > at
         {
             return Err(LimitExceeded {
                 rule: "limit.bytes",
                 limit,
-                at: limit,
+                at,
             });
         }
         if self.depth.is_none() && self.values.is_none() {
@@ -77,9 +78,9 @@ impl Limits {
     }
 
     fn check_structure(&self, event: &[u8]) -> Result<(), LimitExceeded> {
-        let most_depth = self.depth.unwrap_or(usize::MAX);
-        let most_values = self.values.unwrap_or(usize::MAX);
-        let (mut depth, mut values) = (0_usize, 0_usize);
+        let most_depth = self.depth.unwrap_or(u64::MAX);
+        let most_values = self.values.unwrap_or(u64::MAX);
+        let (mut depth, mut values) = (0_u64, 0_u64);
         let mut lexer = Lexer::new(event);
         loop {
             let at = match lexer.next() {
