@@ -185,7 +185,9 @@ fn the_order_of_members_does_not_change_the_kind() {
 
 #[test]
 fn what_is_nested_does_not_change_the_kind() {
-    let all = fixtures();
+    let mut all = fixtures();
+    // Those as they are written only.
+    all.truncate(all.len() / 2);
     for (name, event) in &all {
         for (other_name, other) in &all {
             let mut value: Value = serde_json::from_slice(event).unwrap();
