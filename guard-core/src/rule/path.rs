@@ -46,6 +46,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("[a-z\\d]\\0\\.[a-z]"),
     // shell.txt? and .txt%00, where the rest of an include's name is cut off.
     Trigger::new("txt[?\\0]"),
+    // wp-config.php
+    Trigger::new("ig\\.p"),
     // The parameter of an include.
     Trigger::new("=[hf]t[tp]"),
 ];
@@ -162,7 +164,12 @@ fn climbs(token: Token, steps: Steps, tail: &[u8]) -> bool {
         return value || steps.padded >= 3;
     }
     let above = if steps.rooted && steps.ups >= 2 { steps.climb + 1 } else { steps.climb };
+    // Nobody writes a path that goes down in order to leave where it began.
+    if value && steps.downs_first && above >= 2 {
+        return true;
+    }
     let allowed = match kind(tail) {
+        Kind::Code | Kind::Bare if token.anchor == Anchor::Query => 2,
         Kind::Code if value => 5,
         Kind::Code => 9,
         Kind::Bare if value => 3,
@@ -195,7 +202,7 @@ fn kind(tail: &[u8]) -> Kind {
     let start = tail.iter().rposition(|b| is_separator(*b)).map_or(0, |i| i + 1);
     let name = tail.get(start..).unwrap_or_default();
     // `a.js:12:3`, as stack traces have it.
-    let name = name.split(|b| matches!(b, b':' | b';' | b'#')).next().unwrap_or_default();
+    let name = name.split(|b| matches!(b, b':' | b';' | b'#' | 0)).next().unwrap_or_default();
     let Some(dot) = name.iter().rposition(|b| *b == b'.') else {
         return Kind::Bare;
     };
@@ -229,17 +236,19 @@ fn sensitive(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         return None;
     }
     // The name begins some bytes before the trigger, which is inside of it.
-    let from = at.saturating_sub(12).max(token.start);
-    let (end, weight, start) = (from..=at + 1).find_map(|i| {
-        let begins = i == token.start || bytes.get(i - 1).is_some_and(|b| begins_after(*b));
+    let from = at.saturating_sub(28).max(token.start);
+    let (end, weight, start) = (from..=at + 5).find_map(|i| {
+        if i > token.start && !bytes.get(i - 1).is_some_and(|b| begins_after(*b)) {
+            return None;
+        }
         // A name at the root, when what precedes it is a root, a drive, a scheme or padding.
         if let Some((end, weight)) = name::rooted(bytes, i).filter(|(_, w)| *w > Weight::Step) {
             let head = bytes.get(token.start..i).unwrap_or_default();
-            if is_root(head) || (weight == Weight::Strong && (begins || !head.is_empty())) {
+            if is_root(head) || weight == Weight::Strong {
                 return Some((end, weight, i));
             }
         }
-        let (end, weight) = name::anywhere(bytes, i).filter(|_| begins)?;
+        let (end, weight) = name::anywhere(bytes, i)?;
         let head = bytes.get(token.start..i).unwrap_or_default();
         is_local(head).then_some((end, weight, i))
     })?;
@@ -252,7 +261,7 @@ fn sensitive(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
 }
 
 const fn begins_after(byte: u8) -> bool {
-    is_separator(byte) || matches!(byte, b'.' | b':' | b'c' | b'f' | 0xbd)
+    is_separator(byte) || matches!(byte, b'.' | b':' | b'c' | b'e' | b'f' | 0 | 0xbd)
 }
 
 /// Whether what precedes a rooted name is a root: separators and dots, a drive, `file:`.
@@ -267,7 +276,7 @@ fn is_root(head: &[u8]) -> bool {
     !head.is_empty()
         && drive.iter().all(lettered)
         && drive.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 1
-        && rest.iter().all(|b| is_separator(*b) || *b == b'.')
+        && rest.iter().all(|b| is_separator(*b) || matches!(b, b'.' | 0))
 }
 
 /// Whether a file with a telling name is asked for by a path, not by a URL of some other host.

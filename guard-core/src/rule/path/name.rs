@@ -42,7 +42,7 @@ const ROOTED: &[(&[u8], Weight)] = &[
     (b"proc/net/", Weak),
     (b"proc/sys/", Weak),
     (b"proc/kcore", Weak),
-    (b"var/task/", Step),
+    (b"var/task/", Weak),
     (b"var/runtime/", Weak),
     (b"var/rapid/", Weak),
     (b"var/run/secrets/kubernetes.io/serviceaccount/token", Strong),

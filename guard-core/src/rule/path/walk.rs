@@ -63,8 +63,10 @@ fn anchor(bytes: &[u8], starts: bool, start: usize) -> Anchor {
         Some(b'=') => {
             let key = before.iter().rev().skip(1).take(40);
             let name = key.clone().take_while(|b| is_key(**b)).count();
+            let option = name > 0 && key.clone().nth(name - 1) == Some(&b'-');
             match key.clone().nth(name) {
                 _ if name == 0 => Anchor::Value,
+                _ if option => Anchor::Inside,
                 Some(b'?' | b'&') => Anchor::Query,
                 None if starts && before.len() == name + 1 => Anchor::Query,
                 Some(b' ' | b'-' | b'<') => Anchor::Inside,
@@ -96,7 +98,7 @@ const fn is_key(byte: u8) -> bool {
 const fn is_path(byte: u8) -> bool {
     !matches!(
         byte,
-        0..=b' ' | b'"' | b'\'' | b'<' | b'>' | b'=' | b'&' | b'?' | b',' | b'(' | b')' | b'|' | b'`'
+        1..=b' ' | b'"' | b'\'' | b'<' | b'>' | b'=' | b'&' | b'?' | b',' | b'(' | b')' | b'|' | b'`'
             | b'{' | b'}' | 0x7f
     )
 }
@@ -115,6 +117,8 @@ pub(super) struct Steps {
     pub(super) disguised: bool,
     /// Both separators, or repeated ones, between steps.
     pub(super) mixed: bool,
+    /// The path goes down before it goes up.
+    pub(super) downs_first: bool,
     /// The path begins at a root, or is a URL's.
     pub(super) rooted: bool,
     /// After the last step upwards and the separators behind it.
@@ -137,7 +141,10 @@ pub(super) fn steps(bytes: &[u8], token: Token) -> Steps {
                 depth = 0;
                 steps.rooted = true;
             }
-            Segment::Down => depth += 1,
+            Segment::Down => {
+                depth += 1;
+                steps.downs_first |= steps.ups == 0;
+            }
             Segment::Up { padded, disguised } => {
                 depth -= 1;
                 steps.ups += 1;
@@ -175,12 +182,18 @@ fn segment(text: &[u8], i: usize) -> (Segment, usize) {
     if rest.first().copied().is_some_and(is_separator) {
         return (Segment::Nothing, i + 1);
     }
+    if rest.first() == Some(&0) {
+        return (Segment::Nothing, i + 1);
+    }
     let dots = rest.iter().take_while(|b| **b == b'.').count();
     if dots >= 2 {
         let padded = dots > 2;
         match rest.get(dots..).unwrap_or_default() {
             [] | [b'/' | b'\\', ..] => {
                 return (Segment::Up { padded, disguised: false }, i + dots);
+            }
+            [0, b'/' | b'\\', ..] => {
+                return (Segment::Up { padded, disguised: true }, i + dots + 1);
             }
             // A path parameter: containers drop it before they normalise, proxies do not.
             [b';', more @ ..] => {
