@@ -21,10 +21,10 @@ pub(super) const RULES: Rules = Rules { family: Family::Sql, triggers: TRIGGERS,
 
 const TRIGGERS: &[Trigger] = &[
     // Connectives, and the same as operators.
-    Trigger::new("[\\b'\"`)\\dx\\xa0]or[\\b('\"`@!~{\\xa0]"),
+    Trigger::new("[\\b'\"`)\\dx\\xa0]or[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("or[\\b(][\\d'\"(\\\\]"),
-    Trigger::new("and[\\b('\"`@!~{\\xa0]"),
-    Trigger::new("[\\b'\"`)\\d]\\|\\|[\\b'\"(\\dcsu]"),
+    Trigger::new("and[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("\\|\\|[\\b'\"(\\dcsu]"),
     Trigger::new("[\\b'\"`)\\d]&&[\\b'\"(\\d!~]"),
     // Queries and clauses.
     Trigger::new("unio"),
@@ -38,7 +38,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("clar"),
     Trigger::new("shut"),
     Trigger::new("aitf"),
-    Trigger::new("[epr]\\bta"),
+    Trigger::new("[er]\\bta"),
+    Trigger::new("drop"),
     Trigger::new("te\\bf"),
     Trigger::new("rt\\bi"),
     Trigger::new("\\bset"),
@@ -48,6 +49,12 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("ctva"),
     Trigger::new("xml\\("),
     Trigger::new("d_fi"),
+    Trigger::new("xp_s"),
+    Trigger::new("mblo"),
+    Trigger::new("iif\\("),
+    Trigger::new("se\\bw"),
+    // A literal left for an operator.
+    Trigger::new("['\"][-+*/^&|<>=!%~\\b][-+*/^&|<>=!~'\"\\d(\\b][-+*/=~'\"\\d(\\b\\w\\\\]"),
     // A literal left and the rest commented out.
     Trigger::new("['\"`)][-\\b;)][-#;]"),
     Trigger::new("['\")]#"),
@@ -73,7 +80,9 @@ enum Anchor {
     Statement(usize),
     /// A function; the offset is of its name.
     Function(usize),
-    /// A quote or parenthesis with a comment after it.
+    /// `case when`; the offset is of `case`.
+    Case(usize),
+    /// A quote or parenthesis with a comment or operator after it.
     Tail,
     Versioned,
     Broken,
@@ -105,6 +114,11 @@ fn anchor(bytes: &[u8], at: usize) -> Option<Anchor> {
         b"ctva" => around(bytes, at, 5, b"extractvalue").map(Anchor::Function),
         b"xml(" => around(bytes, at, 6, b"updatexml").map(Anchor::Function),
         b"d_fi" => around(bytes, at, 3, b"load_file").map(Anchor::Function),
+        b"drop" => Some(Anchor::Statement(at)),
+        b"xp_s" => around(bytes, at, 4, b"regexp_substring").map(Anchor::Function),
+        b"mblo" => around(bytes, at, 5, b"randomblob").map(Anchor::Function),
+        b"iif(" => Some(Anchor::Function(at)),
+        [b's', b'e', _, b'w'] => around(bytes, at, 2, b"case").map(Anchor::Case),
         b"exec" => Some(Anchor::Statement(at)),
         b"clar" => around(bytes, at, 2, b"declare").map(Anchor::Statement),
         b"shut" => starts(bytes, at, b"shutdown").then_some(Anchor::Statement(at)),
@@ -120,16 +134,14 @@ fn anchor(bytes: &[u8], at: usize) -> Option<Anchor> {
         [b'e' | b'p' | b'r', _, b't', b'a'] => around(bytes, at, 5, b"create")
             .or_else(|| around(bytes, at, 4, b"alter"))
             .or_else(|| around(bytes, at, 7, b"truncate"))
-            .or_else(|| around(bytes, at, 3, b"drop"))
             .map(Anchor::Statement),
         [_, b's', b'e', b't'] => statement::update(bytes, at).map(Anchor::Statement),
         [b'o', b'r', ..] => Some(Anchor::Connective { at, length: 2 }),
         [b'a', b'n', b'd', _] => Some(Anchor::Connective { at, length: 3 }),
         [b'x', b'o', b'r', _] => Some(Anchor::Connective { at, length: 3 }),
         [_, b'o', b'r', _] => Some(Anchor::Connective { at: at + 1, length: 2 }),
-        [_, b'|', b'|', _] | [_, b'&', b'&', _] => {
-            Some(Anchor::Connective { at: at + 1, length: 2 })
-        }
+        [b'|', b'|', ..] => Some(Anchor::Connective { at, length: 2 }),
+        [_, b'&', b'&', _] => Some(Anchor::Connective { at: at + 1, length: 2 }),
         [b'/', b'*', b'!', _] => Some(Anchor::Versioned),
         [_, b'/', b'*', b'*'] => Some(Anchor::Broken),
         [b'\'' | b'"' | b'`' | b')', ..] => Some(Anchor::Tail),
@@ -142,7 +154,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
         Some(Anchor::Connective { at, length }) => hint::connective(bytes, at, length),
         Some(Anchor::Union) => hint::union(bytes, at),
         Some(Anchor::Select) => hint::select(bytes, at),
-        Some(Anchor::OrderBy | Anchor::Having | Anchor::Analyse | Anchor::OutFile) => true,
+        Some(Anchor::Case(_) | Anchor::OrderBy | Anchor::Having | Anchor::Analyse | Anchor::OutFile) => true,
         Some(Anchor::Statement(verb)) => hint::statement(bytes, verb),
         Some(Anchor::Function(name)) => hint::function(bytes, name),
         Some(Anchor::Tail) => hint::tail(bytes, at),
@@ -168,7 +180,8 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         Anchor::OutFile => query::out_file(text, at),
         Anchor::Statement(verb) => statement::statement(text, verb),
         Anchor::Function(name) => tail::function(text, name),
-        Anchor::Tail => tail::comment(text, at),
+        Anchor::Case(at) => query::case(text, at),
+        Anchor::Tail => tail::comment(text, at).or_else(|| boolean::operator(text, at)),
         Anchor::Versioned => tail::versioned(text, at),
         Anchor::Broken => tail::broken(text, at),
     }

@@ -91,7 +91,8 @@ fn skip_white_back(bytes: &[u8], end: usize, floor: usize) -> usize {
     let mut i = end;
     while i > floor {
         match &bytes[floor..i] {
-            [.., b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0] => i -= 1,
+            [before @ .., b'\n'] => i = floor + line_comment(before),
+            [.., b' ' | b'\t' | b'\r' | 0x0b | 0x0c | 0] => i -= 1,
             [.., 0xc2, 0xa0] => i -= 2,
             [.., 0xa0] => i -= 1,
             [before @ .., b'*', b'/'] => {
@@ -116,10 +117,25 @@ fn skip_white_back(bytes: &[u8], end: usize, floor: usize) -> usize {
     i
 }
 
-/// A quote ends a foreign literal when the text before holds an even number of its kind.
+/// Where the comment that the line at the end of `before` holds begins, or else its end.
+fn line_comment(before: &[u8]) -> usize {
+    let line = before.iter().rev().take(64).take_while(|b| **b != b'\n').count();
+    let begin = before.len() - line;
+    let text = before.get(begin..).unwrap_or_default();
+    let dashes = text.windows(2).position(|w| w == b"--");
+    text.iter().position(|b| *b == b'#').or(dashes).map_or(before.len(), |p| begin + p)
+}
+
+/// A quote ends a foreign literal when the text before holds an even number of its kind, and the
+/// text does not set it as one that opens: white space before, a letter after.
 fn quote(bytes: &[u8], at: usize, floor: usize, starts: bool) -> Before {
     let mark = bytes[at];
     let before = &bytes[floor..at];
+    let opens = matches!(before.last(), Some(b' ' | b'(' | b',' | b'\n'))
+        && bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
+    if opens {
+        return Before::Other;
+    }
     let count = before.iter().filter(|b| **b == mark).count();
     if floor == 0 && starts && count % 2 == 1 { Before::Literal } else { Before::Quote }
 }

@@ -52,6 +52,9 @@ fn judge(bytes: &[u8], look: Look, it: &Condition, symbol: bool) -> Option<&'sta
     let before = look.before;
     let ended = matches!(it.stop, Stop::End | Stop::Cut | Stop::Clause);
     let cut = it.stop == Stop::Cut;
+    if it.left.compared && it.left.is_constant() {
+        return Some("sql.tautology");
+    }
     if it.is_telling() {
         let bare = it.left.query && !it.left.hostile && it.right.is_none();
         let sure = before.begins() || it.right.is_some_and(|r| r.is_constant() && ended);
@@ -92,7 +95,9 @@ fn judge(bytes: &[u8], look: Look, it: &Condition, symbol: bool) -> Option<&'sta
         // `' or '`: the program's own quotes end both literals.
         let content = bytes.get(left.start..left.end)?;
         let short = content.len() <= 24 && !content.contains(&b' ') && it.stop == Stop::End;
-        return short.then_some("sql.tautology");
+        let head = bytes.get(..look.at)?;
+        let login = head.len() <= 64 && head.iter().filter(|b| **b == b' ').count() <= 1;
+        return (short && login).then_some("sql.tautology");
     }
     if left.name {
         return None;
@@ -103,14 +108,56 @@ fn judge(bytes: &[u8], look: Look, it: &Condition, symbol: bool) -> Option<&'sta
     if left.constant {
         let sure = match before {
             Before::Quote => ended && !(left.text && it.stop != Stop::Cut),
+            Before::Start if symbol && !left.text => ended,
             Before::Number | Before::Start => {
-                cut || left.word && ended || left.negated && left.joined && ended
+                cut || it.strong || left.word && ended || left.negated && left.joined && ended
             }
             _ => false,
         };
         return sure.then_some("sql.tautology");
     }
     None
+}
+
+/// A quote at `at` that ends the program's literal, operators, and an expression that the program's
+/// own quote ends: `'='`, `x'-'1`, `' + 1 like '0`.
+pub(super) fn operator(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let head = bytes.get(..at)?;
+    let login = head.len() <= 32
+        && head.iter().all(|b| is_word(*b) || matches!(*b, b' ' | b'.' | b'%' | b'-' | b'@'))
+        && head.iter().filter(|b| **b == b' ').count() <= 1;
+    if !(text.starts && text.ends && bytes.len() <= 96 && login) {
+        return None;
+    }
+    let mark = *bytes.get(at)?;
+    let mut tokens = Tokens::new(bytes, at + 1, TOKENS);
+    let mut operators = 0;
+    while matches!(
+        tokens.peek().kind,
+        Kind::Compare
+            | Kind::Arithmetic
+            | Kind::Bang
+            | Kind::Bars
+            | Kind::Ampersands
+            | Kind::Word(Word::Like | Word::Not | Word::Is | Word::Arithmetic)
+    ) {
+        tokens.next();
+        operators += 1;
+    }
+    if operators == 0 {
+        return None;
+    }
+    let condition = expr::condition(&mut tokens)?;
+    let last = condition.right.unwrap_or(condition.left);
+    let mut tail = bytes.iter().rev().take_while(|b| is_word(**b));
+    let tail = tail.by_ref().count();
+    let quoted = bytes.len().checked_sub(tail + 1).and_then(|i| bytes.get(i)) == Some(&mark);
+    let closed = last.open && quoted && tail <= 16 && condition.stop == Stop::End;
+    let cut = condition.stop == Stop::Cut && condition.left.is_constant();
+    let columns = condition.left.name && condition.right.is_none();
+    (!columns && (closed || cut))
+        .then(|| Match { rule: rule("sql.operator"), span: at..condition.end.min(bytes.len()) })
 }
 
 /// Whether both sides are the same name: `a=a`.

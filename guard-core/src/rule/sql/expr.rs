@@ -28,6 +28,8 @@ pub(super) struct Operand {
     pub(super) query: bool,
     /// `not`, `!`, `~` or `-` was applied.
     pub(super) negated: bool,
+    /// Constants were compared inside parentheses.
+    pub(super) compared: bool,
     /// Operators joined several parts.
     pub(super) joined: bool,
     pub(super) start: usize,
@@ -38,6 +40,11 @@ impl Operand {
     /// Whether the value does not depend on the row.
     pub(super) const fn is_constant(&self) -> bool {
         !self.name && (self.constant || self.function || self.hostile || self.query)
+    }
+
+    const fn inside(&mut self, inside: Inside) {
+        self.query |= inside.query;
+        self.hostile |= inside.hostile;
     }
 
     /// Whether it can be nothing but SQL.
@@ -92,6 +99,7 @@ pub(super) fn operand(tokens: &mut Tokens<'_>) -> Option<Operand> {
                     }
                     (it, depth) = (rest, inner);
                     it.joined = true;
+                    it.compared = it.is_constant();
                     it.end = tokens.at();
                 }
                 _ => return Some(it),
@@ -150,10 +158,17 @@ fn named(tokens: &mut Tokens<'_>, it: &mut Operand, mut word: Word) -> Option<()
         }
         Word::Exists if tokens.peek().kind == Kind::Open => {
             it.query = true;
-            skip_call(tokens);
+            it.inside(skip_call(tokens));
             return Some(());
         }
-        Word::Plain | Word::Function | Word::Hostile | Word::Exists | Word::Group => {}
+        Word::Plain | Word::Function | Word::Hostile | Word::Exists => {}
+        // SQLite and MySQL also have `like(` and `regexp(` as functions, MySQL `insert(`.
+        Word::Like if tokens.peek().kind == Kind::Open => {
+            it.call = true;
+            it.function = true;
+            it.inside(skip_call(tokens));
+            return Some(());
+        }
         _ => return None,
     }
     let mut package = word == Word::Hostile;
@@ -171,7 +186,7 @@ fn named(tokens: &mut Tokens<'_>, it: &mut Operand, mut word: Word) -> Option<()
         it.call = true;
         it.function |= word == Word::Function;
         it.hostile |= package;
-        it.query |= skip_call(tokens);
+        it.inside(skip_call(tokens));
     } else if package && word != Word::Hostile {
         it.hostile = true;
     } else {
@@ -180,23 +195,32 @@ fn named(tokens: &mut Tokens<'_>, it: &mut Operand, mut word: Word) -> Option<()
     Some(())
 }
 
-/// Takes an argument list, if one follows; whether it holds a query.
-fn skip_call(tokens: &mut Tokens<'_>) -> bool {
+/// What an argument list holds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Inside {
+    query: bool,
+    hostile: bool,
+}
+
+/// Takes an argument list, if one follows.
+fn skip_call(tokens: &mut Tokens<'_>) -> Inside {
+    let mut inside = Inside::default();
     if tokens.peek().kind != Kind::Open {
-        return false;
+        return inside;
     }
-    let (mut depth, mut query) = (0u8, false);
+    let mut depth = 0u8;
     loop {
         match tokens.next().kind {
             Kind::Open => depth = depth.saturating_add(1),
             Kind::Close => {
                 depth -= 1;
                 if depth == 0 {
-                    return query;
+                    return inside;
                 }
             }
-            Kind::Word(Word::Select) => query = true,
-            Kind::End | Kind::Comment => return query,
+            Kind::Word(Word::Select) => inside.query = true,
+            Kind::Word(Word::Hostile) => inside.hostile = true,
+            Kind::End | Kind::Comment => return inside,
             _ => {}
         }
     }
@@ -240,6 +264,8 @@ pub(super) struct Condition {
     /// Whether it is spelled in words: `like`, `in`, `is`, `between`.
     pub(super) worded: bool,
     pub(super) stop: Stop,
+    /// Whether a clause of a query follows: `union`, `group by`.
+    pub(super) strong: bool,
     pub(super) end: usize,
 }
 
@@ -264,6 +290,7 @@ pub(super) fn condition(tokens: &mut Tokens<'_>) -> Option<Condition> {
         angle: false,
         worded: false,
         stop: Stop::Other,
+        strong: false,
         end: left.end,
     };
     let ahead = *tokens;
@@ -272,7 +299,13 @@ pub(super) fn condition(tokens: &mut Tokens<'_>) -> Option<Condition> {
         Some(right) => it.end = right.end,
         None => *tokens = ahead,
     }
-    it.stop = stop(tokens.peek());
+    let next = tokens.peek();
+    it.stop = stop(next);
+    it.strong = it.stop == Stop::Clause
+        && matches!(
+            next.kind,
+            Kind::Word(Word::Union | Word::Order | Word::Group | Word::Having | Word::Procedure)
+        );
     Some(it)
 }
 

@@ -3,6 +3,7 @@
 //! Each looks at some tens of bytes and says yes when an escape stands in its way.
 
 use super::token::is_word;
+use super::words::{Word, classify};
 
 /// Whether `byte` may begin an escape, or end the bytes.
 const fn veils(byte: u8) -> bool {
@@ -45,7 +46,7 @@ fn operand(bytes: &[u8], at: usize) -> bool {
     let Some(first) = bytes.get(at) else { return true };
     match *first {
         byte if veils(byte) => true,
-        b'\'' | b'"' | b'`' | b'(' | b'@' | b'!' | b'~' | b'-' | b'{' | b'/' | b':' => true,
+        b'\'' | b'"' | b'`' | b'(' | b'@' | b'!' | b'~' | b'-' | b'{' | b'/' | b':' | b'#' => true,
         b'0'..=b'9' | b'.' => {
             let end = after_word(bytes, at);
             let next = after_white(bytes, end);
@@ -59,6 +60,10 @@ fn operand(bytes: &[u8], at: usize) -> bool {
         byte if is_word(byte) => word(bytes, at),
         _ => false,
     }
+}
+
+fn is_function(name: &[u8]) -> bool {
+    matches!(classify(name), Word::Function | Word::Hostile)
 }
 
 fn worded(bytes: &[u8], at: usize) -> bool {
@@ -78,11 +83,15 @@ fn word(bytes: &[u8], at: usize) -> bool {
         return true;
     }
     let next = after_white(bytes, end);
+    if [b"utl_", b"dbms"].iter().any(|p| starts(name, 0, *p)) {
+        return true;
+    }
     match bytes.get(next) {
         None => false,
         Some(byte) if veils(*byte) => true,
         Some(b'=' | b'<' | b'>' | b'!' | b'~') => true,
         Some(b'(' | b'\'') if next == end => true,
+        Some(b'(') => is_function(name),
         Some(b'/') => bytes.get(next + 1) == Some(&b'*'),
         Some(_) => worded(bytes, next),
     }
@@ -145,6 +154,7 @@ pub(super) fn tail(bytes: &[u8], at: usize) -> bool {
     for _ in 0..12 {
         match bytes.get(i..).unwrap_or_default() {
             [] | [b'#', ..] | [b'-', b'-', ..] | [b'/', b'*', ..] => return true,
+            [b'=' | b'<' | b'>' | b'^' | b'*' | b'-' | b'~' | b'!' | b'|' | b'/', ..] => return true,
             [byte, ..] if is_white(*byte) || matches!(*byte, b')' | b';' | b'\'' | b'"') => i += 1,
             [byte, ..] => return veils(*byte),
         }

@@ -44,9 +44,11 @@ pub(super) fn union(text: &Text<'_>, at: usize) -> Option<Match> {
         List::Empty => (before.begins() || before == Before::Lead).then_some(())
             .and_then(|()| found(tokens.at())),
         List::Names { clear } => {
-            (clear || before.begins()).then_some(()).and_then(|()| found(tokens.at()))
+            let injected = before.begins() || clear && before == Before::Lead;
+            injected.then_some(()).and_then(|()| found(tokens.at()))
         }
-        List::Prose => None,
+        List::Odd if before.escapes() => found(tokens.at()),
+        List::Odd | List::Prose => None,
     }
 }
 
@@ -68,6 +70,8 @@ enum List {
     Names { clear: bool },
     /// Nothing: the text ends.
     Empty,
+    /// A constant, and then what does not go on in SQL.
+    Odd,
     /// Words of a sentence.
     Prose,
 }
@@ -110,7 +114,7 @@ fn list(tokens: &mut Tokens<'_>) -> List {
     if operand.function || operand.hostile || operand.query || plausible {
         List::Telling
     } else {
-        List::Prose
+        List::Odd
     }
 }
 
@@ -125,7 +129,7 @@ pub(super) fn select(text: &Text<'_>, at: usize) -> Option<Match> {
     let telling = match list {
         List::Telling | List::Names { clear: true } => true,
         List::Names { clear: false } | List::Empty => false,
-        List::Prose => return None,
+        List::Odd | List::Prose => return None,
     };
     let look = before::look(bytes, at, text.starts);
     let found = |id| Some(Match { rule: rule(id), span: look.at..tokens.at().min(bytes.len()) });
@@ -144,9 +148,21 @@ pub(super) fn select(text: &Text<'_>, at: usize) -> Option<Match> {
                 .and_then(|()| found("sql.stacked"))
         }
         Before::Quote if telling => found("sql.subquery"),
-        Before::Start if telling && ends_commented(bytes, at) => found("sql.subquery"),
+        Before::Start if telling && (ends_commented(bytes, at) || probes(bytes, at)) => found("sql.subquery"),
         _ => None,
     }
+}
+
+/// Whether the query at `at` selects a literal and more, as no program asks for.
+fn probes(bytes: &[u8], at: usize) -> bool {
+    let mut tokens = Tokens::new(bytes, at + 6, 32);
+    let first = tokens.peek().kind;
+    let literal = matches!(first, Kind::Text { .. } | Kind::Variable | Kind::Number);
+    literal
+        && expr::operand(&mut tokens).is_some_and(|operand| !operand.name)
+        && tokens.next().kind == Kind::Comma
+        && matches!(tokens.next().kind, Kind::Number | Kind::Text { .. } | Kind::Variable
+            | Kind::Word(Word::Function | Word::Hostile) | Kind::Open)
 }
 
 /// Whether the query that starts at `at` runs to the end of a short text and ends in a comment.
@@ -226,7 +242,11 @@ pub(super) fn order_by(text: &Text<'_>, at: usize) -> Option<Match> {
     tokens.next();
     let before = before::look(bytes, at, text.starts).before;
     let first = tokens.peek().kind;
-    let operand = expr::operand(&mut tokens)?;
+    let mut operand = expr::operand(&mut tokens)?;
+    while tokens.peek().kind == Kind::Comma {
+        tokens.next();
+        operand = expr::operand(&mut tokens).unwrap_or(operand);
+    }
     let stop = expr::stop(tokens.peek());
     let sure = match before {
         Before::Quote => operand.is_constant() && stop != Stop::Other || stop == Stop::Cut,
@@ -234,6 +254,23 @@ pub(super) fn order_by(text: &Text<'_>, at: usize) -> Option<Match> {
         _ => first == Kind::Number && stop == Stop::Cut,
     };
     sure.then(|| Match { rule: rule("sql.order"), span: at..tokens.at().min(bytes.len()) })
+}
+
+/// `case when` with a comparison of constants, where an expression may stand.
+pub(super) fn case(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let before = before::look(bytes, at, text.starts).before;
+    let mut tokens = Tokens::new(bytes, at, 32);
+    if tokens.next().kind != Kind::Word(Word::Case) || before == Before::Other {
+        return None;
+    }
+    if !tokens.bytes(tokens.peek()).eq_ignore_ascii_case(b"when") {
+        return None;
+    }
+    tokens.next();
+    let condition = expr::condition(&mut tokens)?;
+    (condition.is_constant() || condition.left.compared || condition.is_telling())
+        .then(|| Match { rule: rule("sql.blind"), span: at..condition.end.min(bytes.len()) })
 }
 
 /// `procedure analyse(`.
@@ -255,7 +292,9 @@ pub(super) fn out_file(text: &Text<'_>, at: usize) -> Option<Match> {
     let start = floor + head.windows(4).rposition(|w| w.eq_ignore_ascii_case(b"into"))?;
     let mut tokens = Tokens::new(bytes, start, 3);
     tokens.next();
-    tokens.next();
+    if tokens.next().end <= at {
+        return None;
+    }
     let path = tokens.next();
     matches!(path.kind, Kind::Text { .. } | Kind::Number | Kind::Variable)
         .then(|| Match { rule: rule("sql.outfile"), span: start..path.end.min(bytes.len()) })

@@ -46,7 +46,9 @@ pub(super) fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
         _ => false,
     };
     let login = text.starts && text.ends && at <= NEAR && plain_head(bytes.get(..at)?);
-    (ended && login)
+    let spare = rest.iter().filter(|b| b.is_ascii_alphabetic()).count() > 0
+        && bytes.get(..at)?.contains(&b' ');
+    (ended && login && !spare)
         .then(|| Match { rule: rule("sql.comment"), span: at..bytes.len() })
 }
 
@@ -66,7 +68,8 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
     let begin = at - run(at).min(at);
     let mut tokens = Tokens::new(bytes, begin, 32);
     let operand = expr::operand(&mut tokens)?;
-    if !operand.hostile {
+    let iif = super::starts(bytes, at, b"iif(");
+    if !operand.hostile && !(iif && operand.function) {
         return None;
     }
     let look = before::look(bytes, begin, text.starts);
@@ -74,12 +77,18 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
     let name = bytes.get(at..).unwrap_or_default();
     let specific = !super::starts(name, 0, b"sleep") || begin != at;
     let sure = match look.before {
+        before if iif => matches!(before, Before::Semicolon | Before::Comma | Before::Quote),
         Before::Start => stop == Stop::Cut || stop == Stop::End || specific && stop != Stop::Other
             || next_is_compare(&tokens),
         Before::Quote | Before::Number => true,
-        Before::Semicolon | Before::Comma => specific || stop == Stop::Cut,
+        Before::Semicolon => specific || stop == Stop::Cut,
+        Before::Comma => specific || stop == Stop::Cut || argument(bytes, look.at),
         Before::Open => wrapped(text, look.at),
-        Before::Operator => stop != Stop::Other || specific,
+        Before::Operator if bytes.get(look.at) == Some(&b'=') => {
+            let left = before::look(bytes, look.at, text.starts).before;
+            specific || matches!(left, Before::Quote | Before::Number)
+        }
+        Before::Operator => stop != Stop::Other || specific || next_is_compare(&tokens),
         Before::Lead | Before::Other => {
             preceded(bytes, look.at, begin) && (specific || stop != Stop::Other)
         }
@@ -102,6 +111,27 @@ fn preceded(bytes: &[u8], from: usize, to: usize) -> bool {
     )
 }
 
+/// Whether the argument list that `at` stands in is a function's that SQL has: `if(1=1,`.
+fn argument(bytes: &[u8], at: usize) -> bool {
+    let floor = at.saturating_sub(96);
+    let head = bytes.get(floor..at).unwrap_or_default();
+    let mut depth = 0u8;
+    for (i, byte) in head.iter().enumerate().rev() {
+        match byte {
+            b')' => depth = depth.saturating_add(1),
+            b'(' if depth == 0 => {
+                let name = head.get(..i).unwrap_or_default();
+                let length = name.iter().rev().take(24).take_while(|b| is_word(**b)).count();
+                let word = name.get(i - length..).unwrap_or_default();
+                return matches!(classify(word), Word::Function | Word::Hostile);
+            }
+            b'(' => depth -= 1,
+            _ => {}
+        }
+    }
+    false
+}
+
 /// Whether parentheses before `at` follow `select`, an operator or the start of the text.
 fn wrapped(text: &Text<'_>, at: usize) -> bool {
     let mut at = at;
@@ -109,9 +139,12 @@ fn wrapped(text: &Text<'_>, at: usize) -> bool {
         let look = before::look(text.bytes, at, text.starts);
         match look.before {
             Before::Open => at = look.at,
-            Before::Start | Before::Quote | Before::Number | Before::Comma | Before::Operator => {
-                return true;
-            }
+            Before::Start
+            | Before::Quote
+            | Before::Number
+            | Before::Comma
+            | Before::Semicolon
+            | Before::Operator => return true,
             _ => return preceded(text.bytes, look.at, at),
         }
     }

@@ -87,11 +87,19 @@ impl<'t> Tokens<'t> {
             return Token { kind: Kind::End, start: self.at, end: self.at };
         }
         self.left -= 1;
-        self.at = skip_white(self.bytes, self.at);
-        let start = self.at;
-        let (kind, length) = self.bytes.get(start..).map_or((Kind::End, 0), token);
-        self.at = start + length;
-        Token { kind, start, end: self.at }
+        loop {
+            self.at = skip_white(self.bytes, self.at);
+            let start = self.at;
+            let (kind, length) = self.bytes.get(start..).map_or((Kind::End, 0), token);
+            self.at = start + length;
+            // A comment that ends with its line hides nothing.
+            let line = kind == Kind::Comment && self.bytes.get(self.at) == Some(&b'\n');
+            if line && self.left > 0 && self.at + 1 < self.bytes.len() {
+                self.left -= 1;
+                continue;
+            }
+            return Token { kind, start, end: self.at };
+        }
     }
 }
 
