@@ -40,7 +40,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("aitf"),
     Trigger::new("[er]\\bta"),
     Trigger::new("drop"),
-    Trigger::new("te\\bf"),
+    Trigger::new("te\\b[fuo]"),
+    Trigger::new("['\")];[\\b\\w\\0]"),
     Trigger::new("rt\\bi"),
     Trigger::new("\\bset"),
     // Functions that wait, fail on purpose or read files.
@@ -55,6 +56,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("se\\bw"),
     // A literal left for an operator.
     Trigger::new("['\"][-+*/^&|<>=!%~\\b][-+*/^&|<>=!~'\"\\d(\\b][-+*/=~'\"\\d(\\b\\w\\\\]"),
+    Trigger::new("'[-&^*+=|]'"),
+    Trigger::new("ike'"),
     // A literal left and the rest commented out.
     Trigger::new("['\"`)][-\\b;)][-#;]"),
     Trigger::new("['\")]#"),
@@ -84,6 +87,8 @@ enum Anchor {
     Case(usize),
     /// A quote or parenthesis with a comment or operator after it.
     Tail,
+    /// A quote with an operator in letters after it; the offset is of the quote.
+    Literal(usize),
     Versioned,
     Broken,
 }
@@ -129,7 +134,15 @@ fn anchor(bytes: &[u8], at: usize) -> Option<Anchor> {
         [b'y', b's' | b'z', b'e', b'('] => Some(Anchor::Analyse),
         [b'e', b'r', _, b'b'] => around(bytes, at, 3, b"order").map(|_| Anchor::OrderBy),
         [b'n', b'g', ..] => around(bytes, at, 4, b"having").map(|_| Anchor::Having),
-        [b't', b'e', _, b'f'] => around(bytes, at, 4, b"delete").map(Anchor::Statement),
+        [b't', b'e', _, b'f' | b'u' | b'o'] => around(bytes, at, 4, b"delete")
+            .or_else(|| around(bytes, at, 4, b"create"))
+            .map(Anchor::Statement),
+        [b'\'' | b'"' | b')', b';', next, _] if *next != b'-' && *next != b'#' && *next != 0 => {
+            hint::verb(bytes, at + 2).map(Anchor::Statement).or(Some(Anchor::Tail))
+        }
+        [b'i', b'k', b'e', b'\''] => {
+            (0..12).find_map(|i| around(bytes, at, i, b"'")).map(Anchor::Literal)
+        }
         [b'r', b't', _, b'i'] => around(bytes, at, 4, b"insert").map(Anchor::Statement),
         [b'e' | b'p' | b'r', _, b't', b'a'] => around(bytes, at, 5, b"create")
             .or_else(|| around(bytes, at, 4, b"alter"))
@@ -154,7 +167,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
         Some(Anchor::Connective { at, length }) => hint::connective(bytes, at, length),
         Some(Anchor::Union) => hint::union(bytes, at),
         Some(Anchor::Select) => hint::select(bytes, at),
-        Some(Anchor::Case(_) | Anchor::OrderBy | Anchor::Having | Anchor::Analyse | Anchor::OutFile) => true,
+        Some(Anchor::Literal(_) | Anchor::Case(_) | Anchor::OrderBy | Anchor::Having | Anchor::Analyse | Anchor::OutFile) => true,
         Some(Anchor::Statement(verb)) => hint::statement(bytes, verb),
         Some(Anchor::Function(name)) => hint::function(bytes, name),
         Some(Anchor::Tail) => hint::tail(bytes, at),
@@ -182,6 +195,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         Anchor::Function(name) => tail::function(text, name),
         Anchor::Case(at) => query::case(text, at),
         Anchor::Tail => tail::comment(text, at).or_else(|| boolean::operator(text, at)),
+        Anchor::Literal(quote) => boolean::operator(text, quote),
         Anchor::Versioned => tail::versioned(text, at),
         Anchor::Broken => tail::broken(text, at),
     }

@@ -149,12 +149,13 @@ fn word(bytes: &[u8], end: usize, floor: usize, starts: bool, closes: bool) -> L
         .count();
     let begin = end - run;
     let text = &bytes[begin..end];
-    let mut i = begin;
-    while i > floor && matches!(bytes[i - 1], b'-' | b'+' | b' ' | b'(') {
-        i -= 1;
-    }
-    let first = (i == 0 && starts)
-        || i > floor && (matches!(bytes[i - 1], b'=' | b':') || quoted_key(&bytes[floor..i]));
+    let skip = |skipped: &[u8]| {
+        bytes[floor..begin].iter().rev().take_while(|b| skipped.contains(b)).count()
+    };
+    let start = begin - skip(b"-+ (\t\n");
+    let field = begin - skip(b"-+(");
+    let first = (start == 0 && starts)
+        || field > floor && (bytes[field - 1] == b'=' || quoted_key(&bytes[floor..field]));
     let hex = text.starts_with(b"0x") || text.starts_with(b"0X");
     let number = text.first().is_some_and(u8::is_ascii_digit)
         && (hex || text.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E')));

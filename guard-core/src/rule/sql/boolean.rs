@@ -69,8 +69,10 @@ fn judge(bytes: &[u8], look: Look, it: &Condition, symbol: bool) -> Option<&'sta
             if it.angle && !(ended || before.escapes()) {
                 return None;
             }
-            // A comparison of constants has no use but this one.
-            if sure || ended || !it.angle {
+            // A comparison of literals has no use but this one; in a sentence, it has to end.
+            let texts = it.left.text && right.text && !right.open && !equal(bytes, it);
+            let weak = it.is_literal() && (ended || before == Before::Lead) && !(texts && !cut);
+            if sure || weak {
                 return Some("sql.tautology");
             }
         }
@@ -162,10 +164,15 @@ pub(super) fn operator(text: &Text<'_>, at: usize) -> Option<Match> {
 
 /// Whether both sides are the same name: `a=a`.
 fn same(bytes: &[u8], it: &Condition) -> bool {
+    it.left.name && !it.worded && !it.left.joined && equal(bytes, it)
+}
+
+/// Whether both sides are spelled alike.
+fn equal(bytes: &[u8], it: &Condition) -> bool {
     let Some(right) = it.right else { return false };
     let side = |from: usize, to: usize| bytes.get(from..to).unwrap_or_default();
     let (a, b) = (side(it.left.start, it.left.end), side(right.start, right.end));
-    it.left.name && !it.worded && !it.left.joined && !a.is_empty() && a.eq_ignore_ascii_case(b)
+    !a.is_empty() && a.eq_ignore_ascii_case(b)
 }
 
 /// `having` at `at` with a condition of constants or of aggregates.
@@ -175,6 +182,8 @@ pub(super) fn having(text: &Text<'_>, at: usize) -> Option<Match> {
         return None;
     }
     let condition = expr::condition(&mut tokens)?;
-    (condition.is_constant() && condition.stop != Stop::Other)
+    let bare = condition.right.is_none() && condition.left.function && condition.left.is_constant();
+    let cut = bare && condition.stop == Stop::Cut;
+    (condition.is_literal() && condition.stop != Stop::Other || cut)
         .then(|| Match { rule: rule("sql.having"), span: at..condition.end.min(text.bytes.len()) })
 }

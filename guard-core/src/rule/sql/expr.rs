@@ -47,6 +47,11 @@ impl Operand {
         self.hostile |= inside.hostile;
     }
 
+    /// Whether it is made of literals alone.
+    pub(super) const fn is_literal(&self) -> bool {
+        self.constant && !(self.name || self.call || self.query)
+    }
+
     /// Whether it can be nothing but SQL.
     pub(super) const fn is_telling(&self) -> bool {
         self.query || self.hostile
@@ -273,6 +278,11 @@ impl Condition {
     /// Whether both sides are compared and neither depends on the row.
     pub(super) fn is_constant(&self) -> bool {
         self.left.is_constant() && self.right.is_some_and(|right| right.is_constant())
+    }
+
+    /// Whether both sides are compared and made of literals alone.
+    pub(super) fn is_literal(&self) -> bool {
+        self.left.is_literal() && self.right.is_some_and(|right| right.is_literal())
     }
 
     /// Whether either side can be nothing but SQL.

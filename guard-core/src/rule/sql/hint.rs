@@ -50,7 +50,7 @@ fn operand(bytes: &[u8], at: usize) -> bool {
         b'0'..=b'9' | b'.' => {
             let end = after_word(bytes, at);
             let next = after_white(bytes, end);
-            bytes.get(next).is_none_or(|b| {
+            bytes.get(end) == Some(&b'+') || bytes.get(next).is_none_or(|b| {
                 veils(*b)
                     || matches!(*b, b'=' | b'<' | b'>' | b'!' | b'*' | b'/' | b'|' | b'^' | b'"')
                     || matches!(*b, b'#' | b'-' | b')' | b'\'' | b';' | b'+' | b'~' | 0)
@@ -67,7 +67,8 @@ fn is_function(name: &[u8]) -> bool {
 }
 
 fn worded(bytes: &[u8], at: usize) -> bool {
-    const WORDS: [&[u8]; 12] = [
+    const WORDS: [&[u8]; 17] = [
+        b"group", b"having", b"order", b"union", b"limit",
         b"like", b"in(", b"in (", b"is n", b"is t", b"between", b"rlike", b"regexp", b"not ", b"div",
         b"glob", b"sounds",
     ];
@@ -128,6 +129,14 @@ pub(super) fn select(bytes: &[u8], at: usize) -> bool {
     !is_word(before) && !matches!(after, b'-' | b'\'' | b':' | b'=' | b'.' | b'>') && !is_word(after)
 }
 
+/// Where the verb of a statement stands that follows `;`, white space allowed.
+pub(super) fn verb(bytes: &[u8], at: usize) -> Option<usize> {
+    let begin = after_white(bytes, at);
+    let end = after_word(bytes, begin);
+    let word = bytes.get(begin..end)?;
+    (classify(word) == Word::Verb || word.eq_ignore_ascii_case(b"if")).then_some(begin)
+}
+
 /// A verb needs a boundary before it.
 pub(super) fn statement(bytes: &[u8], at: usize) -> bool {
     let mut i = at;
@@ -154,8 +163,11 @@ pub(super) fn tail(bytes: &[u8], at: usize) -> bool {
     for _ in 0..12 {
         match bytes.get(i..).unwrap_or_default() {
             [] | [b'#', ..] | [b'-', b'-', ..] | [b'/', b'*', ..] => return true,
-            [b'=' | b'<' | b'>' | b'^' | b'*' | b'-' | b'~' | b'!' | b'|' | b'/', ..] => return true,
-            [byte, ..] if is_white(*byte) || matches!(*byte, b')' | b';' | b'\'' | b'"') => i += 1,
+            [b'=' | b'<' | b'>' | b'^' | b'*' | b'-' | b'~' | b'!' | b'|' | b'/' | b'&', ..] => {
+                return true;
+            }
+            [b'+', b'\'' | b'"' | b'+' | b'0'..=b'9', ..] | [b'\'' | b'"' | 0, ..] => return true,
+            [byte, ..] if is_white(*byte) || matches!(*byte, b')' | b';') => i += 1,
             [byte, ..] => return veils(*byte),
         }
     }

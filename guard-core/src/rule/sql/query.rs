@@ -28,7 +28,8 @@ pub(super) fn union(text: &Text<'_>, at: usize) -> Option<Match> {
     }
     let mut tokens = Tokens::new(bytes, if doubled { at + 8 } else { at + 5 }, 24);
     let mut next = tokens.next();
-    while matches!(next.kind, Kind::Word(Word::Prefix) | Kind::Open) {
+    // A `+` that stands for white space in a form is an operator to the tokenizer.
+    while matches!(next.kind, Kind::Word(Word::Prefix) | Kind::Open) || tokens.bytes(next) == b"+" {
         next = tokens.next();
     }
     let found = |end: usize| Some(Match { rule: rule("sql.union"), span: at..end.min(bytes.len()) });
@@ -157,6 +158,14 @@ pub(super) fn select(text: &Text<'_>, at: usize) -> Option<Match> {
 fn probes(bytes: &[u8], at: usize) -> bool {
     let mut tokens = Tokens::new(bytes, at + 6, 32);
     let first = tokens.peek().kind;
+    let mut only = tokens;
+    if let Some(operand) = expr::operand(&mut only)
+        && !operand.name
+        && (operand.function || operand.hostile || first == Kind::Variable)
+        && expr::stop(only.peek()) != Stop::Other
+    {
+        return true;
+    }
     let literal = matches!(first, Kind::Text { .. } | Kind::Variable | Kind::Number);
     literal
         && expr::operand(&mut tokens).is_some_and(|operand| !operand.name)
@@ -251,7 +260,10 @@ pub(super) fn order_by(text: &Text<'_>, at: usize) -> Option<Match> {
     let sure = match before {
         Before::Quote => operand.is_constant() && stop != Stop::Other || stop == Stop::Cut,
         Before::Number => operand.is_constant() && stop != Stop::Other || stop == Stop::Cut,
-        _ => first == Kind::Number && stop == Stop::Cut,
+        _ => {
+            let comment = tokens.bytes(tokens.peek());
+            first == Kind::Number && stop == Stop::Cut && comment.trim_ascii().len() <= 10
+        }
     };
     sure.then(|| Match { rule: rule("sql.order"), span: at..tokens.at().min(bytes.len()) })
 }

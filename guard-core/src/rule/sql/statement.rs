@@ -63,7 +63,8 @@ enum Form {
 }
 
 fn form(tokens: &mut Tokens<'_>, kind: Kind, verb: &[u8]) -> Form {
-    if !matches!(kind, Kind::Word(Word::Verb)) {
+    let conditional = verb.eq_ignore_ascii_case(b"if");
+    if !(matches!(kind, Kind::Word(Word::Verb)) || conditional) {
         return Form::No;
     }
     let next = tokens.next();
@@ -88,7 +89,10 @@ fn form(tokens: &mut Tokens<'_>, kind: Kind, verb: &[u8]) -> Form {
             || is(&[b"with"]));
     }
     if verb(b"drop") || verb(b"alter") || verb(b"create") || verb(b"truncate") {
-        let object = is(&[b"table", b"tables", b"tablespace"]);
+        let object = is(&[
+            b"table", b"tables", b"tablespace", b"database", b"schema", b"view", b"index", b"user",
+            b"login", b"role", b"function", b"procedure", b"trigger", b"or", b"column",
+        ]);
         return likely(object && matches!(tokens.peek().kind, Kind::Word(_)));
     }
     if verb(b"delete") {
@@ -106,8 +110,11 @@ fn form(tokens: &mut Tokens<'_>, kind: Kind, verb: &[u8]) -> Form {
             }
             tokens.next();
         }
+        return Form::No;
     }
-    Form::No
+    // Other verbs say something only in front of a comment.
+    let clear = matches!(next.kind, Kind::Word(_) | Kind::Open | Kind::Variable);
+    if clear && ends_in_comment(tokens) { Form::Likely } else { Form::No }
 }
 
 /// `exec xp_..`, `exec master..xp_..`, `exec(@s)`, `exec sp_..`.

@@ -39,15 +39,24 @@ pub(super) fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
         let rest = rest.trim_ascii();
         rest.is_empty() || rest.len() <= 8 && rest.iter().all(|b| b.is_ascii_alphanumeric() || b"+-;\0".contains(b))
     };
+    let filler = |rest: &[u8]| match rest {
+        // The end of a JSON string or of a form field.
+        [b'"', b',' | b'}', ..] | [b'&', ..] | [b' ', b'"', b',' | b'}', ..] => true,
+        _ => filler(rest),
+    };
     let ended = match rest {
+        [0, ..] => true,
         [b'-', b'-', tail @ ..] => filler(tail),
         [b'#', tail @ ..] => tail.trim_ascii().is_empty() || tail.first().is_some_and(u8::is_ascii_whitespace) && filler(tail),
         [b'/', b'*', tail @ ..] => tail.trim_ascii().is_empty(),
         _ => false,
     };
-    let login = text.starts && text.ends && at <= NEAR && plain_head(bytes.get(..at)?);
+    let head = bytes.get(..at)?;
+    let field = head.iter().rposition(|b| matches!(*b, b'=' | b':' | b'&'));
+    let head = head.get(field.map_or(0, |p| p + 1)..)?;
+    let login = text.starts && text.ends && head.len() <= NEAR && plain_head(head);
     let spare = rest.iter().filter(|b| b.is_ascii_alphabetic()).count() > 0
-        && bytes.get(..at)?.contains(&b' ');
+        && head.contains(&b' ');
     (ended && login && !spare)
         .then(|| Match { rule: rule("sql.comment"), span: at..bytes.len() })
 }
@@ -75,6 +84,16 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
     let look = before::look(bytes, begin, text.starts);
     let stop = expr::stop(tokens.peek());
     let name = bytes.get(at..).unwrap_or_default();
+    let package = bytes.get(begin..at).unwrap_or_default();
+    if let Some(dot) = package.iter().position(|b| *b == b'.')
+        && classify(package.get(..dot).unwrap_or_default()) != Word::Hostile
+    {
+        return None;
+    }
+    let arguments = bytes.get(at..operand.end).unwrap_or_default();
+    if super::starts(name, 0, b"benchmark") && !arguments.contains(&b',') {
+        return None;
+    }
     let specific = !super::starts(name, 0, b"sleep") || begin != at;
     let sure = match look.before {
         before if iif => matches!(before, Before::Semicolon | Before::Comma | Before::Quote),
@@ -82,6 +101,7 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
             || next_is_compare(&tokens),
         Before::Quote | Before::Number => true,
         Before::Semicolon => specific || stop == Stop::Cut,
+        Before::Comma if before::look(bytes, look.at, text.starts).before.escapes() => true,
         Before::Comma => specific || stop == Stop::Cut || argument(bytes, look.at),
         Before::Open => wrapped(text, look.at),
         Before::Operator if bytes.get(look.at) == Some(&b'=') => {
