@@ -30,11 +30,13 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("unio"),
     Trigger::new("sele"),
     Trigger::new("er\\bb"),
+    Trigger::new("up\\bb"),
     Trigger::new("ng\\b[\\d'\"(\\\\]"),
     Trigger::new("y[sz]e\\("),
     Trigger::new("[tp]fil"),
     // Statements.
     Trigger::new("exec"),
+    Trigger::new("xp_[cdfrs]"),
     Trigger::new("clar"),
     Trigger::new("shut"),
     Trigger::new("aitf"),
@@ -52,6 +54,7 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("d_fi"),
     Trigger::new("xp_s"),
     Trigger::new("mblo"),
+    Trigger::new("rt\\(i"),
     Trigger::new("iif\\("),
     Trigger::new("se\\bw"),
     // A literal left for an operator.
@@ -89,6 +92,8 @@ enum Anchor {
     Tail,
     /// A quote with an operator in letters after it; the offset is of the quote.
     Literal(usize),
+    /// The name of an extended procedure.
+    Extended,
     Versioned,
     Broken,
 }
@@ -133,6 +138,9 @@ fn anchor(bytes: &[u8], at: usize) -> Option<Anchor> {
             .map(|_| Anchor::OutFile),
         [b'y', b's' | b'z', b'e', b'('] => Some(Anchor::Analyse),
         [b'e', b'r', _, b'b'] => around(bytes, at, 3, b"order").map(|_| Anchor::OrderBy),
+        [b'u', b'p', _, b'b'] => around(bytes, at, 3, b"group").map(|_| Anchor::OrderBy),
+        [b'r', b't', b'(', b'i'] => around(bytes, at, 5, b"convert").map(Anchor::Function),
+        [b'x', b'p', b'_', _] => Some(Anchor::Extended),
         [b'n', b'g', ..] => around(bytes, at, 4, b"having").map(|_| Anchor::Having),
         [b't', b'e', _, b'f' | b'u' | b'o'] => around(bytes, at, 4, b"delete")
             .or_else(|| around(bytes, at, 4, b"create"))
@@ -167,7 +175,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
         Some(Anchor::Connective { at, length }) => hint::connective(bytes, at, length),
         Some(Anchor::Union) => hint::union(bytes, at),
         Some(Anchor::Select) => hint::select(bytes, at),
-        Some(Anchor::Literal(_) | Anchor::Case(_) | Anchor::OrderBy | Anchor::Having | Anchor::Analyse | Anchor::OutFile) => true,
+        Some(Anchor::Extended | Anchor::Literal(_) | Anchor::Case(_) | Anchor::OrderBy | Anchor::Having | Anchor::Analyse | Anchor::OutFile) => true,
         Some(Anchor::Statement(verb)) => hint::statement(bytes, verb),
         Some(Anchor::Function(name)) => hint::function(bytes, name),
         Some(Anchor::Tail) => hint::tail(bytes, at),
@@ -196,6 +204,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         Anchor::Case(at) => query::case(text, at),
         Anchor::Tail => tail::comment(text, at).or_else(|| boolean::operator(text, at)),
         Anchor::Literal(quote) => boolean::operator(text, quote),
+        Anchor::Extended => statement::extended(text, at),
         Anchor::Versioned => tail::versioned(text, at),
         Anchor::Broken => tail::broken(text, at),
     }

@@ -79,7 +79,8 @@ pub(super) fn operand(tokens: &mut Tokens<'_>) -> Option<Operand> {
                     tokens.next();
                     it.end = tokens.at();
                 }
-                Kind::Arithmetic | Kind::Bars | Kind::Word(Word::Arithmetic) => {
+                Kind::Comma if depth == 0 => return Some(it),
+                Kind::Comma | Kind::Arithmetic | Kind::Bars | Kind::Word(Word::Arithmetic) => {
                     let ahead = *tokens;
                     tokens.next();
                     let mut rest = it;

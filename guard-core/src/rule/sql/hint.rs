@@ -102,6 +102,9 @@ fn word(bytes: &[u8], at: usize) -> bool {
 pub(super) fn union(bytes: &[u8], at: usize) -> bool {
     let rest = bytes.get(at + 4..).unwrap_or_default();
     match rest {
+        [b'n' | b'N', next, ..] if is_word(*next) && at > 0 => {
+            super::query::nested(bytes, at, b"union")
+        }
         [b'n' | b'N', next, tail @ ..] => {
             !is_word(*next)
                 && (tail.iter().take(40).any(|b| veils(*b) || *b == b'(' || *b == b'/')

@@ -45,7 +45,8 @@ pub(super) fn union(text: &Text<'_>, at: usize) -> Option<Match> {
         List::Empty => (before.begins() || before == Before::Lead).then_some(())
             .and_then(|()| found(tokens.at())),
         List::Names { clear } => {
-            let injected = before.begins() || clear && before == Before::Lead;
+            let injected = before.begins()
+                || clear && (before == Before::Lead || catalogue(bytes, tokens.at()));
             injected.then_some(()).and_then(|()| found(tokens.at()))
         }
         List::Odd if before.escapes() => found(tokens.at()),
@@ -53,8 +54,19 @@ pub(super) fn union(text: &Text<'_>, at: usize) -> Option<Match> {
     }
 }
 
+/// Whether a table of the database's own catalogue is named soon after `from`.
+fn catalogue(bytes: &[u8], from: usize) -> bool {
+    const NAMES: [&[u8]; 7] = [
+        b"information_schema", b"sqlite_master", b"mysql.user", b"sysobjects", b"pg_shadow",
+        b"all_tables", b"pg_catalog",
+    ];
+    let begin = from.saturating_sub(24);
+    let near = bytes.get(begin..bytes.len().min(from + 64)).unwrap_or_default();
+    NAMES.iter().any(|name| near.windows(name.len()).any(|w| w.eq_ignore_ascii_case(name)))
+}
+
 /// Whether `word` is wrapped in itself (`uniunionon`), to survive a filter that removes it once.
-fn nested(bytes: &[u8], at: usize, word: &[u8]) -> bool {
+pub(super) fn nested(bytes: &[u8], at: usize, word: &[u8]) -> bool {
     (1..word.len()).any(|cut| {
         let (head, tail) = word.split_at(cut);
         at >= cut
@@ -262,7 +274,7 @@ pub(super) fn order_by(text: &Text<'_>, at: usize) -> Option<Match> {
         Before::Number => operand.is_constant() && stop != Stop::Other || stop == Stop::Cut,
         _ => {
             let comment = tokens.bytes(tokens.peek());
-            first == Kind::Number && stop == Stop::Cut && comment.trim_ascii().len() <= 10
+            first == Kind::Number && stop == Stop::Cut && comment.trim_ascii().len() <= 4
         }
     };
     sure.then(|| Match { rule: rule("sql.order"), span: at..tokens.at().min(bytes.len()) })

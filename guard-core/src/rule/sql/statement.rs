@@ -156,6 +156,18 @@ fn execute(tokens: &mut Tokens<'_>, kind: Kind, word: &[u8]) -> Form {
     }
 }
 
+/// `xp_..` as a statement or with its database: `; xp_cmdshell`, `master..xp_cmdshell`.
+pub(super) fn extended(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let head = bytes.get(..at)?;
+    let owned = head.ends_with(b"..") || at.checked_sub(4).is_some_and(|i| super::starts(bytes, i, b"dbo."));
+    let before = before::look(bytes, at, text.starts).before;
+    let mut tokens = Tokens::new(bytes, at, 2);
+    let name = tokens.next();
+    let stands = matches!(before, Before::Semicolon | Before::Quote) || owned;
+    (stands && name.end > at + 5).then(|| Match { rule: rule("sql.stacked"), span: at..name.end })
+}
+
 /// Whether a declaration goes on to build or run a statement.
 fn hex_or_exec(tokens: &mut Tokens<'_>) -> bool {
     for _ in 0..16 {

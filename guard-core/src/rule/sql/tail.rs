@@ -78,7 +78,8 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
     let mut tokens = Tokens::new(bytes, begin, 32);
     let operand = expr::operand(&mut tokens)?;
     let iif = super::starts(bytes, at, b"iif(");
-    if !operand.hostile && !(iif && operand.function) {
+    let convert = super::starts(bytes, at, b"convert(int");
+    if !operand.hostile && !((iif || convert) && operand.function) {
         return None;
     }
     let look = before::look(bytes, begin, text.starts);
@@ -96,6 +97,7 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
     }
     let specific = !super::starts(name, 0, b"sleep") || begin != at;
     let sure = match look.before {
+        before if convert => before != Before::Literal && before != Before::Other,
         before if iif => matches!(before, Before::Semicolon | Before::Comma | Before::Quote),
         Before::Start => stop == Stop::Cut || stop == Stop::End || specific && stop != Stop::Other
             || next_is_compare(&tokens),

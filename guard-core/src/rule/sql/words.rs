@@ -48,7 +48,7 @@ pub(super) enum Word {
 }
 
 /// The longest word of the tables.
-const LONGEST: usize = 24;
+const LONGEST: usize = 32;
 
 type Entry = (&'static [u8], Word);
 
