@@ -35,7 +35,9 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("<[ifl][fra][ra]"),
     Trigger::new("<[oea][bmp][jbp]"),
     Trigger::new("<[bmls][aeit][stny]"),
-    Trigger::new("<[sa][en][ti]"),
+    Trigger::new("<[sax][enm][til]"),
+    Trigger::new("[<?]imp"),
+    Trigger::new("tasr"),
     Trigger::new("ml-s"),
     Trigger::new("!--#"),
     // URLs that run: `javascript:` and its kin end alike, `data:` with what follows.
@@ -50,13 +52,16 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("tch[(`]"),
     Trigger::new("\\.coo"),
     Trigger::new("nt\\.[dlw]"),
-    Trigger::new("dow[.\\[]"),
+    Trigger::new("dow\\."),
+    Trigger::new("[lop][fpw]\\[[^\\]\\d]"),
     // Style that runs script in old browsers.
     Trigger::new("xpre"),
-    Trigger::new("vior"),
+    Trigger::new("vio[ru]"),
     Trigger::new("z-bi"),
     // `<` in UTF-7.
     Trigger::new("\\+adw"),
+    // What scanners send to see which characters come back.
+    Trigger::new(";!--"),
 ];
 
 /// How far back from a candidate the tag or quote that holds it is looked for.
@@ -77,7 +82,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
         (Some(b'e'), Some(b'r'), _) => ends_with(bytes, at, b"al"),
         (Some(b'm'), Some(b'p'), _) => ends_with(bytes, at, b"pro"),
         (Some(b'i'), Some(b'r'), _) => ends_with(bytes, at, b"conf"),
-        (Some(b'v'), Some(b'a'), _) => ends_with(bytes, at, b"e"),
+        (Some(b'v'), Some(b'a'), _) => ends_with(bytes, at, b"e") || ends_with(bytes, at, b"inter"),
         (Some(b't'), Some(b'c'), _) => ends_with(bytes, at, b"fe"),
         (Some(b'd'), Some(b'o'), _) => ends_with(bytes, at, b"win"),
         (Some(b'n'), Some(b't'), _) => ends_with(bytes, at, b"docume"),
@@ -88,6 +93,11 @@ fn context(bytes: &[u8], at: usize) -> bool {
         (Some(b'.'), _, _) => begins_with(bytes, at, b".cookie"),
         (Some(b'm'), Some(b'l'), _) => begins_with(bytes, at, b"ml-stylesheet"),
         (Some(b'!'), _, _) => ends_with(bytes, at, b"<"),
+        (Some(b'?'), _, _) => ends_with(bytes, at, b"<"),
+        (Some(b'l'), Some(b'f'), _) => ends_with(bytes, at, b"se"),
+        (Some(b'o'), Some(b'p'), _) => ends_with(bytes, at, b"t"),
+        (Some(b'o'), Some(b'w'), _) => ends_with(bytes, at, b"wind"),
+        (Some(b';'), _, _) => true,
         _ => false,
     }
 }
@@ -104,13 +114,15 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         (b':' | 0, b's', _) => element::confirm_prefixed(text, at, effort),
         (b'+', b'a', _) => element::confirm_utf7(bytes, at, effort),
         (b'!', _, _) => element::confirm_include(bytes, at, effort),
+        (b'?', _, _) => element::confirm(text, at.checked_sub(1)?, effort),
+        (b';', _, _) => element::confirm_probe(bytes, at, effort),
+        (b't', b'a', b's') => element::confirm_binding(bytes, at, effort),
         (b'm', b'l', _) => element::confirm_stylesheet(bytes, at, effort),
         (b'i', b'p', _) => url::confirm_script(text, at, effort),
         (b't', b'a', _) => url::confirm_data(text, at, effort),
         (b's', b'r', b'c') => handler::confirm_document(text, at, effort),
         (b'x', _, _) => style::confirm_expression(text, at, effort),
-        (b'v', b'i', _) => style::confirm_binding(bytes, at.checked_sub(4)?, effort),
-        (b'z', _, _) => style::confirm_binding(bytes, at.checked_sub(4)?, effort),
+        (b'v', b'i', _) | (b'z', _, _) => style::confirm_binding(bytes, at.checked_sub(4)?, effort),
         (_, b'o', b'n') => handler::confirm(text, at + 1, effort),
         (b'.', _, _) => breakout::confirm(text, at + 1, effort),
         _ => breakout::confirm(text, at, effort),

@@ -75,7 +75,9 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
         };
         let rest = before.get(open + 1..)?;
         let next = rest.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\\'));
-        let goes_on = next.map_or(open == 0, |b| is_operator(*b));
+        let assigned =
+            rest.last() == Some(&b'=') && rest.iter().rev().skip(1).all(|b| script::is_word(*b));
+        let goes_on = next.map_or(open == 0, |b| is_operator(*b)) || assigned;
         if goes_on && !script::is_prose(rest) && script::ends_like_script(bytes, end) {
             return Some((BREAKOUT, open..end));
         }
@@ -113,12 +115,12 @@ fn is_expression(before: &[u8]) -> bool {
     let mut words = before
         .split(|b| !script::is_word(*b))
         .filter(|w| w.first().is_some_and(|b| !b.is_ascii_digit()));
-    let few = words.by_ref().take(3).all(|w| w.len() <= 8) && words.next().is_none();
+    let few = words.by_ref().take(3).all(|w| w.len() <= 20) && words.next().is_none();
     let last = before.trim_ascii_end().last();
     let first = before.trim_ascii_start().first();
     few && !script::is_prose(before)
         && last.is_some_and(|b| is_operator(*b) || matches!(b, b'(' | b'{' | b'~'))
         && first.is_some_and(|b| {
             is_operator(*b) || b.is_ascii_digit() || matches!(b, b'(' | b'{' | b'~')
-        } || before.contains(&b'=') && !before.contains(&b' '))
+        } || before.iter().any(|b| matches!(b, b'=' | b';')) && !before.contains(&b' '))
 }

@@ -2,9 +2,9 @@
 
 use core::ops::Range;
 
-use super::html::{self, Attribute, Attributes, skip_space};
+use super::html::{self, Attribute, Attributes, Opening, skip_space};
 use super::script::{self, Script};
-use super::{Found, style};
+use super::{BEHIND, Found, style};
 use crate::inspect::{Effort, Text};
 use crate::rule::RuleId;
 
@@ -16,6 +16,8 @@ const META: RuleId = RuleId::new("xss.meta");
 const LINK: RuleId = RuleId::new("xss.stylesheet");
 const STYLE: RuleId = RuleId::new("xss.style_element");
 const ANIMATION: RuleId = RuleId::new("xss.animation");
+const BINDING: RuleId = RuleId::new("xss.data_binding");
+const PROBE: RuleId = RuleId::new("xss.probe");
 const INCLUDE: RuleId = RuleId::new("xss.server_side_include");
 const UTF7: RuleId = RuleId::new("xss.utf7");
 
@@ -28,6 +30,8 @@ enum Element {
     Base,
     Embed,
     Frame,
+    Import,
+    Island,
     Link,
     Meta,
     Object,
@@ -49,6 +53,8 @@ const ELEMENTS: &[(&[u8], Element)] = &[
     (b"link", Element::Link),
     (b"style", Element::Style),
     (b"set", Element::Animation),
+    (b"import", Element::Import),
+    (b"xml", Element::Island),
     (b"animate", Element::Animation),
     (b"animatemotion", Element::Animation),
     (b"animatetransform", Element::Animation),
@@ -64,6 +70,9 @@ pub(super) fn may_be_named(bytes: &[u8], at: usize) -> bool {
         .count();
     let name = rest.get(..length).unwrap_or_default();
     match rest.get(length) {
+        Some(b'?') if length == 0 => rest
+            .get(1..3)
+            .is_some_and(|b| b.eq_ignore_ascii_case(b"im")),
         None | Some(b'\\' | b'%' | b'&' | b'<' | 0) => true,
         Some(_) => element(name).is_some(),
     }
@@ -81,16 +90,24 @@ fn element(name: &[u8]) -> Option<Element> {
 fn named(bytes: &[u8], name: Range<usize>) -> Option<Element> {
     let mut plain = [0_u8; 24];
     let mut length = 0;
-    for byte in bytes.get(name)?.iter().filter(|b| **b != 0) {
-        *plain.get_mut(length)? = *byte;
-        length += 1;
+    for &byte in bytes.get(name)? {
+        if byte != 0 {
+            *plain.get_mut(length)? = byte;
+            length += 1;
+        } else if let Some(element) = element(plain.get(..length)?) {
+            return Some(element);
+        }
     }
     element(plain.get(..length)?)
 }
 
 /// The tag whose `<` is at `at`.
 pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Found> {
-    let name = html::tag_name(text.bytes, at)?;
+    let name = match text.bytes.get(at + 1) {
+        // `<?import` of old Internet Explorer.
+        Some(b'?') => at + 2..at + 8,
+        _ => html::tag_name(text.bytes, at)?,
+    };
     let element = named(text.bytes, name.clone())?;
     if !effort.spend(TAG) {
         return None;
@@ -166,6 +183,8 @@ fn load(text: &Text<'_>, element: Element, open: usize, at: usize) -> Option<Fou
             ])?;
             (OBJECT, loads(bytes, &data)?)
         }
+        Element::Import => (BINDING, with(&[b"implementation"])?.value.end),
+        Element::Island => (BINDING, with(&[b"src"])?.value.end),
         Element::Base => (BASE, with(&[b"href"])?.value.end),
         Element::Link => {
             let relation = with(&[b"rel"])?;
@@ -181,7 +200,8 @@ fn load(text: &Text<'_>, element: Element, open: usize, at: usize) -> Option<Fou
                     && [&b"refresh"[..], b"set-cookie", b"link"]
                         .iter()
                         .any(|w| holds(bytes, a, w))
-                    || is(bytes, a, &[b"charset", b"content"]) && holds(bytes, a, b"utf-7")
+                    || is(bytes, a, &[b"charset", b"content"])
+                        && [&b"utf-7"[..], b"utf7"].iter().any(|w| holds(bytes, a, w))
             })?;
             (META, found.value.end)
         }
@@ -252,17 +272,18 @@ fn run(text: &Text<'_>, open: usize, at: usize) -> Option<Found> {
     let content = rest
         .get(..rest.len().min(script::WINDOW))
         .unwrap_or_default();
+    // `<\/script>` is how scripts spell it inside their own strings.
     let end = content
         .windows(3)
-        .position(|w| w.eq_ignore_ascii_case(b"</s"));
+        .position(|w| w.starts_with(b"<\\") || w.eq_ignore_ascii_case(b"</s"));
     let piece = content
         .get(..end.unwrap_or(content.len()))
         .unwrap_or_default();
     let class = script::classify(bytes, close + 1..close + 1 + piece.len());
     let closed = end.is_some() && !piece.trim_ascii().is_empty();
     let odd = piece
-        .first()
-        .is_some_and(|b| matches!(b, b'(' | b'[' | b'{' | b'!' | b'+' | b'~'));
+        .iter()
+        .any(|b| matches!(b, b'(' | b'[' | b'{' | b'!' | b'+' | b'~'));
     (class >= Script::Sink || closed || !script::is_prose(piece) && (class >= Script::Code || odd))
         .then_some((SCRIPT, open..close + 1 + piece.len()))
 }
@@ -338,4 +359,30 @@ pub(super) fn confirm_utf7(bytes: &[u8], at: usize, effort: &mut Effort) -> Opti
     })?;
     let end = skip_space(bytes, bytes.len() - name.len() + tag.len());
     Some((UTF7, at..end))
+}
+
+/// `datasrc=#id` of old Internet Explorer, which writes a data island's markup into the page.
+pub(super) fn confirm_binding(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<Found> {
+    let start = at.checked_sub(2)?;
+    let equals = skip_space(bytes, at + 5);
+    if !bytes.get(start..at + 5)?.eq_ignore_ascii_case(b"datasrc")
+        || bytes.get(equals) != Some(&b'=')
+        || !effort.spend(BEHIND)
+    {
+        return None;
+    }
+    let value = skip_space(bytes, equals + 1);
+    let island = bytes.get(value..value + 2)?.contains(&b'#');
+    let (opening, _) = html::attribute_at(bytes, start.saturating_sub(BEHIND), start)?;
+    (island && matches!(opening, Opening::Tag(_))).then_some((BINDING, start..value + 2))
+}
+
+/// `;!--"<x>=&{()}`: every character that matters to markup in a row.
+pub(super) fn confirm_probe(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<Found> {
+    let rest = bytes.get(at + 4..bytes.len().min(at + 64))?;
+    let quoted = rest
+        .first()
+        .is_some_and(|b| matches!(b, b'"' | b'\'' | b'\\'));
+    (effort.spend(64) && quoted && rest.contains(&b'<') && rest.contains(&b'{'))
+        .then_some((PROBE, at..at + 4 + rest.len()))
 }

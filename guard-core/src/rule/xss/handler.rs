@@ -106,6 +106,11 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
     let from = at.saturating_sub(BEHIND);
     match html::attribute_at(bytes, from, at) {
         Some((Opening::Tag(_), _)) if known || class >= Script::Sink => Some((HANDLER, span)),
+        // XML quotes every value: without quotes this is HTML, and an event that we do not know.
+        Some((Opening::Tag(_), _)) => {
+            let quoted = matches!(bytes.get(value), Some(b'"' | b'\''));
+            (!quoted && !is_word(bytes.get(at + 2..name.end)?)).then_some((HANDLER, span))
+        }
         Some((Opening::Quote(quote), _)) if known => {
             let adjacent = skip_space(bytes, quote + 1) == at;
             let quoted = matches!(bytes.get(value), Some(b'"' | b'\'' | b'`'));
@@ -136,6 +141,18 @@ pub(super) fn confirm_document(text: &Text<'_>, at: usize, effort: &mut Effort) 
     let content = value_range(bytes, skip_space(bytes, equals + 1));
     let tagged = html::attribute_at(bytes, at.saturating_sub(BEHIND), at).is_some();
     (tagged && !content.is_empty()).then_some((DOCUMENT, at..content.end))
+}
+
+/// Whether `on` and `rest` are an everyday word that names an attribute.
+fn is_word(rest: &[u8]) -> bool {
+    let rests: &[&[u8]] = &[
+        b"board", b"demand", b"duty", b"going", b"hand", b"hold", b"line", b"looker", b"screen",
+        b"set", b"shore", b"site", b"stage", b"time", b"tology", b"wards", b"ward",
+    ];
+    rests.iter().any(|r| {
+        rest.get(..r.len())
+            .is_some_and(|n| n.eq_ignore_ascii_case(r))
+    })
 }
 
 /// Whether `name`, without its `on`, begins like an event of HTML, SVG or an old browser (WHATWG

@@ -230,9 +230,13 @@ pub(super) fn classify(bytes: &[u8], range: Range<usize>) -> Script {
     };
     let mut last = b' ';
     for (i, &byte) in piece.iter().enumerate() {
+        let touching = i
+            .checked_sub(1)
+            .and_then(|i| piece.get(i))
+            .is_some_and(|b| *b > b' ');
         let callee = is_word(last) || matches!(last, b')' | b']' | b'.');
         match byte {
-            b'(' | b'`' if callee => return Script::Code,
+            b'(' | b'`' if callee && touching => return Script::Code,
             b'=' if is_word(last) && piece.get(i + 1) != Some(&b'=') => return Script::Code,
             b';' if callee => return Script::Code,
             _ => {}
@@ -329,7 +333,7 @@ mod tests {
             ("document them", Script::Inert),
             ("function (x) {}", Script::Code),
             ("go(1)", Script::Code),
-            ("hello (world)", Script::Code),
+            ("hello (world)", Script::Inert),
             ("hello", Script::Inert),
         ];
         for (text, expected) in cases {

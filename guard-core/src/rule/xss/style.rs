@@ -24,7 +24,9 @@ pub(super) fn confirm_expression(text: &Text<'_>, at: usize, effort: &mut Effort
         return None;
     }
     let property = bytes.get(..start)?.trim_ascii_end().ends_with(b":");
-    let direct = open == at + 9 && script::classify(bytes, open + 1..open + 96) >= Script::Code;
+    let direct = open == at + 9
+        && (bytes.get(start.wrapping_sub(1)) == Some(&b':')
+            || script::classify(bytes, open + 1..open + 96) >= Script::Code);
     let from = at.saturating_sub(BEHIND);
     let styled = || {
         matches!(
@@ -37,7 +39,7 @@ pub(super) fn confirm_expression(text: &Text<'_>, at: usize, effort: &mut Effort
 
 /// `behavior: url(` or `-moz-binding: url(` that begins at `at`.
 pub(super) fn confirm_binding(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<Found> {
-    let name = [&b"behavior"[..], b"-moz-binding"]
+    let name = [&b"behaviour"[..], b"behavior", b"-moz-binding"]
         .into_iter()
         .find(|n| begins_with(bytes, at, n))?;
     let colon = script::skip_blank(bytes, at + name.len());

@@ -186,7 +186,8 @@ const RUNNING: &[&[u8]] = &[
     b"image/svg+xml",
 ];
 
-/// Beginnings of `<script`, `<svg`, `<img`, `<body`, `<iframe` and `alert(` in base64.
+/// Beginnings of `<script`, `<svg`, `<img`, `<body`, `<iframe` and `alert(` in base64; some filter
+/// on the way folds case.
 const CODED: &[&[u8]] = &[
     b"PHNjcm", b"PHN2Z", b"PGltZ", b"PGJvZH", b"PGlmcm", b"YWxlcn", b"PFNDUk",
 ];
@@ -238,7 +239,11 @@ pub(super) fn confirm_data(text: &Text<'_>, at: usize, effort: &mut Effort) -> O
     }
     let rest = bytes.get(content..end)?;
     let based = head.get(..comma)?.ends_with(b"base64");
-    let coded = based && !image && CODED.iter().any(|c| rest.starts_with(c));
+    let begins = |c: &&[u8]| {
+        rest.get(..c.len())
+            .is_some_and(|r| r.eq_ignore_ascii_case(c))
+    };
+    let coded = based && !image && CODED.iter().any(begins);
     let plain = !based
         && (kind.is_none() || !image)
         && script::find_sink(bytes, content..end).is_some_and(|s| s.start - content < 16);
