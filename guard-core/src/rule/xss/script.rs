@@ -331,7 +331,7 @@ mod tests {
             ("location == name", Script::Inert),
             ("the alert was seen", Script::Inert),
             ("document them", Script::Inert),
-            ("function (x) {}", Script::Code),
+            ("function(x) {}", Script::Code),
             ("go(1)", Script::Code),
             ("hello (world)", Script::Inert),
             ("hello", Script::Inert),
