@@ -31,7 +31,7 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("[\u{0}-\u{20}/\"'`+]on[a-z]"),
     Trigger::new("\\\\[nrtf]on"),
     // Elements that load or run something by themselves.
-    Trigger::new("[<:\u{0}]scr"),
+    Trigger::new("[<:\u{0}\\xbc]scr"),
     Trigger::new("<[ifl][fra][ra]"),
     Trigger::new("<[oea][bmp][jbp]"),
     Trigger::new("<[bmls][aeit][stny]"),
@@ -60,6 +60,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("z-bi"),
     // `<` in UTF-7.
     Trigger::new("\\+adw"),
+    // Script written with brackets and operators alone.
+    Trigger::new("[!+]\\[\\][+\\])]"),
     // What scanners send to see which characters come back.
     Trigger::new(";!--"),
 ];
@@ -72,8 +74,9 @@ fn context(bytes: &[u8], at: usize) -> bool {
     match (byte(0), byte(1), byte(2)) {
         (Some(b'\\'), _, Some(b'o')) => handler::may_follow(bytes, at + 2),
         (Some(b'<'), _, _) => element::may_be_named(bytes, at + 1),
-        (Some(b':' | 0), Some(b's'), _) => element::may_be_named(bytes, at + 1),
+        (Some(b':' | 0 | 0xbc), Some(b's'), _) => element::may_be_named(bytes, at + 1),
         (Some(b'+'), Some(b'a'), _) => true,
+        (Some(b'+' | b'!'), Some(b'['), _) => true,
         (Some(_), Some(b'o'), Some(b'n')) if byte(0) != Some(b'i') => {
             handler::may_follow(bytes, at + 1)
         }
@@ -112,6 +115,8 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         (b'\\', _, b'o') => handler::confirm(text, at + 2, effort),
         (b'<', _, _) => element::confirm(text, at, effort),
         (b':' | 0, b's', _) => element::confirm_prefixed(text, at, effort),
+        (0xbc, b's', _) => element::confirm_high(bytes, at, effort),
+        (b'+' | b'!', b'[', _) => breakout::confirm_six(bytes, at, effort),
         (b'+', b'a', _) => element::confirm_utf7(bytes, at, effort),
         (b'!', _, _) => element::confirm_include(bytes, at, effort),
         (b'?', _, _) => element::confirm(text, at.checked_sub(1)?, effort),

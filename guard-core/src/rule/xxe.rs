@@ -166,7 +166,8 @@ fn doctype(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Rang
     let harmless = name.eq_ignore_ascii_case(b"html")
         && uri.eq_ignore_ascii_case(b"about:legacy-compat")
         || location.is_public_dtd()
-        || location == Location::Relative && uri.ends_with(b".dtd") && !id.is_empty()
+        || location == Location::Relative
+        || location.is_published_by(id)
         || uri.is_empty();
     (!harmless).then_some((EXTERNAL_SUBSET, at..reader.at))
 }
@@ -196,8 +197,9 @@ fn entity(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range
     let (id, uri) = reader.external()?;
     let location = Location::parse(uri);
     // Documents that split their text, and the entity sets of HTML and DocBook.
-    let harmless =
-        location.is_public_dtd() || parameter && !id.is_empty() && location == Location::Relative;
+    let harmless = location.is_public_dtd()
+        || location.is_published_by(id)
+        || location == Location::Relative && location::is_file_name(uri);
     (!harmless).then_some((EXTERNAL_ENTITY, at..reader.at))
 }
 
@@ -289,6 +291,7 @@ fn inclusion(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Ra
             Location::Relative => false,
             Location::Web { .. } if namespace => !own || word == b":include",
             Location::Web { .. } if own => location.is_odd(b".xsd"),
+            Location::Web { .. } if location.is_published() => false,
             Location::Local | Location::Other | Location::Web { .. } => !namespace,
         };
         if foreign {
@@ -335,10 +338,7 @@ fn schema(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range
         };
         let Some(word) = words.next() else {
             // A pair without its second half: some parsers take the first for the location.
-            let lone = matches!(
-                Location::parse(namespace),
-                Location::Web { .. } | Location::Local | Location::Other
-            );
+            let lone = Location::parse(namespace).is_odd(b".xsd");
             return if lone { found } else { None };
         };
         let location = Location::parse(word);

@@ -280,6 +280,16 @@ fn run(text: &Text<'_>, open: usize, at: usize) -> Option<Found> {
         .get(..end.unwrap_or(content.len()))
         .unwrap_or_default();
     let class = script::classify(bytes, close + 1..close + 1 + piece.len());
+    // A word in back quotes, and a type's parameter (`Vec<Script>`).
+    let before = open.checked_sub(1).and_then(|i| bytes.get(i));
+    if before == Some(&b'`') && piece.first() == Some(&b'`') {
+        return None;
+    }
+    let typed = before.is_some_and(|b| script::is_word(*b) || *b == b':')
+        && bytes.get(open + 1..open + 3) == Some(b"Sc");
+    if typed && end.is_none() && class < Script::Sink {
+        return None;
+    }
     let closed = end.is_some() && !piece.trim_ascii().is_empty();
     let odd = piece
         .iter()
@@ -337,9 +347,15 @@ pub(super) fn confirm_stylesheet(bytes: &[u8], at: usize, effort: &mut Effort) -
     {
         return None;
     }
-    let target = Attributes::new(bytes, at + 13, bytes.len().min(at + TAG))
-        .find(|a| is(bytes, a, &[b"href"]))?;
-    Some((LINK, open..target.value.end))
+    let attributes = || Attributes::new(bytes, at + 13, bytes.len().min(at + TAG));
+    // Style sheets of CSS run nothing; XSLT does, and a relative one is the sender's neighbour.
+    if attributes().any(|a| is(bytes, &a, &[b"type"]) && holds(bytes, &a, b"css")) {
+        return None;
+    }
+    let target = attributes().find(|a| is(bytes, a, &[b"href"]))?;
+    let value = bytes.get(target.value.clone())?.trim_ascii_start();
+    let foreign = value.starts_with(b"#") || value.starts_with(b"/") || value.contains(&b':');
+    foreign.then_some((LINK, open..target.value.end))
 }
 
 /// `+ADw-` and a tag: UTF-7, which old browsers guess.
@@ -385,4 +401,12 @@ pub(super) fn confirm_probe(bytes: &[u8], at: usize, effort: &mut Effort) -> Opt
         .is_some_and(|b| matches!(b, b'"' | b'\'' | b'\\'));
     (effort.spend(64) && quoted && rest.contains(&b'<') && rest.contains(&b'{'))
         .then_some((PROBE, at..at + 4 + rest.len()))
+}
+
+/// `\xbcscript\xbe`: `<` and `>` with the high bit set, which decoders of US-ASCII drop.
+pub(super) fn confirm_high(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<Found> {
+    let rest = bytes.get(at + 1..bytes.len().min(at + 64))?;
+    let named = rest.get(..6)?.eq_ignore_ascii_case(b"script");
+    let close = rest.iter().position(|b| *b == 0xbe)?;
+    (effort.spend(64) && named).then_some((SCRIPT, at..at + 2 + close))
 }

@@ -97,7 +97,8 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
     }
     let span = at..content.end;
     let piece = bytes.get(content.clone())?;
-    if is_reference(piece) {
+    // `on=x=>..` of a program: cut by the `>`, a syntax error in HTML.
+    if is_reference(piece) || piece.ends_with(b"=") {
         return None;
     }
     // An unquoted value may go on behind white space or `>` for whatever the value lands in.

@@ -176,7 +176,20 @@ pub(super) fn attribute_at(bytes: &[u8], from: usize, at: usize) -> Option<(Open
             .into_iter()
             .flatten()
         {
-            if let Some(attribute) = holds(from + open + 1) {
+            // What is no attribute's name shows that the quote belongs to a program or to prose.
+            let odd = |b: &u8| matches!(b, b'(' | b')' | b'{' | b'}' | b';' | b',');
+            let plain = |a: &Attribute| {
+                !bytes
+                    .get(a.name.clone())
+                    .unwrap_or_default()
+                    .iter()
+                    .any(odd)
+            };
+            let start = from + open + 1;
+            let found = Attributes::new(bytes, start, end)
+                .take_while(|a| a.name.start <= at && plain(a))
+                .find(|a| a.name.start == at || a.value.contains(&at));
+            if let Some(attribute) = found {
                 return Some((Opening::Quote(from + open), attribute));
             }
         }

@@ -156,30 +156,22 @@ pub(super) fn is_sink(bytes: &[u8], word: &Range<usize>) -> Option<usize> {
     let next = skip_blank(bytes, word.end);
     if listed(REACHED, name) {
         return match bytes.get(next)? {
-            b'[' => Some(next + 1),
+            // A name written as a string: one written plainly is an index into some table.
+            b'[' => {
+                let key = bytes.get(skip_blank(bytes, next + 1))?;
+                (!is_word(*key) && *key != b']').then_some(next + 1)
+            }
             b'.' => {
                 let member = word_at(bytes, skip_blank(bytes, next + 1));
+                let own: &[&[u8]] = match name.first()?.to_ascii_lowercase() {
+                    b'd' => &[b"baseuri", b"body", b"defaultview", b"domain", b"url"],
+                    b'l' => &[b"assign", b"hash", b"href", b"replace", b"search"],
+                    _ => &[b"name", b"open"],
+                };
                 let known = bytes.get(member.clone()).is_some_and(|m| {
-                    listed(CALLED, m)
-                        || listed(REACHED, m)
-                        || listed(MEMBERS, m)
-                        || listed(
-                            &[
-                                b"assign",
-                                b"baseuri",
-                                b"body",
-                                b"defaultview",
-                                b"domain",
-                                b"hash",
-                                b"href",
-                                b"name",
-                                b"open",
-                                b"replace",
-                                b"search",
-                                b"url",
-                            ],
-                            m,
-                        )
+                    [CALLED, REACHED, MEMBERS, own]
+                        .iter()
+                        .any(|names| listed(names, m))
                 });
                 known.then_some(member.end)
             }

@@ -204,7 +204,7 @@ pub(super) fn confirm_data(text: &Text<'_>, at: usize, effort: &mut Effort) -> O
             .is_some_and(|h| h.eq_ignore_ascii_case(t))
     });
     let comma = head.iter().position(|b| *b == b',')?;
-    if !effort.spend(script::WINDOW) || kind.is_none() && comma > 24 {
+    if !effort.spend(script::WINDOW) || kind.is_none() && comma > 64 {
         return None;
     }
     let content = at + 3 + comma + 1;
@@ -245,7 +245,7 @@ pub(super) fn confirm_data(text: &Text<'_>, at: usize, effort: &mut Effort) -> O
     };
     let coded = based && !image && CODED.iter().any(begins);
     let plain = !based
-        && (kind.is_none() || !image)
+        && (kind.is_some() && !image || kind.is_none() && comma <= 24)
         && script::find_sink(bytes, content..end).is_some_and(|s| s.start - content < 16);
     (coded || plain).then_some((DATA_URL, start..end))
 }

@@ -41,6 +41,7 @@ const PUBLISHERS: &[&[u8]] = &[
     b"gwtproject.org",
     b"freedesktop.org",
     b"magento.com",
+    b"cxml.org",
 ];
 
 impl<'t> Location<'t> {
@@ -79,21 +80,44 @@ impl<'t> Location<'t> {
         }
     }
 
-    /// Whether this is a DTD of one of the well-known publishers.
-    pub(super) fn is_public_dtd(&self) -> bool {
-        let Self::Web { host, path } = self else {
+    /// Whether this is on a host of one of the well-known publishers.
+    pub(super) fn is_published(&self) -> bool {
+        let Self::Web { host, .. } = self else {
             return false;
         };
-        let published = |name: &&[u8]| {
+        let below = |name: &&[u8]| {
             host.len().checked_sub(name.len()).is_some_and(|n| {
                 host.get(n..).is_some_and(|h| h.eq_ignore_ascii_case(name))
                     && (n == 0 || host.get(n - 1) == Some(&b'.'))
             })
         };
-        let document = [&b".dtd"[..], b".ent", b".mod"]
+        PUBLISHERS.iter().any(below)
+    }
+
+    /// Whether this is a DTD of one of the well-known publishers.
+    pub(super) fn is_public_dtd(&self) -> bool {
+        let Self::Web { path, .. } = self else {
+            return false;
+        };
+        [&b".dtd"[..], b".ent", b".mod"]
             .iter()
-            .any(|end| path.ends_with(end));
-        document && PUBLISHERS.iter().any(published)
+            .any(|end| path.ends_with(end))
+            && self.is_published()
+    }
+
+    /// Whether this is a DTD on a host of the owner that the formal public identifier names
+    /// (`-//Owner//DTD ...`, ISO 8879).
+    pub(super) fn is_published_by(&self, identifier: &[u8]) -> bool {
+        let Self::Web { host, .. } = self else {
+            return false;
+        };
+        let name = owner(host).split(|b| *b == b'.').next().unwrap_or_default();
+        let owned = name.len() > 2
+            && identifier.starts_with(b"-//")
+            && identifier
+                .windows(name.len())
+                .any(|w| w.eq_ignore_ascii_case(name));
+        owned && !self.is_odd(b".dtd")
     }
 
     /// Whether nobody would keep a schema there whose documents end in `suffix`: another scheme, an
@@ -128,4 +152,11 @@ fn owner(host: &[u8]) -> &[u8] {
     let mut dots = host.iter().enumerate().rev().filter(|(_, b)| **b == b'.');
     let cut = dots.nth(1).map_or(0, |(at, _)| at + 1);
     host.get(cut..).unwrap_or(host)
+}
+
+/// Whether a relative URI is plainly a file's name with its extension.
+pub(super) fn is_file_name(uri: &[u8]) -> bool {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/');
+    let extension = uri.rsplit(|b| *b == b'.').next().unwrap_or_default();
+    uri.iter().all(plain) && (1..=4).contains(&extension.len()) && extension.len() + 1 < uri.len()
 }
