@@ -163,7 +163,10 @@ impl Command {
         if shouted && strength == Name::Term && tail < Tail::Hard {
             return None;
         }
-        if tail == Tail::Plain && has_subcommand(bytes, &word, after) {
+        if tail == Tail::Plain
+            && (has_subcommand(bytes, &word, after)
+                || strength != Name::Word && tail::has_hard_argument(bytes, after))
+        {
             tail = Tail::Hard;
         }
         Some(Self { strength, word, start: at, tail, after })
@@ -190,7 +193,9 @@ impl Command {
 fn has_subcommand(bytes: &[u8], word: &Word, after: usize) -> bool {
     let Some(next) = Word::read(bytes, after) else { return false };
     let name = word.name();
-    command::is_subcommand(name.strip_suffix(b".exe").unwrap_or(name), next.name())
+    let name = name.strip_suffix(b".exe").unwrap_or(name);
+    command::is_subcommand(name, next.name())
+        || command::runs_another(name) && command::lookup(next.name()).is_some()
 }
 
 /// First byte past blanks, further separators and grouping.
@@ -199,7 +204,24 @@ fn skip_to_word(bytes: &[u8], at: usize) -> usize {
         matches!(b, b' ' | b'\t' | b'+' | b';' | b'|' | b'&' | b'\n' | b'\r' | b'(' | b'{' | b'@')
     };
     let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().take(12).take_while(|b| skip(b)).count()
+    let mut at = at + rest.iter().take(12).take_while(|b| skip(b)).count();
+    // `a=1;b=$x cmd`: assignments before the command.
+    for _ in 0..4 {
+        match assignment(bytes.get(at..).unwrap_or_default()) {
+            Some(length) => at += length,
+            None => break,
+        }
+    }
+    at
+}
+
+/// Length of `name=value` and the blank or semicolon after it.
+fn assignment(rest: &[u8]) -> Option<usize> {
+    let name = rest.iter().take(16).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    rest.first().filter(|b| b.is_ascii_alphabetic() || **b == b'_')?;
+    let value = rest.get(name..)?.strip_prefix(b"=")?;
+    let length = value.iter().take(48).position(|b| matches!(b, b' ' | b';' | b'&' | b'|' | b'\n'))?;
+    (value.get(length).is_some_and(|b| matches!(b, b' ' | b';'))).then_some(name + 1 + length + 1)
 }
 
 /// A command after a separator.
@@ -214,7 +236,11 @@ fn separated(text: &Text<'_>, at: usize, width: usize) -> Option<Match> {
     let tight = start == at + width;
     let anchor = anchor::read(bytes, at, text.starts);
     let accepted = match separator {
-        b'\n' | b'\\' => after_line(text, &command, anchor),
+        b'\n' | b'\\' => after_line(&command, anchor),
+        _ if start > at + width && bytes.get(start - 1) == Some(&b' ') && bytes.get(at + width..start).is_some_and(|b| b.contains(&b'=')) => {
+            // Cookies and style rules are assignments too.
+            anchor != Anchor::Prose && command.strength != Name::Word && command.tail == Tail::Hard
+        }
         b'&' if tight && is_query(bytes, at) => {
             // `a=1&sort&type=x`: in a query string the ampersand separates fields.
             anchor != Anchor::Prose && command.tail == Tail::Hard
@@ -231,15 +257,18 @@ fn separated(text: &Text<'_>, at: usize, width: usize) -> Option<Match> {
     found(COMMAND, at, command.after.max(command.word.end))
 }
 
-fn after_line(text: &Text<'_>, command: &Command, anchor: Anchor) -> bool {
-    let _ = text;
+fn after_line(command: &Command, anchor: Anchor) -> bool {
     match anchor {
         Anchor::Start | Anchor::Value => match command.strength {
             Name::Sure => command.tail >= Tail::End,
-            Name::Term => matches!(command.tail, Tail::Separator | Tail::Hard),
+            Name::Term => {
+                matches!(command.tail, Tail::Separator | Tail::Hard)
+                    || command.tail == Tail::End && anchor == Anchor::Value
+            }
             Name::Word => {
                 matches!(command.tail, Tail::Separator | Tail::Hard)
                     || command.tail == Tail::Soft && command.takes_soft()
+                    || command.tail == Tail::End && anchor == Anchor::Value && command.name() == b"id"
             }
         },
         Anchor::Word => matches!(command.tail, Tail::Separator | Tail::Hard),
@@ -268,16 +297,24 @@ fn after_separator(
         }
         (Anchor::Word, Name::Term) => command.tail >= Tail::Soft || alone && tight,
         (Anchor::Start, Name::Word) => {
-            alone || command.tail == Tail::Hard || command.tail == Tail::Soft && command.takes_soft()
+            alone && command::is_probe(command.name()) && !is_table(text, command, separator)
+                || command.tail == Tail::Hard || command.tail == Tail::Soft && command.takes_soft()
                 || command.tail == Tail::Plain && command.name() == b"echo"
         }
         (Anchor::Value, Name::Word) => {
-            alone && (tight || separator != b'&')
+            alone && command::is_probe(command.name()) && (tight || separator != b'&')
+                || command.tail == Tail::Plain && command.name() == b"echo"
                 || command.tail == Tail::Hard
                 || command.tail == Tail::Soft && command.takes_soft()
         }
         (Anchor::Word, Name::Word) => command.tail == Tail::Hard,
     }
+}
+
+/// Whether ` | name | ` is a cell of a table in text.
+fn is_table(text: &Text<'_>, command: &Command, separator: u8) -> bool {
+    let spaced = text.bytes.get(command.word.end) == Some(&b' ');
+    separator == b'|' && spaced && text.bytes.get(command.after) == Some(&b'|')
 }
 
 /// Whether after a separator at `at` the text ends, or goes on with another command.
@@ -355,7 +392,9 @@ fn substituted(text: &Text<'_>, at: usize) -> Option<Match> {
     let start = at + 2 + blanks;
     let command = Command::read(text, start)?;
     let shouted = bytes.get(start..command.word.end)?.iter().any(u8::is_ascii_uppercase);
+    let closed = bytes.get(command.word.end).is_some_and(|b| matches!(b, b')' | b'`'));
     let plausible = match command.tail {
+        Tail::End if closed => !shouted,
         Tail::Foreign | Tail::End => false,
         Tail::Plain => command.strength == Name::Sure || command.name() == b"echo",
         Tail::Soft => command.takes_soft(),
