@@ -30,6 +30,7 @@ const DIRECTIVE: RuleId = RuleId::new("code.directive");
 const SUPERGLOBAL: RuleId = RuleId::new("code.superglobal");
 const INTERNALS: RuleId = RuleId::new("code.internals");
 const JAVA: RuleId = RuleId::new("code.java_reference");
+const SETTING: RuleId = RuleId::new("code.php_setting");
 const LOADER: RuleId = RuleId::new("code.class_loader");
 
 const TRIGGERS: &[Trigger] = &[
@@ -37,13 +38,24 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("\\w\\w\\w\\("),
     Trigger::new("\\w \\([\\\\'\"\\x24]"),
     // `<?php`, `<?=`
-    Trigger::new("<\\?[p=]"),
+    Trigger::new("<\\?[a-wyz =]"),
     // `<!--#exec`, `<esi:`, `<cfexecute`
     Trigger::new("!--#"),
     Trigger::new("<esi"),
     Trigger::new("<cfe"),
     // `$_GET[`
-    Trigger::new("\\x24_[gprscf]"),
+    Trigger::new("\\x24_[gprscfe]"),
+    Trigger::new("\\x24[gh][lt][ot]"),
+    // `$f('id')`, `(system)('id')`
+    Trigger::new("\\x24[a-z_][a-z_( ][a-z_(\\\\'\"\\x24]"),
+    Trigger::new("[)'\"]\\([\\\\'\"\\x24]"),
+    // `call_user_func`, `allow_url_include`, `auto_prepend_file`, `open_basedir` and their like
+    Trigger::new("l_us"),
+    Trigger::new("w_ur"),
+    Trigger::new("nd_f"),
+    Trigger::new("e_fu"),
+    Trigger::new("n_ba"),
+    Trigger::new("e_re"),
     // `__import__`, `__builtins__`, `__class__`, `__globals__`, `__subclasses__`, `__mro__`
     Trigger::new("__[icbgsm][nmulaer]"),
     // `constructor.constructor`, `constructor['constructor']`
@@ -100,7 +112,11 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     match rest {
         [b'<', b'?', ..] => tag(text, at),
         [b'<' | b'!', ..] => directive(text, at),
-        [b'$', ..] => superglobal(text, at),
+        [b'$', b'_' | b'G' | b'H', ..] => {
+            superglobal(text, at).or_else(|| variable_call(text, at))
+        }
+        [b'$', ..] => variable_call(text, at),
+        [b')' | b'\'' | b'"' | b']', b'(', ..] => variable_call(text, at),
         [b'_', b'_', ..] => internals(text, at),
         [b'@' | b'#', ..] => java(text, at),
         [b't' | b'T', b'(', ..] => java(text, at),
@@ -108,7 +124,10 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [_, _, _, b'(', ..] => call(text, at + 3, at + 3),
         [_, b' ', b'(', ..] => call(text, at + 1, at + 2),
         [b't' | b'T', ..] => constructor(text, at),
-        [b'a' | b'A', ..] => class_loader(text, at),
+        [b'a' | b'A', b's' | b'S', ..] => class_loader(text, at),
+        [b'l' | b'L', ..] => named_by_field(text, at),
+        [b'w' | b'W', ..] => setting(text, at),
+        [b'n' | b'N', b'd' | b'_', ..] | [b'e' | b'E', b'_', ..] => setting(text, at),
         _ => module(text, at),
     }
 }
@@ -153,19 +172,40 @@ fn call(text: &Text<'_>, end: usize, open: usize) -> Option<Match> {
                 && match receiver(bytes, start) {
                     Receiver::None => !matches!(name, b"start" | b"compile" | b"execute" | b"spawn"),
                     Receiver::Call | Receiver::Host => true,
-                    Receiver::Plain | Receiver::Text => false,
+                    // `"..".exec("id")."`: joined by PHP.
+                    Receiver::Text => matches!(name, b"exec") && argument == Argument::Text,
+                    Receiver::Plain => false,
                 }
                 || name.eq_ignore_ascii_case(b"execute")
                     && argument == Argument::Empty
                     && receiver(bytes, start) == Receiver::Text
         }
-        Kind::Show => shows(arguments, close.map(|close| close - open)),
+        Kind::Show => {
+            shows(arguments, close.map(|close| close - open))
+                || is_method && bytes.get(..start)?.ends_with(b"process.") && place == Before::Start
+        }
+        Kind::Shown => {
+            let word = position::word_before(bytes, start);
+            matches!(word, b"echo" | b"print" | b"die" | b"exit" | b"puts") && argument != Argument::Other
+        }
+        Kind::Codes => argument == Argument::Number && is_method,
+        Kind::Loop => {
+            place == Before::Start
+                && [&b"true)"[..], b"1)", b"!0)"].iter().any(|always| arguments.starts_with(always))
+        }
+        Kind::Request => {
+            matches!(argument, Argument::Text)
+                && matches!(position::word_before(bytes, start), b"eval" | b"execute" | b"Execute")
+        }
         Kind::Delay => {
             argument == Argument::Number
                 && close.is_some_and(|close| close - open <= 12)
                 && (!is_method || receiver(bytes, start) != Receiver::Plain)
         }
-        Kind::Load => loads(arguments),
+        Kind::Load => {
+            let used = close.is_some_and(|close| matches!(bytes.get(close), Some(b'.' | b'[')));
+            loads(name, arguments, used)
+        }
     };
     suits.then_some(())?;
     let rule = match kind {
@@ -238,7 +278,7 @@ fn receiver(bytes: &[u8], start: usize) -> Receiver {
         name,
         b"os" | b"subprocess" | b"pty" | b"commands" | b"Kernel" | b"IO" | b"Open3" | b"Process"
             | b"child_process" | b"Runtime" | b"Class" | b"Socket" | b"time" | b"Thread" | b"io"
-            | b"builtins" | b"global" | b"globalThis" | b"window" | b"self" | b"cp" | b"popen2"
+            | b"builtins" | b"process" | b"Server" | b"global" | b"globalThis" | b"window" | b"self" | b"cp" | b"popen2"
     );
     if host { Receiver::Host } else { Receiver::Plain }
 }
@@ -274,28 +314,37 @@ fn number(bytes: &[u8]) -> (usize, &[u8]) {
     (digits, bytes.get(digits..).unwrap_or_default())
 }
 
-/// Whether what is loaded gives power over the host, or comes from the caller.
-fn loads(arguments: &[u8]) -> bool {
+/// Whether what is loaded gives power over the host, or comes from the caller; `used` if a member of
+/// the result is taken.
+fn loads(name: &[u8], arguments: &[u8], used: bool) -> bool {
     let quoted = match arguments {
         [b'\'' | b'"' | b'`', rest @ ..] | [b'\\', b'\'' | b'"', rest @ ..] => rest,
         [b'$', b'_', ..] => return true,
         [b'$', ..] => return arguments.starts_with(b"$GLOBALS"),
-        _ => {
-            let call = arguments.starts_with(b"base64_decode(") || arguments.starts_with(b"chr(");
-            return call;
-        }
+        _ => return arguments.starts_with(b"base64_decode(") || arguments.starts_with(b"chr("),
     };
     let quoted = quoted.strip_prefix(b"node:").unwrap_or(quoted);
     let length = quoted.iter().take(64).position(|b| matches!(b, b'\'' | b'"' | b'`' | b'\\'));
     let quoted = length.and_then(|length| quoted.get(..length)).unwrap_or(quoted);
-    matches!(
+    let module = matches!(
         quoted,
-        b"child_process" | b"fs" | b"os" | b"net" | b"vm" | b"process" | b"." | b".." | b"/"
-    ) || quoted.starts_with(b"/")
-        || quoted.starts_with(b"../")
-        || quoted.windows(3).any(|w| w == b"://")
-        || quoted.starts_with(b"c:")
-        || quoted.starts_with(b"C:")
+        b"child_process" | b"fs" | b"os" | b"net" | b"vm" | b"process" | b"fs/promises"
+    );
+    let roots: [&[u8]; 10] = [
+        b"/etc/", b"/proc/", b"/var/", b"/root/", b"/home/", b"/tmp/", b"c:", b"C:", b"php:", b"data:",
+    ];
+    let placed = roots.iter().any(|root| quoted.starts_with(root));
+    match name {
+        b"require" | b"import" => module && used || placed,
+        b"open" => placed || quoted.starts_with(b"|"),
+        b"scandir" | b"readdirSync" | b"opendir" => true,
+        _ => {
+            placed
+                || quoted.starts_with(b"../../")
+                || quoted.windows(3).any(|w| w == b"://")
+                || matches!(quoted, b"." | b".." | b"/")
+        }
+    }
 }
 
 /// `"A".concat(70-3)`: characters joined from computed codes.
@@ -323,14 +372,17 @@ fn tag(text: &Text<'_>, at: usize) -> Option<Match> {
         }
     } else if rest.first() == Some(&b'=') {
         1
-    } else {
+    } else if rest.get(..3).is_some_and(|b| b.eq_ignore_ascii_case(b"xml")) {
         return None;
+    } else {
+        0
     };
     let body = rest.get(length..rest.len().min(length + 96))?;
     let runs = body.iter().any(|b| matches!(b, b'(' | b'`'))
         || body.windows(2).any(|pair| pair == b"$_");
     let place = position::before(bytes, at, text.starts);
     (runs || place == Before::Start && length == 3).then_some(())?;
+    (length > 0 || place != Before::Prose && body.contains(&b'(')).then_some(())?;
     // A question about the tag has words before and after it.
     let asked = place == Before::Prose && !body.windows(2).any(|pair| pair == b"$_" || pair == b"('");
     (!asked).then_some(())?;
@@ -365,27 +417,95 @@ fn directive(text: &Text<'_>, at: usize) -> Option<Match> {
     found(DIRECTIVE, at, at + length)
 }
 
-/// `$_GET[0]($_GET[1])`, `{$_GET["cmd"]}`: request data as code.
+/// `$_GET[0]($_GET[1])`, `$_SERVER['PATH']`, `$GLOBALS`: PHP's own variables where data is expected.
 fn superglobal(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
-    let name = bytes.get(at + 2..)?;
-    let length = name.iter().take(9).take_while(|b| b.is_ascii_uppercase()).count();
+    let rest = bytes.get(at + 1..)?;
+    let length = rest.iter().take(24).take_while(|b| b.is_ascii_uppercase() || **b == b'_').count();
     let known = matches!(
-        name.get(..length)?,
-        b"GET" | b"POST" | b"REQUEST" | b"SERVER" | b"COOKIE" | b"FILES" | b"SESSION"
+        rest.get(..length)?,
+        b"_GET" | b"_POST" | b"_REQUEST" | b"_SERVER" | b"_COOKIE" | b"_FILES" | b"_SESSION" | b"_ENV"
+            | b"GLOBALS" | b"HTTP_RAW_POST_DATA" | b"HTTP_GET_VARS" | b"HTTP_POST_VARS"
+            | b"HTTP_COOKIE_VARS" | b"HTTP_SERVER_VARS" | b"HTTP_ENV_VARS" | b"HTTP_POST_FILES"
     );
-    let index = name.get(length)?;
-    (known && matches!(index, b'[' | b'{')).then_some(())?;
-    let rest = name.get(length + 1..)?;
-    let close = rest.iter().take(32).position(|b| matches!(b, b']' | b'}'))?;
-    let before = at.checked_sub(1).and_then(|i| bytes.get(i));
-    let called = rest.get(close + 1) == Some(&b'(');
-    let run = matches!(before, Some(b'`' | b'{' | b'@' | b'(')) && {
-        let place = position::before(bytes, at, text.starts);
-        place != Before::Prose
+    known.then_some(())?;
+    let mut end = at + 1 + length;
+    if let Some(b'[' | b'{') = bytes.get(end) {
+        let index = bytes.get(end..)?;
+        end += index.iter().take(40).position(|b| matches!(b, b']' | b'}'))? + 1;
+        if bytes.get(end) == Some(&b'(') {
+            return found(SUPERGLOBAL, at, end);
+        }
+    }
+    let place = position::before(bytes, at, text.starts);
+    (place != Before::Prose && position::goes_on(bytes, end, text.ends)).then_some(())?;
+    found(SUPERGLOBAL, at, end)
+}
+
+/// `$f('id')`, `(system)('id')`, `'sys'.'tem'('id')`: PHP's calls of a function named by a value.
+fn variable_call(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let (start, open) = if bytes.get(at) == Some(&b'$') {
+        let name = bytes.get(at + 1..)?;
+        let length = name.iter().take(24).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let blank = usize::from(bytes.get(at + 1 + length) == Some(&b' '));
+        (at, at + 1 + length + blank)
+    } else {
+        let inner = bytes.get(at.saturating_sub(40)..at)?;
+        let name = |b: &u8| b.is_ascii_alphanumeric() || b"_'\".$\\".contains(b);
+        let length = inner.iter().rev().take_while(|b| name(b)).count();
+        let word = inner.get(inner.len() - length..)?;
+        let opened = inner.len() > length && matches!(bytes.get(at - length - 1), Some(b'('));
+        let closed_quote = matches!(bytes.get(at), Some(b'\'' | b'"'));
+        let mut bare = [0; function::LONGEST];
+        let mut count = 0;
+        for byte in word.iter().filter(|b| b.is_ascii_alphanumeric() || **b == b'_') {
+            *bare.get_mut(count)? = *byte;
+            count += 1;
+        }
+        let variable = word.first() == Some(&b'$');
+        let kind = function::lookup(bare.get(..count)?);
+        let runs = matches!(kind, Some(Kind::Sure | Kind::Run | Kind::Method));
+        ((opened || closed_quote) && (runs || variable && opened)).then_some(())?;
+        (at - length, at + 1)
     };
-    (called || run).then_some(())?;
-    found(SUPERGLOBAL, at, at + 2 + length + 1 + close + 1)
+    (bytes.get(open) == Some(&b'(')).then_some(())?;
+    let argument = Argument::read(bytes.get(open + 1..)?);
+    matches!(argument, Argument::Text | Argument::Variable).then_some(())?;
+    let close = position::close(bytes, open, ARGUMENTS)?;
+    let place = position::before(bytes, start, text.starts);
+    (place != Before::Prose && position::goes_on(bytes, close, text.ends)).then_some(())?;
+    found(CALL, start, close)
+}
+
+/// `allow_url_include=1`: a setting of PHP, as `php-cgi` takes it from a query (CVE-2012-1823).
+fn setting(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let name = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.');
+    let back = bytes.get(..at)?.iter().rev().take(16).take_while(name).count();
+    let rest = bytes.get(at - back..)?;
+    let length = rest.iter().take(40).take_while(name).count();
+    let known = matches!(
+        rest.get(..length)?,
+        b"allow_url_include" | b"allow_url_fopen" | b"auto_prepend_file" | b"auto_append_file"
+            | b"disable_functions" | b"open_basedir" | b"safe_mode" | b"suhosin.simulation"
+            | b"cgi.force_redirect" | b"cgi.redirect_status_env" | b"disable_classes"
+    );
+    let value = rest.get(length..)?;
+    let blanks = value.iter().take(4).take_while(|b| matches!(b, b' ' | b'+')).count();
+    (known && value.get(blanks) == Some(&b'=')).then_some(())?;
+    found(SETTING, at - back, at - back + length + blanks + 1)
+}
+
+/// `function=call_user_func_array&vars[0]=system`: a function named by a field.
+fn named_by_field(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let start = at.checked_sub(3)?;
+    let rest = bytes.get(start..)?.strip_prefix(b"call_user_func")?;
+    let field = start.checked_sub(1).and_then(|i| bytes.get(i)) == Some(&b'=');
+    let rest = rest.strip_prefix(b"_array").unwrap_or(rest);
+    (field && matches!(rest.first(), None | Some(b'&'))).then_some(())?;
+    found(CALL, start, start + 14)
 }
 
 /// Python's way to its own internals: `__import__('os')`, `().__class__.__bases__`.
@@ -495,7 +615,8 @@ fn java(text: &Text<'_>, at: usize) -> Option<Match> {
             let made = before.ends_with(b"new ") || before.ends_with(b"new+");
             let named = matches!(before.last(), Some(b'\'' | b'"')) && matches!(rest.get(length), Some(b'\'' | b'"' | b'\\'));
             let called = rest.get(length..)?.starts_with(b".getRuntime()");
-            (made || named || called).then_some(())?;
+            let alone = start == 0 && text.starts && text.ends && rest.len() == length;
+            (made || named || called || alone).then_some(())?;
             found(JAVA, start, start + length)
         }
     }

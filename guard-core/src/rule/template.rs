@@ -45,6 +45,9 @@ const TRIGGERS: &[Trigger] = &[
     // FreeMarker and Velocity directives.
     Trigger::new("[<\\[]#[ail][sfnm]"),
     Trigger::new("#set"),
+    Trigger::new("#for"),
+    Trigger::new("#eva"),
+    Trigger::new("\\{s[em][la]"),
     Trigger::new("?new"),
 ];
 
@@ -70,6 +73,12 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'$', b'{', ..] => {
             lookup(text, at).or_else(|| expression(text, at, at + 2, b"}", false, effort))
         }
+        // Perl: `@{[ system "id" ]}`.
+        [b'@', b'{', b'[', ..] => {
+            let (_, end) = content(bytes, at + 2, b"}")?;
+            (!is_text(bytes, at, end)).then_some(())?;
+            found(CALL, at, end)
+        }
         [b'#' | b'*' | b'~' | b'@' | b'!' | b'%', b'{', ..] => {
             expression(text, at, at + 2, b"}", false, effort)
         }
@@ -78,7 +87,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'#', ..] => assignment(text, at),
         [b'<' | b'[', b'#', ..] => directive(text, at),
         [b'{', b'*', ..] => comment(text, at),
-        [b'{', b'$' | b'p' | b'P' | b'i' | b'I', ..] => smarty(text, at, effort),
+        [b'{', b'$' | b'p' | b'P' | b'i' | b'I' | b's' | b'S', ..] => smarty(text, at, effort),
         [b'{', ..] => {
             let skip = usize::from(matches!(rest.get(1), Some(b'#' | b'@' | b'=')));
             let found = expression(text, at, at + 1 + skip, b"}", false, effort)?;
@@ -111,7 +120,17 @@ fn expression(
     let rule = match evidence {
         Evidence::Placeholder => {
             let block = plain.starts_with(b"#with \"") || plain.starts_with(b"#with '");
-            if block && double {
+            let go: [&[u8]; 5] = [b"printf \"", b"print \"", b"html \"", b"js \"", b"call ."];
+            let trimmed = plain.trim_ascii_start();
+            let calls = go.iter().any(|name| trimmed.starts_with(name));
+            let polyglot = plain.starts_with(b"<%");
+            let page = close == b"%>"
+                && [&b" page "[..], b"page ", b" include ", b"include ", b" taglib "]
+                    .iter()
+                    .any(|name| plain.starts_with(name));
+            let special = !double && [&b".version"[..], b".data_model", b".globals", b".now"].contains(&plain);
+            let whole = at == 0 && end == bytes.len() && text.starts && text.ends;
+            if double && (block || calls || polyglot && close == b"}}" || whole && plain == b".") || page || special {
                 DIRECTIVE
             } else if close == b"%>" && (plain.contains(&b'`') || plain.starts_with(b" eval ")) {
                 CALL
@@ -241,12 +260,21 @@ fn instantiation(text: &Text<'_>, at: usize) -> Option<Match> {
     found(REACH, at, at + 5)
 }
 
-/// `#set($x = 7*7)`
+/// `#set($x = 7*7)`, `#foreach($i in ...)`, `#evaluate("...")`
 fn assignment(text: &Text<'_>, at: usize) -> Option<Match> {
-    let rest = text.bytes.get(at..)?.strip_prefix(b"#set")?;
+    let rest = text.bytes.get(at..)?;
+    let (rest, assigns) = if let Some(rest) = rest.strip_prefix(b"#set") {
+        (rest, true)
+    } else if let Some(rest) = rest.strip_prefix(b"#foreach") {
+        (rest, false)
+    } else {
+        (rest.strip_prefix(b"#evaluate")?, false)
+    };
     let rest = rest.get(..rest.len().min(80))?;
     let inner = rest.trim_ascii_start().strip_prefix(b"(")?.trim_ascii_start();
-    (inner.first() == Some(&b'$') && inner.contains(&b'=')).then_some(())?;
+    let shaped = matches!(inner.first(), Some(b'$' | b'"' | b'\''))
+        && (!assigns || inner.contains(&b'='));
+    shaped.then_some(())?;
     found(DIRECTIVE, at, at + 4)
 }
 
@@ -260,7 +288,10 @@ fn directive(text: &Text<'_>, at: usize) -> Option<Match> {
     let shaped = match keyword {
         b"assign" => body.contains(&b'='),
         b"include" | b"import" => body.trim_ascii_start().starts_with(b"\"") || body.trim_ascii_start().starts_with(b"'"),
-        b"if" | b"list" => matches!(expression::read(body, false), Evidence::Reach),
+        b"if" | b"list" => {
+            matches!(expression::read(body, false), Evidence::Reach)
+                || body.windows(11).any(|w| w == b".data_model")
+        }
         _ => false,
     };
     shaped.then_some(())?;
@@ -284,6 +315,10 @@ fn smarty(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     let rest = bytes.get(at + 1..)?;
     if rest.starts_with(b"$smarty.") || rest.starts_with(b"$template_object") {
         return found(REACH, at, at + 9);
+    }
+    if rest.starts_with(b"self::") || rest.starts_with(b"Smarty") {
+        rest.iter().take(64).any(|b| *b == b'(').then_some(())?;
+        return found(REACH, at, at + 7);
     }
     if rest.starts_with(b"php}") {
         return found(DIRECTIVE, at, at + 5);

@@ -58,6 +58,17 @@ fn is_joint(b: &u8) -> bool {
     b";|&+=.{}(!@-*/%>,?".contains(b)
 }
 
+/// The word before `bytes[at]`, if a blank is between.
+pub(super) fn word_before(bytes: &[u8], at: usize) -> &[u8] {
+    let before = bytes.get(at.saturating_sub(12)..at).unwrap_or_default();
+    let trimmed = before.trim_ascii_end();
+    if trimmed.len() == before.len() {
+        return b"";
+    }
+    let word = trimmed.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+    trimmed.get(trimmed.len() - word..).unwrap_or_default()
+}
+
 fn ends_with_keyword(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
     let word = before.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
@@ -65,7 +76,7 @@ fn ends_with_keyword(before: &[u8]) -> bool {
     matches!(
         word,
         b"echo" | b"return" | b"print" | b"puts" | b"new" | b"await" | b"and" | b"or" | b"php"
-            | b"println" | b"do" | b"then" | b"import"
+            | b"println" | b"do" | b"then" | b"import" | b"die" | b"exit" | b"eval" | b"execute"
     )
 }
 
@@ -90,7 +101,7 @@ pub(super) fn goes_on(bytes: &[u8], at: usize, ends: bool) -> bool {
         b')' | b']' | b'`' | b'@' | b'=' | b'[' | b'{' => true,
         b'/' => true,
         b'-' | b'(' => !blank,
-        b'.' | b',' => {
+        b'.' | b',' | b':' => {
             rest.get(1).is_some_and(|b| b.is_ascii_alphanumeric() || b"'\"$_`@(".contains(b))
         }
         b'>' => true,

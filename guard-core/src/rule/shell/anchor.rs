@@ -70,7 +70,12 @@ pub(super) fn read(bytes: &[u8], at: usize, starts: bool) -> Anchor {
     });
     let segment = before.get(from.map_or(0, |from| from + 1)..).unwrap_or_default();
     let complete = whole || from.is_some();
-    shape(segment, complete)
+    // Past the first line of a longer text only a line that is one value counts.
+    let line = from.is_some_and(|from| before.get(from) == Some(&b'\n'));
+    match shape(segment, complete) {
+        Anchor::Value if line && segment.trim_ascii().contains(&b' ') => Anchor::Prose,
+        anchor => anchor,
+    }
 }
 
 fn shape(segment: &[u8], complete: bool) -> Anchor {

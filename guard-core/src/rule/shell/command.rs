@@ -282,7 +282,6 @@ const COMMANDS: &[(&str, Name)] = &[
     ("php", Term),
     ("ping", Word),
     ("ping6", Sure),
-    ("pip", Term),
     ("pkill", Sure),
     ("poweroff", Sure),
     ("powershell", Term),

@@ -88,6 +88,12 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
                 }
             }
             Token::Text if name::is_internal_text(part) => return Evidence::Reach,
+            // A literal through a filter of the language's own.
+            Token::Pipe if double && names == 0 && matches!(last, Token::Text | Token::Close) => {
+                if name::is_core_filter(rest.get(1..).unwrap_or_default().trim_ascii()) {
+                    evidence = Evidence::Computation;
+                }
+            }
             Token::Open if last == Token::Close => evidence = evidence.max(Evidence::Call),
             _ => {}
         }

@@ -107,6 +107,15 @@ pub(super) fn is_harmless(name: &[u8]) -> bool {
     )
 }
 
+/// Whether `filter` is one that a probe can tell a template language by.
+pub(super) fn is_core_filter(filter: &[u8]) -> bool {
+    matches!(
+        filter,
+        b"upper" | b"lower" | b"length" | b"join" | b"reverse" | b"capitalize" | b"title" | b"e"
+            | b"safe" | b"raw" | b"first" | b"last" | b"int" | b"list" | b"hash('md5')"
+    )
+}
+
 /// Whether a quoted text names internals, for attributes reached by a text.
 pub(super) fn is_internal_text(text: &[u8]) -> bool {
     let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
