@@ -1,8 +1,22 @@
 //! Policy, event model and zero-copy injection inspector of Guard.
+//!
+//! Without the default feature `std` only [`policy::compiled`] is left, with `core` alone.
+#![cfg_attr(not(feature = "std"), no_std)]
 #![warn(missing_docs)]
 
+#[cfg(feature = "std")]
+pub mod error;
+#[cfg(feature = "std")]
 pub mod inspect;
+pub mod policy;
+#[cfg(feature = "std")]
 mod rule;
 
+#[cfg(feature = "std")]
+pub use error::{PolicyError, PolicyErrors};
+#[cfg(feature = "std")]
 pub use inspect::{Finding, Inspector};
+#[cfg(feature = "std")]
+pub use policy::Policy;
+#[cfg(feature = "std")]
 pub use rule::{Families, Family, RuleId};
