@@ -47,7 +47,7 @@ impl CargoLambda {
         let watch = Process::start("cargo-lambda", command)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let connection = Connection::wait(address, Duration::from_secs(10))
-            .map_err(|error| format!("cargo-lambda: {error}: {}", watch.output()))?;
+            .map_err(|error| format!("cargo-lambda: {error}: {}", watch.last_words()))?;
         let mut command = Command::new(function);
         command
             .env("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{port}/.rt/{NAME}"))
@@ -69,7 +69,7 @@ impl CargoLambda {
     pub fn post(&mut self, event: &[u8]) -> Result<Response> {
         let path = format!("/2015-03-31/functions/{NAME}/invocations");
         self.connection.post(&path, event).map_err(|error| {
-            format!("cargo-lambda: {error}: {}{}", self.watch.output(), self.function.output())
+            format!("cargo-lambda: {error}: {}", self.function.last_words())
         })
     }
 

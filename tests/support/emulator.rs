@@ -46,7 +46,7 @@ impl Emulator {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, invoke));
         match Connection::wait(address, Duration::from_secs(10)) {
             Ok(connection) => Ok(Self { process, connection }),
-            Err(error) => Err(format!("emulator: {error}: {}", process.output())),
+            Err(error) => Err(format!("emulator: {error}: {}", process.last_words())),
         }
     }
 
@@ -58,7 +58,7 @@ impl Emulator {
     pub fn invoke(&mut self, event: &[u8]) -> Result<Response> {
         self.connection
             .post(INVOKE, event)
-            .map_err(|error| format!("emulator: {error}: {}", self.process.output()))
+            .map_err(|error| format!("emulator: {error}: {}", self.process.last_words()))
     }
 
     /// What the emulator and the function have printed so far.

@@ -36,7 +36,7 @@ impl Connection {
             match TcpStream::connect(address) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
-                    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+                    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
                     let host = address.to_string();
                     return Ok(Self { stream: BufReader::new(stream), host });
                 }

@@ -50,9 +50,12 @@ impl Process {
         )
     }
 
-    /// Whether it has ended.
-    pub fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
+    /// The end of what it has printed, for a message.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let output = self.output();
+        let lines: Vec<_> = output.lines().rev().take(6).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("; ")
     }
 
     /// Its process id.
