@@ -20,7 +20,12 @@ fn answers_with_and_without_guard() {
         let function = function::program("order-service", Profile::Debug);
         let mut plain = CargoLambda::start(isolation, &function, &[]).expect("it starts");
         let expected = plain.post(ORDERS).expect("an answer");
-        assert_eq!(String::from_utf8_lossy(&expected.body).matches("customer").count(), 2);
+        assert_eq!(
+            String::from_utf8_lossy(&expected.body)
+                .matches("customer")
+                .count(),
+            2
+        );
         let leaked = plain.invoke(LEAK).expect("an answer");
         assert_eq!(leaked.matches("customer").count(), 12, "{leaked}");
 

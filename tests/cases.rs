@@ -19,7 +19,10 @@ fn cases() -> Option<Vec<Case>> {
 }
 
 fn rules(findings: &[Finding]) -> Vec<&str> {
-    let mut rules: Vec<_> = findings.iter().map(|finding| finding.rule.as_str()).collect();
+    let mut rules: Vec<_> = findings
+        .iter()
+        .map(|finding| finding.rule.as_str())
+        .collect();
     rules.sort_unstable();
     rules.dedup();
     rules
@@ -28,7 +31,11 @@ fn rules(findings: &[Finding]) -> Vec<&str> {
 fn conclude(checked: usize, failures: &[String]) {
     eprintln!("{checked} checked, {} not as expected", failures.len());
     let told = failures.get(..TOLD).unwrap_or(failures).join("\n");
-    assert!(failures.is_empty(), "{} of {checked}:\n{told}", failures.len());
+    assert!(
+        failures.is_empty(),
+        "{} of {checked}:\n{told}",
+        failures.len()
+    );
 }
 
 #[test]
@@ -43,11 +50,15 @@ fn values() {
         let found = rules(&findings);
         if found != expected {
             let Case { name, input, .. } = case;
-            failures.push(format!("{name}: {found:?} instead of {expected:?} in {input:?}"));
+            failures.push(format!(
+                "{name}: {found:?} instead of {expected:?} in {input:?}"
+            ));
             continue;
         }
         let first = case.expect.first();
-        let at = findings.iter().find(|finding| Some(finding.rule.as_str()) == first.map(|r| &**r));
+        let at = findings
+            .iter()
+            .find(|finding| Some(finding.rule.as_str()) == first.map(|r| &**r));
         if let (Some(finding), Some([start, end])) = (at, case.span)
             && finding.span != (start..end)
         {
@@ -72,12 +83,26 @@ fn events() {
             let findings: Vec<_> = inspector.inspect(&event).collect();
             let found = rules(&findings);
             // A shape may make another family see something in an attack; never in a benign text.
-            let missing = case.expect.iter().any(|rule| !found.contains(&rule.as_str()));
+            let missing = case
+                .expect
+                .iter()
+                .any(|rule| !found.contains(&rule.as_str()));
             let wrong = case.expect.is_empty() && !found.is_empty();
-            let outside = findings.iter().any(|finding| event.get(finding.span.clone()).is_none());
+            let outside = findings
+                .iter()
+                .any(|finding| event.get(finding.span.clone()).is_none());
             if missing || wrong || outside {
-                let Case { name, input, expect, .. } = case;
-                let spans = if outside { " with a span outside the event" } else { "" };
+                let Case {
+                    name,
+                    input,
+                    expect,
+                    ..
+                } = case;
+                let spans = if outside {
+                    " with a span outside the event"
+                } else {
+                    ""
+                };
                 failures.push(format!(
                     "{name}, {variant}: {found:?}{spans} instead of {expect:?} in {input:?}"
                 ));

@@ -4,12 +4,12 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use guard_tests::Result;
 use guard_tests::demo::{self, Event, Outcome};
 use guard_tests::emulator::Emulator;
 use guard_tests::fetch::EMULATOR;
 use guard_tests::function::{self, Profile};
 use guard_tests::isolation::{self, Isolation};
-use guard_tests::Result;
 
 /// Warm invocations of each event and variant, and when to stop even if there were fewer.
 const ROUNDS: usize = 200;
@@ -39,8 +39,12 @@ fn complain(error: &str) -> ExitCode {
 }
 
 fn prepare() -> bool {
-    eprintln!("demo: building the order service as it would be deployed (a minute or two at first)");
-    let ready = EMULATOR.path().and_then(|_| function::build("order-service", Profile::Release));
+    eprintln!(
+        "demo: building the order service as it would be deployed (a minute or two at first)"
+    );
+    let ready = EMULATOR
+        .path()
+        .and_then(|_| function::build("order-service", Profile::Release));
     if let Err(error) = &ready {
         eprintln!("demo: {error}");
     }
@@ -82,7 +86,13 @@ fn run() -> Result<bool> {
         let (without, plain) = event.send(&mut without)?;
         let (_, _) = event.send(&mut twin)?;
         let (with, guarded) = event.send(&mut with)?;
-        rows.push(Row { event, without, with, same: plain == guarded, added: None });
+        rows.push(Row {
+            event,
+            without,
+            with,
+            same: plain == guarded,
+            added: None,
+        });
     }
     let mut told = Instant::now();
     for (nth, row) in rows.iter_mut().enumerate() {
@@ -129,7 +139,11 @@ fn measure(
     }
     let [plain, twin, with] = times;
     let difference = |other: &[f64]| other.iter().zip(&plain).map(|(a, b)| a - b).collect();
-    Ok(Added { guard: difference(&with), twin: difference(&twin), plain })
+    Ok(Added {
+        guard: difference(&with),
+        twin: difference(&twin),
+        plain,
+    })
 }
 
 fn median<'v>(values: impl IntoIterator<Item = &'v f64>) -> f64 {
@@ -166,16 +180,23 @@ impl Row<'_> {
             self.event.attack.clone().unwrap_or_else(|| "-".into()),
             without,
             with,
-            self.added
-                .as_ref()
-                .map_or_else(String::new, |added| format!("{:+.1} us", median(&added.guard))),
+            self.added.as_ref().map_or_else(String::new, |added| {
+                format!("{:+.1} us", median(&added.guard))
+            }),
         ]
     }
 }
 
 fn print(rows: &[Row<'_>]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let head = ["what the sender is after", "trigger", "attack", "without Guard", "with Guard", "added"];
+    let head = [
+        "what the sender is after",
+        "trigger",
+        "attack",
+        "without Guard",
+        "with Guard",
+        "added",
+    ];
     let mut table = vec![head.map(String::from)];
     table.extend(rows.iter().map(Row::cells));
     let mut widths = [0; 6];
@@ -186,8 +207,11 @@ fn print(rows: &[Row<'_>]) -> std::io::Result<()> {
     }
     writeln!(out)?;
     for (nth, cells) in table.iter().enumerate() {
-        let line: Vec<String> =
-            cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let line: Vec<String> = cells
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         writeln!(out, "{}", line.join("  ").trim_end())?;
         if nth == 0 {
             writeln!(out, "{}", widths.map(|width| "-".repeat(width)).join("  "))?;
@@ -196,7 +220,12 @@ fn print(rows: &[Row<'_>]) -> std::io::Result<()> {
     // Pooled: a guard's few microseconds drown in the noise of a single event's pairs.
     let benign = |values: fn(&Added) -> &Vec<f64>| {
         let of = |row: &&Row<'_>| row.event.attack.is_none();
-        median(rows.iter().filter(of).filter_map(|row| row.added.as_ref().map(values)).flatten())
+        median(
+            rows.iter()
+                .filter(of)
+                .filter_map(|row| row.added.as_ref().map(values))
+                .flatten(),
+        )
     };
     let (guard, plain) = (benign(|added| &added.guard), benign(|added| &added.plain));
     let noise = benign(|added| &added.twin).abs();
@@ -234,5 +263,9 @@ fn host() -> String {
         .map_or("unknown processor", |(_, name)| name);
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = read("/proc/sys/kernel/osrelease");
-    format!("{cpu}, {cores} cores, Linux {}, {}", kernel.trim(), std::env::consts::ARCH)
+    format!(
+        "{cpu}, {cores} cores, Linux {}, {}",
+        kernel.trim(),
+        std::env::consts::ARCH
+    )
 }

@@ -32,14 +32,20 @@ fn prepare() {
 fn without_guard_every_event_does_what_its_sender_wants() {
     prepare();
     isolated(|isolation| {
-        let Some(mut plain) = start("without guard", isolation, &[]) else { return };
+        let Some(mut plain) = start("without guard", isolation, &[]) else {
+            return;
+        };
         for event in demo::events().expect("the demo's events") {
             // The forgery aims at a port that is only known inside namespaces.
             if isolation == Isolation::Ports && event.file.contains("ssrf") {
                 continue;
             }
             let (outcome, response) = event.send(&mut plain).expect("an answer");
-            assert!(matches!(outcome, Outcome::Done(_)), "{}: {outcome:?} {response:?}", event.file);
+            assert!(
+                matches!(outcome, Outcome::Done(_)),
+                "{}: {outcome:?} {response:?}",
+                event.file
+            );
         }
     });
 }
@@ -48,13 +54,21 @@ fn without_guard_every_event_does_what_its_sender_wants() {
 fn with_guard_attacks_are_blocked_and_the_rest_is_unchanged() {
     prepare();
     isolated(|isolation| {
-        let Some(mut plain) = start("with guard", isolation, &[]) else { return };
-        let Some(mut guarded) = start("with guard", isolation, &GUARDED) else { return };
+        let Some(mut plain) = start("with guard", isolation, &[]) else {
+            return;
+        };
+        let Some(mut guarded) = start("with guard", isolation, &GUARDED) else {
+            return;
+        };
         for event in demo::events().expect("the demo's events") {
             let (_, expected) = event.send(&mut plain).expect("an answer");
             let (outcome, response) = event.send(&mut guarded).expect("an answer");
             if event.attack.is_some() {
-                assert!(matches!(outcome, Outcome::Blocked(_)), "{}: {outcome:?}", event.file);
+                assert!(
+                    matches!(outcome, Outcome::Blocked(_)),
+                    "{}: {outcome:?}",
+                    event.file
+                );
             } else {
                 assert_eq!(text(&response), text(&expected), "{}", event.file);
             }
@@ -66,8 +80,12 @@ fn with_guard_attacks_are_blocked_and_the_rest_is_unchanged() {
 fn with_guard_bad_input_reaches_the_function_as_it_came_or_is_blocked() {
     prepare();
     isolated(|isolation| {
-        let Some(mut plain) = start("bad input", isolation, &[]) else { return };
-        let Some(mut guarded) = start("bad input", isolation, &GUARDED) else { return };
+        let Some(mut plain) = start("bad input", isolation, &[]) else {
+            return;
+        };
+        let Some(mut guarded) = start("bad input", isolation, &GUARDED) else {
+            return;
+        };
         for (name, event) in bad_input() {
             let expected = plain.invoke(&event).expect("an answer");
             let response = guarded.invoke(&event).expect("an answer");
@@ -92,12 +110,24 @@ fn bad_input() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("empty", Vec::new()),
         ("not JSON", b"orders of alice".to_vec()),
-        ("truncated", b"{\"action\":\"orders\",\"customer\":\"al".to_vec()),
+        (
+            "truncated",
+            b"{\"action\":\"orders\",\"customer\":\"al".to_vec(),
+        ),
         ("invalid UTF-8", action(b"al\xff\xc0\x80ice")),
-        ("duplicate keys", br#"{"action":"x","action":"orders","customer":"bob"}"#.to_vec()),
-        ("10000 levels", [vec![b'['; 10_000], vec![b']'; 10_000]].concat()),
+        (
+            "duplicate keys",
+            br#"{"action":"x","action":"orders","customer":"bob"}"#.to_vec(),
+        ),
+        (
+            "10000 levels",
+            [vec![b'['; 10_000], vec![b']'; 10_000]].concat(),
+        ),
         ("10000 levels, open", vec![b'['; 10_000]),
-        ("6 MiB of quotes", action(&b"\\\"".repeat((6 << 20) / 2 - 64))),
+        (
+            "6 MiB of quotes",
+            action(&b"\\\"".repeat((6 << 20) / 2 - 64)),
+        ),
         ("lone surrogate", action(br"al\ud800ice")),
         ("NUL", action(br"alice\u0000")),
         ("raw NUL", action(b"alice\0")),
@@ -108,5 +138,9 @@ fn bad_input() -> Vec<(&'static str, Vec<u8>)> {
 
 /// A response without what differs from one invocation to the next.
 fn text(response: &Response) -> String {
-    format!("{} {}", response.status, String::from_utf8_lossy(&response.body))
+    format!(
+        "{} {}",
+        response.status,
+        String::from_utf8_lossy(&response.body)
+    )
 }

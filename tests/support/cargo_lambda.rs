@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::Result;
 use crate::fetch::CARGO_LAMBDA;
 use crate::http::{Connection, Response};
 use crate::isolation::Isolation;
 use crate::process::Process;
-use crate::Result;
 
 const NAME: &str = "order-service";
 
@@ -22,7 +22,7 @@ pub struct CargoLambda {
     port: u16,
     // The function goes first: it would retry against a closed port.
     function: Process,
-    watch: Process,
+    _watch: Process,
     connection: Connection,
 }
 
@@ -43,14 +43,22 @@ impl CargoLambda {
         command
             .current_dir(crate::root().join("examples/order-service"))
             .args(["lambda", "watch", "--only-lambda-apis", "--quiet"])
-            .args(["--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()]);
+            .args([
+                "--invoke-address",
+                "127.0.0.1",
+                "--invoke-port",
+                &port.to_string(),
+            ]);
         let watch = Process::start("cargo-lambda", command)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let connection = Connection::wait(address, Duration::from_secs(10))
             .map_err(|error| format!("cargo-lambda: {error}: {}", watch.last_words()))?;
         let mut command = Command::new(function);
         command
-            .env("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{port}/.rt/{NAME}"))
+            .env(
+                "AWS_LAMBDA_RUNTIME_API",
+                format!("http://127.0.0.1:{port}/.rt/{NAME}"),
+            )
             .env("AWS_LAMBDA_FUNCTION_NAME", NAME)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
@@ -58,7 +66,13 @@ impl CargoLambda {
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "$LATEST")
             .envs(variables.iter().copied());
         let function = Process::start("function", command)?;
-        Ok(Self { program, port, function, watch, connection })
+        Ok(Self {
+            program,
+            port,
+            function,
+            _watch: watch,
+            connection,
+        })
     }
 
     /// Sends `event` over HTTP.
@@ -68,9 +82,9 @@ impl CargoLambda {
     /// When cargo-lambda breaks off.
     pub fn post(&mut self, event: &[u8]) -> Result<Response> {
         let path = format!("/2015-03-31/functions/{NAME}/invocations");
-        self.connection.post(&path, event).map_err(|error| {
-            format!("cargo-lambda: {error}: {}", self.function.last_words())
-        })
+        self.connection
+            .post(&path, event)
+            .map_err(|error| format!("cargo-lambda: {error}: {}", self.function.last_words()))
     }
 
     /// Sends `event` with `cargo lambda invoke`; what it prints is the answer, standard error
@@ -82,7 +96,9 @@ impl CargoLambda {
     pub fn invoke(&self, event: &[u8]) -> Result<String> {
         let io = |error: std::io::Error| format!("cargo lambda invoke: {error}");
         let file = crate::target().join(format!("rig/event-{}", self.function.id()));
-        std::fs::File::create(&file).and_then(|mut file| file.write_all(event)).map_err(io)?;
+        std::fs::File::create(&file)
+            .and_then(|mut file| file.write_all(event))
+            .map_err(io)?;
         let output = Command::new(&self.program)
             .args(["lambda", "invoke", NAME, "--invoke-address", "127.0.0.1"])
             .args(["--invoke-port", &self.port.to_string(), "--data-file"])

@@ -41,8 +41,12 @@ struct File {
 /// The file that cannot be read, and why.
 pub fn read(folder: &Path) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
-    let entries = folder.read_dir().map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let entries = folder
+        .read_dir()
+        .map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut paths: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
     paths.sort();
     for path in paths {
         if path.extension().is_none_or(|extension| extension != "toml") {
@@ -68,19 +72,37 @@ pub fn variants(value: &str) -> Vec<(&'static str, Vec<u8>)> {
     let nested = json!({ "detail": { "message": json!({ "data": inner }).to_string() } });
     let mut variants = vec![
         ("escaped", format!(r#"{{"id": 17, "note": {string}}}"#)),
-        ("unicode", format!(r#"{{"id": 17, "note": "{}"}}"#, unicode(value))),
+        (
+            "unicode",
+            format!(r#"{{"id": 17, "note": "{}"}}"#, unicode(value)),
+        ),
         ("nested", nested.to_string()),
         ("query", query(&percent(value, "%20")).to_string()),
-        ("base64", body("text/plain", &STANDARD.encode(value), true).to_string()),
-        ("base64-json", body("application/json", &STANDARD.encode(&inner), true).to_string()),
-        ("form", body("application/x-www-form-urlencoded", &form(value), false).to_string()),
+        (
+            "base64",
+            body("text/plain", &STANDARD.encode(value), true).to_string(),
+        ),
+        (
+            "base64-json",
+            body("application/json", &STANDARD.encode(&inner), true).to_string(),
+        ),
+        (
+            "form",
+            body("application/x-www-form-urlencoded", &form(value), false).to_string(),
+        ),
         ("between", between(&inner).to_string()),
     ];
     // Text that is a document travels as one, too.
     if let Ok(document @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(value) {
-        variants.push(("document", json!({ "filter": document, "limit": 10 }).to_string()));
+        variants.push((
+            "document",
+            json!({ "filter": document, "limit": 10 }).to_string(),
+        ));
     }
-    variants.into_iter().map(|(name, event)| (name, event.into_bytes())).collect()
+    variants
+        .into_iter()
+        .map(|(name, event)| (name, event.into_bytes()))
+        .collect()
 }
 
 fn unicode(value: &str) -> String {
@@ -168,6 +190,9 @@ fn between(body: &str) -> Value {
         })
     };
     let bodies = [&harmless, &harmless, body, &harmless];
-    let records: Vec<_> = (0..).zip(bodies).map(|(nth, body)| record(nth, body)).collect();
+    let records: Vec<_> = (0..)
+        .zip(bodies)
+        .map(|(nth, body)| record(nth, body))
+        .collect();
     json!({ "Records": records })
 }

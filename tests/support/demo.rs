@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::Result;
 use crate::emulator::Emulator;
 use crate::http::Response;
-use crate::Result;
 
 /// A benign or hostile event for the order service.
 #[derive(Debug, Deserialize)]
@@ -109,7 +109,9 @@ impl Event {
     /// How often the text shows.
     fn effects(&self, response: &Response, emulator: &Emulator, before: usize) -> usize {
         if self.place == Place::Response {
-            return String::from_utf8_lossy(&response.body).matches(&self.shows).count();
+            return String::from_utf8_lossy(&response.body)
+                .matches(&self.shows)
+                .count();
         }
         // The emulator copies the log on its own time, after the response.
         let start = Instant::now();
@@ -132,10 +134,15 @@ fn denial(body: &[u8]) -> Option<String> {
         let body: Value = serde_json::from_str(response["body"].as_str()?).ok()?;
         return Some(format!("403 {}", body["rule"].as_str()?));
     }
-    let kind = response["errorType"].as_str().filter(|kind| kind.starts_with("Guard"))?;
+    let kind = response["errorType"]
+        .as_str()
+        .filter(|kind| kind.starts_with("Guard"))?;
     let message = response["errorMessage"].as_str().unwrap_or_default();
     // "blocked by rule sql.tautology (request 7f3c)"
-    let rule = message.split(' ').find(|word| word.contains('.')).unwrap_or_default();
+    let rule = message
+        .split(' ')
+        .find(|word| word.contains('.'))
+        .unwrap_or_default();
     Some(format!("{kind} {rule}"))
 }
 

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::Result;
 use crate::fetch::EMULATOR;
 use crate::http::{Connection, Response};
 use crate::isolation::Isolation;
 use crate::process::Process;
-use crate::Result;
 
 const INVOKE: &str = "/2015-03-31/functions/function/invocations";
 
@@ -45,7 +45,10 @@ impl Emulator {
         let process = Process::start("emulator", command)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, invoke));
         match Connection::wait(address, Duration::from_secs(10)) {
-            Ok(connection) => Ok(Self { process, connection }),
+            Ok(connection) => Ok(Self {
+                process,
+                connection,
+            }),
             Err(error) => Err(format!("emulator: {error}: {}", process.last_words())),
         }
     }

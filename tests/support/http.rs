@@ -38,7 +38,10 @@ impl Connection {
                     stream.set_nodelay(true)?;
                     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
                     let host = address.to_string();
-                    return Ok(Self { stream: BufReader::new(stream), host });
+                    return Ok(Self {
+                        stream: BufReader::new(stream),
+                        host,
+                    });
                 }
                 Err(error) if start.elapsed() > patience => return Err(error),
                 // Nothing tells when another process begins to listen.
@@ -116,7 +119,15 @@ impl Connection {
     }
 
     fn take(&mut self, length: u64, body: &mut Vec<u8>) -> io::Result<()> {
-        let read = self.stream.by_ref().take(length.min(LONGEST)).read_to_end(body)?;
-        if read as u64 == length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        let read = self
+            .stream
+            .by_ref()
+            .take(length.min(LONGEST))
+            .read_to_end(body)?;
+        if read as u64 == length {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
     }
 }

@@ -24,8 +24,14 @@ pub enum Isolation {
 }
 
 const INSIDE: &str = "GUARD_TESTS_INSIDE";
-const NAMESPACES: [&str; 6] =
-    ["--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child"];
+const NAMESPACES: [&str; 6] = [
+    "--mount",
+    "--net",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+    "--kill-child",
+];
 /// For an ordinary user: root in a user namespace may make the others.
 const USER: [&str; 2] = ["--user", "--map-root-user"];
 
@@ -55,15 +61,21 @@ pub fn enter() -> Result<bool> {
         return prepare().map(|()| true);
     }
     let Some(extra) = allowed() else {
-        return Err("namespaces: unshare(1) was refused; run as root, or allow user namespaces \
+        return Err(
+            "namespaces: unshare(1) was refused; run as root, or allow user namespaces \
                     (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, \
                     kernel.apparmor_restrict_unprivileged_userns)"
-            .into());
+                .into(),
+        );
     };
     let status = again(extra, std::env::args_os().skip(1))
         .status()
         .map_err(|error| format!("unshare: {error}"))?;
-    if status.success() { Ok(false) } else { Err(format!("ended with {status}")) }
+    if status.success() {
+        Ok(false)
+    } else {
+        Err(format!("ended with {status}"))
+    }
 }
 
 impl Isolation {
@@ -111,7 +123,10 @@ fn enter_or_start(test: &str) -> Result<Option<Isolation>> {
     if output.status.success() && text.contains("1 passed") {
         Ok(None)
     } else {
-        Err(format!("{test}: failed in its namespaces: {}\n{text}", output.status))
+        Err(format!(
+            "{test}: failed in its namespaces: {}\n{text}",
+            output.status
+        ))
     }
 }
 
@@ -142,7 +157,9 @@ fn allowed() -> Option<&'static [&'static str]> {
 
 /// Brings loopback up and covers `/opt`, where the emulator looks for extensions.
 fn prepare() -> Result<()> {
-    let up = Command::new("ip").args(["link", "set", "lo", "up"]).output();
+    let up = Command::new("ip")
+        .args(["link", "set", "lo", "up"])
+        .output();
     if !up.is_ok_and(|output| output.status.success()) {
         return Err("ip: loopback stays down: apt-get install iproute2".into());
     }

@@ -5,6 +5,11 @@
 //! [`emulator`] and [`cargo_lambda`] run it, [`http`] talks to them. [`demo`] holds the events of
 //! the demo and what they do, [`case`] the inspector's cases and their variants.
 
+#![expect(
+    clippy::exhaustive_enums,
+    reason = "only this package's tests and programs match on them"
+)]
+
 pub mod cargo_lambda;
 pub mod case;
 pub mod demo;
@@ -41,6 +46,9 @@ pub type Result<T> = std::result::Result<T, String>;
 ///
 /// When the variable `CI` is `true`.
 pub fn skip(test: &str, reason: &str) {
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: cannot run: {reason}");
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "{test}: cannot run: {reason}"
+    );
     eprintln!("{test}: skipped: {reason}");
 }

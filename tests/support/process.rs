@@ -27,7 +27,9 @@ impl Process {
         let nth = NTH.fetch_add(1, Ordering::Relaxed);
         let folder = crate::target().join("rig/output");
         // Unique on the machine, not only in a process id namespace.
-        let time = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |age| age.as_nanos());
+        let time = std::time::SystemTime::UNIX_EPOCH
+            .elapsed()
+            .map_or(0, |age| age.as_nanos());
         let output = folder.join(format!("{name}-{time:x}-{nth}"));
         let io = |error: std::io::Error| format!("{}: {error}", output.display());
         fs::create_dir_all(&folder).map_err(io)?;
@@ -86,9 +88,15 @@ impl Drop for Process {
 }
 
 fn children(id: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten();
+    let tasks = fs::read_dir(format!("/proc/{id}/task"))
+        .into_iter()
+        .flatten();
     tasks
         .filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok())
-        .flat_map(|ids| ids.split(' ').filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
+        .flat_map(|ids| {
+            ids.split(' ')
+                .filter_map(|id| id.parse().ok())
+                .collect::<Vec<_>>()
+        })
         .collect()
 }

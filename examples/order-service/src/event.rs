@@ -36,14 +36,27 @@ impl Event {
     pub fn read(event: &Value) -> Result<Self, Error> {
         if let Some(records) = event["Records"].as_array() {
             let orders = records.iter().map(record).collect::<Result<_, _>>()?;
-            return Ok(Self { kind: Kind::Records, orders });
+            return Ok(Self {
+                kind: Kind::Records,
+                orders,
+            });
         }
         if let Some(path) = event["rawPath"].as_str().or(event["path"].as_str()) {
-            return Ok(Self { kind: Kind::Http, orders: vec![http(path, event)?] });
+            return Ok(Self {
+                kind: Kind::Http,
+                orders: vec![http(path, event)?],
+            });
         }
         // EventBridge wraps the order; a direct invocation is the order.
-        let order = if event["detail-type"].is_string() { &event["detail"] } else { event };
-        Ok(Self { kind: Kind::Custom, orders: vec![from_json(order.clone())?] })
+        let order = if event["detail-type"].is_string() {
+            &event["detail"]
+        } else {
+            event
+        };
+        Ok(Self {
+            kind: Kind::Custom,
+            orders: vec![from_json(order.clone())?],
+        })
     }
 }
 
@@ -78,11 +91,20 @@ fn http(path: &str, event: &Value) -> Result<Order, Error> {
         let encoded = event["requestContext"]["elb"].is_object();
         for (name, value) in query {
             let value = value.as_str().unwrap_or_default();
-            parameters[name] = if encoded { decode(value) } else { value.to_string() }.into();
+            parameters[name] = if encoded {
+                decode(value)
+            } else {
+                value.to_string()
+            }
+            .into();
         }
     }
     if let Some(body) = event["body"].as_str().filter(|body| !body.is_empty()) {
-        let body = if event["isBase64Encoded"] == true { text(body)? } else { body.to_string() };
+        let body = if event["isBase64Encoded"] == true {
+            text(body)?
+        } else {
+            body.to_string()
+        };
         let body = match serde_json::from_str(&body) {
             Ok(Value::Object(members)) => members,
             _ => form(&body),
@@ -104,12 +126,18 @@ fn record(record: &Value) -> Result<Order, Error> {
     }
     if let Some(key) = record["s3"]["object"]["key"].as_str() {
         let parameters = json!({ "key": decode(key) });
-        return Ok(Order { action: "import".into(), parameters });
+        return Ok(Order {
+            action: "import".into(),
+            parameters,
+        });
     }
     if let Some(image) = record["dynamodb"]["NewImage"].as_object() {
         let mut order = json!({});
         for (name, value) in image {
-            let value = value["S"].as_str().or(value["N"].as_str()).unwrap_or_default();
+            let value = value["S"]
+                .as_str()
+                .or(value["N"].as_str())
+                .unwrap_or_default();
             order[name] = value.into();
         }
         return from_json(order);
@@ -118,8 +146,14 @@ fn record(record: &Value) -> Result<Order, Error> {
 }
 
 fn from_json(order: Value) -> Result<Order, Error> {
-    let action = order["action"].as_str().ok_or("an order without an \"action\"")?.to_string();
-    Ok(Order { action, parameters: order })
+    let action = order["action"]
+        .as_str()
+        .ok_or("an order without an \"action\"")?
+        .to_string();
+    Ok(Order {
+        action,
+        parameters: order,
+    })
 }
 
 fn text(base64: &str) -> Result<String, Error> {
@@ -139,7 +173,9 @@ fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        let hex = bytes
+            .get(at + 1..at + 3)
+            .and_then(|hex| std::str::from_utf8(hex).ok());
         match (byte, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
             (b'%', Some(decoded)) => {
                 out.push(decoded);

@@ -16,7 +16,10 @@ mod shop;
 
 fn main() -> Result<(), Error> {
     // One thread: a standard function handles one invocation at a time.
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve())
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(serve())
 }
 
 async fn serve() -> Result<(), Error> {

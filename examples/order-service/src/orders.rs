@@ -33,13 +33,18 @@ pub fn act(shop: &mut Shop, order: &Order) -> Result<Value, Error> {
 
 /// SQL injection: the customer's name becomes part of the query.
 fn list(shop: &Shop, customer: &str) -> Result<Value, Error> {
-    rows(shop, &format!("SELECT id, customer, item, total FROM orders WHERE customer = '{customer}'"))
+    rows(
+        shop,
+        &format!("SELECT id, customer, item, total FROM orders WHERE customer = '{customer}'"),
+    )
 }
 
 /// Operator injection: a filter meant to hold values may hold operators.
 fn find(shop: &Shop, filter: &Value) -> Result<Value, Error> {
     let customer = &filter["customer"];
-    let (operator, value) = match customer.as_object().and_then(|operators| operators.iter().next())
+    let (operator, value) = match customer
+        .as_object()
+        .and_then(|operators| operators.iter().next())
     {
         Some((name, value)) => match name.as_str() {
             "$ne" => ("<>", value),
@@ -48,7 +53,8 @@ fn find(shop: &Shop, filter: &Value) -> Result<Value, Error> {
         },
         None => ("=", customer),
     };
-    let query = format!("SELECT id, customer, item, total FROM orders WHERE customer {operator} ?1");
+    let query =
+        format!("SELECT id, customer, item, total FROM orders WHERE customer {operator} ?1");
     let mut statement = shop.database.prepare(&query)?;
     collect(&mut statement, [value.as_str().unwrap_or_default()])
 }
@@ -67,7 +73,9 @@ fn place(shop: &Shop, id: &str, customer: &str, item: &str) -> Result<Value, Err
 /// Script in a page: the note is not escaped.
 fn page(shop: &Shop, customer: &str, note: &str) -> Result<Value, Error> {
     let query = "SELECT count(*) FROM orders WHERE customer = ?1";
-    let orders: u32 = shop.database.query_row(query, [customer], |row| row.get(0))?;
+    let orders: u32 = shop
+        .database
+        .query_row(query, [customer], |row| row.get(0))?;
     Ok(format!("<html><h1>{orders} orders</h1><p>{note}</p></html>").into())
 }
 
@@ -85,7 +93,10 @@ fn label(carrier: &str) -> Result<Value, Error> {
 /// Shell injection through the key of an uploaded object.
 fn import(shop: &Shop, key: &str) -> Result<Value, Error> {
     let inbox = shop.invoices.with_file_name("inbox.csv");
-    shell(&format!("echo imported {key} after $(wc -l < {}) lines", inbox.display()))
+    shell(&format!(
+        "echo imported {key} after $(wc -l < {}) lines",
+        inbox.display()
+    ))
 }
 
 /// Template injection: the greeting is part of the template's source.
@@ -113,7 +124,10 @@ fn track(url: &str) -> Result<Value, Error> {
         Err(error) => return Ok(json!({ "tracking": error.to_string() })),
     };
     stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-    write!(stream, "GET /{path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET /{path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )?;
     let mut answer = Vec::new();
     stream.take(64 * 1024).read_to_end(&mut answer)?;
     Ok(json!({ "tracking": String::from_utf8_lossy(&answer) }))
@@ -133,7 +147,11 @@ fn collect(
     statement: &mut rusqlite::Statement<'_>,
     parameters: impl rusqlite::Params,
 ) -> Result<Value, Error> {
-    let names: Vec<String> = statement.column_names().iter().map(ToString::to_string).collect();
+    let names: Vec<String> = statement
+        .column_names()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let mut rows = statement.query(parameters)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
