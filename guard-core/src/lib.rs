@@ -2,8 +2,11 @@
 #![warn(missing_docs)]
 
 pub mod audit;
+pub mod decide;
+pub mod error;
 pub mod event;
 pub mod inspect;
+pub mod policy;
 pub mod reply;
 mod rule;
 pub mod secret;

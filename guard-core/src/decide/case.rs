@@ -6,10 +6,10 @@ use super::DecisionRecord;
 use super::source::Source;
 use crate::audit::{Excerpt, FindingSubject};
 use crate::event::{self, LimitExceeded, Location, Origin, Place, Record, Records, TriggerKind, Walk};
-use crate::inspect::{Finding, Findings};
+use crate::inspect::{EFFORT, Finding, Findings};
 use crate::policy::{AuditExcerpt, OnBlock, Policy};
 use crate::reply::{Answer, Blocked, answer};
-use crate::rule::{Families, Family};
+use crate::rule::{Families, Family, RuleId};
 use crate::verdict::{Verdict, verdict};
 
 /// Most findings reported of one event in `monitor`, where it goes on to its handler and every
@@ -17,9 +17,9 @@ use crate::verdict::{Verdict, verdict};
 /// one request. What is blocked is recorded without exception, each batch record at most once.
 const REPORTS: usize = 32;
 
-/// The rule of an event that asked for more work than its length allows: what follows was not
-/// looked at.
-const EFFORT: &str = "limit.effort";
+/// Most times that places are looked up from the event's start again. A finding stands before the
+/// one reported last only where an encoding is announced behind what it encodes, as in HTTP bodies.
+const RESTARTS: u8 = 4;
 
 pub(super) struct Case<'a> {
     policy: &'a Policy,
@@ -68,20 +68,23 @@ impl<'a> Case<'a> {
         let mut reports = 0;
         let mut next = Some(first);
         while let Some(Finding { rule, span, .. }) = next {
-            let family = rule.family();
+            let family = family_of(rule);
             let location = places.locate(span.start);
-            let is_key = location.place == Place::Key;
-            if location.origin == Origin::Platform || places.is_left_out(family, is_key) {
+            if location.as_ref().is_some_and(|location| {
+                location.origin == Origin::Platform
+                    || places.is_left_out(family, location.place == Place::Key)
+            }) {
                 next = rest.next();
                 continue;
             }
             match self.record(rule.as_str(), family, span, places.source(), record) {
                 Verdict::Block => {
-                    let rule = *blocking.get_or_insert(rule);
-                    let within = location.record.filter(|_| rule.as_str() != EFFORT);
+                    let first = *blocking.get_or_insert(rule);
+                    // An effort spent concerns whatever follows, in whichever record.
+                    let within = location.filter(|_| rule != EFFORT).and_then(|l| l.record);
                     let Some(withheld) = within.and_then(|index| record_at(&mut batch, index))
                     else {
-                        return Some(self.answer(rule.as_str(), &[]));
+                        return Some(self.answer(first.as_str(), &[]));
                     };
                     blocked.push(withheld.index);
                     if self.ends_batch() {
@@ -155,6 +158,10 @@ impl<'a> Case<'a> {
     }
 }
 
+fn family_of(rule: RuleId) -> Option<Family> {
+    rule.as_str().split('.').next().and_then(Family::from_name)
+}
+
 /// The record of that index, records before it being done with.
 fn record_at<'e>(batch: &mut Records<'e>, index: usize) -> Option<Record<'e>> {
     batch.find(|record| record.index == index)
@@ -162,8 +169,10 @@ fn record_at<'e>(batch: &mut Records<'e>, index: usize) -> Option<Record<'e>> {
 
 /// Where findings stand, one after the other.
 struct Places<'a> {
-    policy: &'a Policy,
+    case: &'a Case<'a>,
     walk: Walk<'a>,
+    at: usize,
+    restarts: u8,
     /// The string last located. An attacker can put many findings into one, and what is known of
     /// its place is then known for all of them.
     string: Option<Range<usize>>,
@@ -172,19 +181,39 @@ struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    fn new(case: &Case<'a>) -> Self {
-        let walk = Walk::new(case.event, case.kind);
-        Self { policy: case.policy, walk, string: None, source: None, left_out: None }
+    fn new(case: &'a Case<'a>) -> Self {
+        Self {
+            case,
+            walk: Walk::new(case.event, case.kind),
+            at: 0,
+            restarts: 0,
+            string: None,
+            source: None,
+            left_out: None,
+        }
     }
 
-    fn locate(&mut self, offset: usize) -> Location {
+    /// Where `offset` stands; nothing if that would take too long to find out.
+    fn locate(&mut self, offset: usize) -> Option<Location> {
+        let again = self.string.as_ref().is_some_and(|string| string.contains(&offset));
+        if offset < self.at && !again {
+            if self.restarts == RESTARTS {
+                self.string = None;
+                self.source = Some(Source::new());
+                self.left_out = Some(Families::NONE);
+                return None;
+            }
+            self.restarts += 1;
+            self.walk = Walk::new(self.case.event, self.case.kind);
+        }
         let location = self.walk.locate(offset);
-        if location.string.is_none() || location.string != self.string {
+        if !again {
+            self.at = offset;
             self.string.clone_from(&location.string);
             self.source = None;
             self.left_out = None;
         }
-        location
+        Some(location)
     }
 
     /// The pointer of the place last located.
@@ -200,7 +229,7 @@ impl<'a> Places<'a> {
     /// Whether the policy leaves `family` out at the place last located. What has no family is not
     /// a matter of taste and never left out.
     fn is_left_out(&mut self, family: Option<Family>, is_key: bool) -> bool {
-        let policy = self.policy;
+        let policy = self.case.policy;
         if policy.skips().is_empty() {
             return false;
         }
