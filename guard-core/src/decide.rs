@@ -11,14 +11,16 @@
 
 use crate::audit::FindingSubject;
 use crate::inspect::Inspector;
-use crate::policy::{Mode, Policy};
+use crate::policy::Policy;
 use crate::reply::Answer;
-use crate::verdict::Verdict;
+use crate::verdict::{Mode, Verdict};
 
 mod case;
 mod source;
+mod terms;
 
 use case::Case;
+use terms::Terms;
 
 /// What becomes of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +50,7 @@ pub struct DecisionRecord<'a> {
 #[derive(Debug)]
 pub struct Guard {
     policy: Policy,
+    terms: Terms,
     inspector: Inspector,
 }
 
@@ -56,7 +59,8 @@ impl Guard {
     #[must_use]
     pub fn new(policy: Policy) -> Self {
         let inspector = Inspector::new(policy.inspect());
-        Self { policy, inspector }
+        let terms = Terms::of(&policy);
+        Self { policy, terms, inspector }
     }
 
     /// What it was made from.
@@ -79,18 +83,18 @@ impl Guard {
         request_id: &str,
         mut record: impl FnMut(DecisionRecord<'_>),
     ) -> Decision {
-        if self.policy.mode() == Mode::Off {
+        if self.terms.mode == Mode::Off {
             return Decision::Pass;
         }
-        if let Err(exceeded) = self.policy.limits().check(event) {
-            let case = Case::new(&self.policy, event, request_id);
+        if let Err(exceeded) = self.terms.limits.check(event) {
+            let case = Case::new(self, event, request_id);
             if let Some(answer) = case.exceeded(&exceeded, &mut record) {
                 return Decision::Replace(answer);
             }
         }
         let mut findings = self.inspector.inspect(event);
         let Some(first) = findings.next() else { return Decision::Pass };
-        let case = Case::new(&self.policy, event, request_id);
+        let case = Case::new(self, event, request_id);
         match case.found(first, &mut findings, &mut record) {
             None => Decision::Pass,
             Some(answer) => Decision::Replace(answer),

@@ -59,7 +59,6 @@ impl Inspector {
     /// The findings in a whole event, in the order in which the strings that hold them end: at most
     /// one of each family for each string. The search goes on only as findings are asked for.
     #[must_use]
-<<<<<<< HEAD
     pub fn inspect<'e>(&self, event: &'e [u8]) -> Findings<'e> {
         Findings {
             event,
@@ -70,43 +69,6 @@ impl Inspector {
             body_seen: false,
             reported: false,
             pending: Pending::default(),
-=======
-    pub fn inspect_value(&self, value: &[u8]) -> Vec<Finding> {
-        let mut effort = Effort::new(1 << 20);
-        let mut findings = Vec::new();
-        let mut text = Text {
-            bytes: value,
-            starts: true,
-            ends: true,
-            place: Place::Value,
-        };
-        let mut left = self.families;
-        let mut round;
-        for _ in 0..4 {
-            for rules in RULES.iter().filter(|r| self.families.contains(r.family)) {
-                if !left.contains(rules.family) {
-                    continue;
-                }
-                for at in 0..text.bytes.len() {
-                    if rules.triggers.iter().any(|t| t.occurs(text.bytes, at))
-                        && (rules.context)(text.bytes, at)
-                        && let Some(m) = (rules.confirm)(&text, at, &mut effort)
-                    {
-                        left = left.without(rules.family);
-                        findings.push(Finding {
-                            rule: m.rule,
-                            span: m.span,
-                        });
-                        break;
-                    }
-                }
-            }
-            round = decode(text.bytes);
-            if round == text.bytes {
-                break;
-            }
-            text.bytes = round.leak();
->>>>>>> w-event
         }
     }
 

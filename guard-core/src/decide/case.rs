@@ -2,13 +2,13 @@
 
 use core::ops::Range;
 
-use super::DecisionRecord;
+use super::{DecisionRecord, Guard};
 use super::source::Source;
 use crate::audit::{Excerpt, FindingSubject};
 use crate::event::{self, LimitExceeded, Location, Origin, Place, Record, Records, TriggerKind, Walk};
 use crate::inspect::{EFFORT, Finding, Findings};
-use crate::policy::{AuditExcerpt, OnBlock, Policy};
-use crate::reply::{Answer, Blocked, answer};
+use crate::policy::AuditExcerpt;
+use crate::reply::{Answer, Blocked, OnBlock, answer};
 use crate::rule::{Families, Family, RuleId};
 use crate::verdict::{Verdict, verdict};
 
@@ -22,7 +22,7 @@ const REPORTS: usize = 32;
 const RESTARTS: u8 = 4;
 
 pub(super) struct Case<'a> {
-    policy: &'a Policy,
+    guard: &'a Guard,
     event: &'a [u8],
     request_id: &'a str,
     kind: TriggerKind,
@@ -31,10 +31,10 @@ pub(super) struct Case<'a> {
 
 impl<'a> Case<'a> {
     #[cold]
-    pub(super) fn new(policy: &'a Policy, event: &'a [u8], request_id: &'a str) -> Self {
+    pub(super) fn new(guard: &'a Guard, event: &'a [u8], request_id: &'a str) -> Self {
         let kind = TriggerKind::of(event);
         let principal = event::principal(event, kind).map(|principal| principal.value);
-        Self { policy, event, request_id, kind, principal }
+        Self { guard, event, request_id, kind, principal }
     }
 
     /// Decides about an event that exceeds a limit: the answer if it is blocked.
@@ -109,7 +109,7 @@ impl<'a> Case<'a> {
     /// stream is read again from that record on.
     fn ends_batch(&self) -> bool {
         let stream = matches!(self.kind, TriggerKind::Kinesis | TriggerKind::DynamoDb);
-        match self.policy.on_block() {
+        match self.guard.terms.on_block {
             OnBlock::Drop => false,
             OnBlock::Fail => true,
             OnBlock::Partial => stream,
@@ -124,9 +124,9 @@ impl<'a> Case<'a> {
         source: &Source,
         record: &mut impl FnMut(DecisionRecord<'_>),
     ) -> Verdict {
-        let mode = self.policy.mode();
+        let mode = self.guard.terms.mode;
         let verdict = verdict(mode, true);
-        let excerpt = match self.policy.audit_excerpt() {
+        let excerpt = match self.guard.policy.audit_excerpt() {
             AuditExcerpt::Off => None,
             AuditExcerpt::On => Some(Excerpt::new(self.event, span.clone())),
         };
@@ -153,7 +153,7 @@ impl<'a> Case<'a> {
             records,
             rule,
             request_id: self.request_id,
-            on_block: self.policy.on_block(),
+            on_block: self.guard.terms.on_block,
         })
     }
 }
@@ -229,7 +229,7 @@ impl<'a> Places<'a> {
     /// Whether the policy leaves `family` out at the place last located. What has no family is not
     /// a matter of taste and never left out.
     fn is_left_out(&mut self, family: Option<Family>, is_key: bool) -> bool {
-        let policy = self.case.policy;
+        let policy = &self.case.guard.policy;
         if policy.skips().is_empty() {
             return false;
         }
