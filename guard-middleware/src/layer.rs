@@ -1,13 +1,15 @@
 //! What a handler is given: the layer and what can be made of it.
 
 use std::env;
+use std::fs::File;
+use std::io::Read as _;
 use std::sync::Arc;
 
 use guard_core::decide::Guard;
 use guard_core::error::PolicyErrors;
 use guard_core::policy::{Mode, Policy};
 use guard_core::secret::Secrets;
-use guard_core::{Finding, RuleId};
+use guard_core::Finding;
 use http::Uri;
 use tower_layer::Layer;
 
@@ -33,7 +35,10 @@ impl GuardLayer {
     /// In `enforce`, or where the mode itself cannot be read: every error of the policy. Returned
     /// from `main` it ends the process, which Lambda reports as a failed INIT.
     pub fn from_env() -> Result<Self, PolicyErrors> {
-        match Policy::from_vars(variable) {
+        let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        let file = variable("GUARD_POLICY").and_then(|path| Some((read(&path)?, path)));
+        let file = file.as_ref().map(|(text, path)| (path.as_str(), text.as_str()));
+        match Policy::from_vars_and_file(variable, names, file) {
             Ok(policy) => Ok(Self::new(policy)),
             Err(errors) if errors.mode() == Mode::Enforce => Err(errors),
             Err(errors) => {
@@ -97,7 +102,7 @@ impl GuardLayer {
     pub fn inspect(&self, bytes: &[u8]) -> Vec<Finding> {
         match self.policy().mode() {
             Mode::Off => Vec::new(),
-            _ => self.shared.guard.inspector().inspect_value(bytes),
+            _ => self.shared.guard.inspector().inspect_value(bytes).collect(),
         }
     }
 
@@ -118,6 +123,16 @@ impl<S> Layer<S> for GuardLayer {
         self.shared.announce();
         GuardService::new(inner, Arc::clone(&self.shared))
     }
+}
+
+/// Most of a policy file that is read: a megabyte is some ten thousand rules.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// The text of a policy file; a file that cannot be read is for the policy to complain about.
+fn read(path: &str) -> Option<String> {
+    let mut text = String::new();
+    let read = File::open(path).ok()?.take(LARGEST_FILE + 1).read_to_string(&mut text).ok()?;
+    (u64::try_from(read).ok()? <= LARGEST_FILE).then_some(text)
 }
 
 /// A variable of the environment. One that is not UTF-8 is still set: what it holds in place of

@@ -139,3 +139,8 @@ impl<E: Into<Diagnostic>> From<HandlerError<E>> for Diagnostic {
         }
     }
 }
+
+/// What a caller is told of a response that was withheld.
+fn withheld_message(request_id: &str) -> String {
+    format!("response withheld: it holds a secret of the function (request {request_id})")
+}

@@ -1,6 +1,5 @@
 //! What every clone of a layer, and what was made from it, has in common.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -15,6 +14,10 @@ use lambda_runtime_api_client::BoxError;
 use crate::partial::Partial;
 use crate::records::Records;
 use crate::runtime_api::{Posted, RuntimeApi};
+use crate::status;
+
+/// Our own answer to a blocked event, as `guard_core::reply` names it.
+const BLOCKED: &str = "Guard.Blocked";
 
 /// The tier of a guard inside the handler's own process, as records spell it.
 pub(crate) const TIER: &str = "middleware";
@@ -159,6 +162,20 @@ impl Shared {
         );
     }
 
+    /// Records a secret found in a response.
+    #[cold]
+    pub(crate) fn report_leak(&self, invocation: &Invocation, leak: &Leak<'_>) {
+        let _ = (invocation, leak);
+    }
+
+    /// Writes the status record, once for all clones: what is on, and what is not and why.
+    pub(crate) fn announce(&self) {
+        if self.mode() == Mode::Off || self.announced.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.write_json(&status::record(self));
+    }
+
     /// Records one thing that an operator has to know and that is no decision.
     pub(crate) fn notice(&self, request_id: Option<&str>, message: &str) {
         tracing::warn!(request_id, "{message}");
@@ -180,7 +197,7 @@ impl Shared {
 }
 
 /// Milliseconds since the Unix epoch.
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
