@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use guard_core::audit::AuditRecord;
+
 /// How long one line may wait for its reader. The platform reads at once; 20 ms is time for a
 /// throttled one to get its turn (a slice at 128 MB is 20 ms long) and below what a caller sees.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -43,31 +45,27 @@ impl Records {
         Self { to: To::Given(given), dropped: AtomicU64::new(0) }
     }
 
-    /// Writes `line`, which ends in its line break, or counts it as dropped.
+    /// Writes `line`, which ends in its line break, or counts it as dropped. The first line that
+    /// gets through again is followed by one that says how many did not.
     pub(crate) fn write(&self, line: &[u8]) {
-        let written = match &self.to {
-            To::Given(given) => {
-                given(line);
-                true
-            }
-            To::Stdout(state) => {
-                let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-                state.write(&std::io::stdout(), line)
-            }
+        let mut state = match &self.to {
+            To::Given(given) => return given(line),
+            To::Stdout(state) => state.lock().unwrap_or_else(PoisonError::into_inner),
         };
-        if !written {
+        let stdout = std::io::stdout();
+        if !state.write(&stdout, line) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 && !state.write(&stdout, dropped_line(dropped).as_bytes()) {
+            self.dropped.fetch_add(dropped, Ordering::Relaxed);
         }
     }
+}
 
-    /// Lines dropped since the last call.
-    pub(crate) fn take_dropped(&self) -> u64 {
-        // Read first: a plain load is all that the usual case costs.
-        match self.dropped.load(Ordering::Relaxed) {
-            0 => 0,
-            _ => self.dropped.swap(0, Ordering::Relaxed),
-        }
-    }
+fn dropped_line(count: u64) -> String {
+    format!("{{\"guard\":{},\"record\":\"dropped\",\"count\":{count}}}\n", AuditRecord::SCHEMA)
 }
 
 impl fmt::Debug for Records {

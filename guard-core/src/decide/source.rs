@@ -21,10 +21,6 @@ impl Source {
         Self { text: [0; LENGTH], length: 0 }
     }
 
-    pub(super) fn clear(&mut self) {
-        self.length = 0;
-    }
-
     pub(super) fn as_str(&self) -> &str {
         // Cut between characters only, so always UTF-8.
         str::from_utf8(self.text.get(..self.length).unwrap_or_default()).unwrap_or_default()
