@@ -1,8 +1,8 @@
 //! Steps through an event value by value, along its trigger's shape.
 
-use super::json::{Lexer, Token};
 use super::shape::{self, CALLER, Node, Role};
 use super::{Origin, TriggerKind};
+use crate::json::{Lexer, Token};
 
 /// How many levels of nesting the path names.
 pub(super) const LEVELS: usize = 64;

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::TriggerKind;
 use super::cursor::{Cursor, Step};
-use super::json::members;
+use crate::json::members;
 
 /// How a value's content is encoded, beyond JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

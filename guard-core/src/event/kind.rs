@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::json::{first_element, members};
+use crate::json::{first_element, members};
 
 /// The trigger that sent an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::json::{Lexer, Token};
+use crate::json::{Lexer, Token};
 
 /// What an event may not exceed; what is not set is not looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,9 +5,9 @@ use core::ops::Range;
 
 use super::cursor::{Cursor, LEVELS, Step};
 use super::encoded::body_encoding;
-use super::json::Unescaped;
 use super::shape::Role;
 use super::{Encoding, TriggerKind};
+use crate::json::Unescaped;
 
 /// Who chose the bytes of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

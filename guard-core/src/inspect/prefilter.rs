@@ -9,6 +9,7 @@
 
 use crate::rule::Family;
 
+mod grouping;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;

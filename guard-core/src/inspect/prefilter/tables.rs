@@ -1,40 +1,99 @@
 //! The prefilter's tables, computed from the triggers at compile time.
 
+use super::grouping::GROUPING;
 use crate::inspect::encoding;
-use crate::inspect::trigger::{Trigger, WIDTH};
+use crate::inspect::trigger::{Class, Trigger, WIDTH};
 use crate::rule::{Family, RULES};
 
 /// Sets of triggers that share one bit in the vector look-ups.
 pub(super) const BUCKETS: usize = 16;
 
 /// Triggers a bucket holds at the most: bits of [`Exact`]'s words.
-const BUCKET_SIZE: usize = 16;
+pub(super) const BUCKET_SIZE: usize = 16;
 
-const TRIGGERS: usize = count();
-
-const fn count() -> usize {
-    let mut n = encoding::TRIGGERS.len() + encoding::KEYS.len();
-    let mut family = 0;
-    while family < RULES.len() {
-        n += RULES[family].triggers.len();
-        family += 1;
-    }
-    n
-}
-
-/// A trigger and the bit its owner has in a candidate's set.
+/// A trigger, or a part of one, and the bit its owner has in a candidate's set.
 #[derive(Clone, Copy)]
 struct Entry {
     trigger: Trigger,
     owner: u8,
 }
 
-const ENTRIES: [Entry; TRIGGERS] = entries();
+/// Triggers, divided where the nibble look-ups would blur them.
+struct Entries {
+    list: [Entry; BUCKETS * BUCKET_SIZE],
+    len: usize,
+}
 
-const fn entries() -> [Entry; TRIGGERS] {
-    const FIRST: Entry = Entry { trigger: encoding::TRIGGERS[0], owner: 0 };
-    let mut entries = [FIRST; TRIGGERS];
+impl Entries {
+    const fn push(&mut self, entry: Entry) {
+        assert!(self.len < BUCKETS * BUCKET_SIZE, "more triggers than the buckets hold");
+        self.list[self.len] = entry;
+        self.len += 1;
+    }
+
+    /// Adds `entry`, divided at `position` if that is worth it: `[;|]` is looked up as low nibbles
+    /// b, c and high nibbles 3, 7, which takes in `<` and `{` as well, and more so with each byte.
+    const fn push_parts(&mut self, entry: Entry, position: usize) {
+        if position == DIVIDED {
+            self.push(entry);
+            return;
+        }
+        let class = &entry.trigger.classes[position];
+        let cover = cover(class);
+        let covered = cover.low.count_ones() * cover.high.count_ones();
+        if class.len() > SMALL || covered < 2 * class.len() {
+            self.push_parts(entry, position + 1);
+            return;
+        }
+        let (parts, n) = parts(class);
+        let mut i = 0;
+        while i < n {
+            let trigger = with_class(entry.trigger, position, parts[i]);
+            self.push_parts(Entry { trigger, ..entry }, position + 1);
+            i += 1;
+        }
+    }
+}
+
+/// The positions that triggers are divided at: the first tells most.
+const DIVIDED: usize = 1;
+
+/// Classes of more bytes than this are letters and digits for the most part: not divided.
+const SMALL: u32 = 16;
+
+const fn with_class(mut trigger: Trigger, position: usize, class: Class) -> Trigger {
+    trigger.classes[position] = class;
+    trigger
+}
+
+/// A class in parts that the nibble look-ups tell exactly: bytes whose high nibbles go with the same
+/// low ones.
+const fn parts(class: &Class) -> ([Class; 16], usize) {
+    let mut parts = [Class::NONE; 16];
+    let mut lows = [0u16; 16];
     let mut n = 0;
+    let mut high = 0;
+    while high < 16 {
+        let low = class.row(high);
+        if low != 0 {
+            let mut part = 0;
+            while part < n && lows[part] != low {
+                part += 1;
+            }
+            if part == n {
+                lows[n] = low;
+                n += 1;
+            }
+            parts[part] = parts[part].with_row(high, low);
+        }
+        high += 1;
+    }
+    (parts, n)
+}
+
+const ENTRIES: Entries = {
+    let none = Entry { trigger: encoding::TRIGGERS[0], owner: 0 };
+    let mut entries = Entries { list: [none; BUCKETS * BUCKET_SIZE], len: 0 };
     let mut owner = 0;
     while owner < Family::ALL.len() + 2 {
         let triggers = if owner < Family::ALL.len() {
@@ -46,60 +105,44 @@ const fn entries() -> [Entry; TRIGGERS] {
         };
         let mut i = 0;
         while i < triggers.len() {
-            #[expect(clippy::cast_possible_truncation, reason = "at most 16 owners")]
-            let entry = Entry { trigger: triggers[i], owner: owner as u8 };
-            entries[n] = entry;
-            n += 1;
+            entries.push_parts(Entry { trigger: triggers[i], owner: to_u8(owner) }, 0);
             i += 1;
         }
         owner += 1;
     }
     entries
-}
+};
 
-/// How often each byte value stands in benign events, in 1/4096 of all bytes, rounded up.
-///
-/// Classes of bytes are grouped by it so that few of the vector look-ups' hits are in vain; it has
-/// no bearing on what is found. Counted over Lambda's sample events, 2026-11.
-const fn frequency(byte: u8) -> u64 {
-    match byte {
-        b'"' => 420,
-        b' ' => 60,
-        b':' | b',' | b'-' | b'.' | b'/' => 100,
-        b'{' | b'}' | b'_' | b'=' | b'\\' => 25,
-        b'[' | b']' | b'(' | b')' | b';' | b'&' | b'%' | b'+' => 10,
-        b'0'..=b'9' => 70,
-        b'e' | b't' | b'a' | b'o' | b'i' | b's' | b'r' | b'n' => 170,
-        b'c' | b'd' | b'u' | b'm' | b'l' | b'p' => 100,
-        b'b' | b'f' | b'g' | b'h' | b'k' | b'q' | b'v' | b'w' | b'x' | b'y' => 45,
-        b'A'..=b'Z' | b'j' | b'z' => 15,
-        _ => 3,
-    }
-}
+pub(super) const TRIGGERS: usize = ENTRIES.len;
 
-/// For one position: the low and the high nibbles that a bucket's triggers have there.
+/// For one position: the low and the high nibbles (bits) that a trigger has there.
 #[derive(Clone, Copy)]
-struct Cover {
-    low: u16,
-    high: u16,
+pub(super) struct Cover {
+    pub(super) low: u16,
+    pub(super) high: u16,
 }
 
-const EMPTY: [Cover; WIDTH] = [Cover { low: 0, high: 0 }; WIDTH];
+const fn cover(class: &Class) -> Cover {
+    let mut cover = Cover { low: 0, high: 0 };
+    let mut high = 0;
+    while high < 16 {
+        let low = class.row(high);
+        if low != 0 {
+            cover.low |= low;
+            cover.high |= 1 << high;
+        }
+        high += 1;
+    }
+    cover
+}
 
-const COVERS: [[Cover; WIDTH]; TRIGGERS] = {
-    let mut covers = [EMPTY; TRIGGERS];
+pub(super) const COVERS: [[Cover; WIDTH]; TRIGGERS] = {
+    let mut covers = [[Cover { low: 0, high: 0 }; WIDTH]; TRIGGERS];
     let mut t = 0;
     while t < TRIGGERS {
         let mut position = 0;
         while position < WIDTH {
-            let mut byte = 0;
-            while byte < 256 {
-                if ENTRIES[t].trigger.classes[position].contains(to_u8(byte)) {
-                    covers[t][position].low |= 1 << (byte & 15);
-                    covers[t][position].high |= 1 << (byte >> 4);
-                }
-                byte += 1;
-            }
+            covers[t][position] = cover(&ENTRIES.list[t].trigger.classes[position]);
             position += 1;
         }
         t += 1;
@@ -107,75 +150,15 @@ const COVERS: [[Cover; WIDTH]; TRIGGERS] = {
     covers
 };
 
-/// The frequencies of the bytes by high nibble, then low.
-const FREQUENCIES: [[u64; 16]; 16] = {
-    let mut rows = [[0; 16]; 16];
-    let mut byte = 0;
-    while byte < 256 {
-        rows[byte >> 4][byte & 15] = frequency(to_u8(byte));
-        byte += 1;
-    }
-    rows
-};
-
-/// About how many of 2^40 offsets of a benign event a bucket with `cover` marks.
-const fn marks(cover: &[Cover; WIDTH]) -> u64 {
-    let mut product: u64 = 1;
-    let mut position = 0;
-    while position < WIDTH {
-        let mut sum = 0;
-        let mut highs = cover[position].high;
-        while highs != 0 {
-            let row = &FREQUENCIES[highs.trailing_zeros() as usize];
-            let mut lows = cover[position].low;
-            while lows != 0 {
-                sum += row[lows.trailing_zeros() as usize];
-                lows &= lows - 1;
-            }
-            highs &= highs - 1;
-        }
-        product *= sum / 4 + 1;
-        position += 1;
-    }
-    product
-}
-
-const fn joined(a: &[Cover; WIDTH], b: &[Cover; WIDTH]) -> [Cover; WIDTH] {
-    let mut both = *a;
-    let mut position = 0;
-    while position < WIDTH {
-        both[position].low |= b[position].low;
-        both[position].high |= b[position].high;
-        position += 1;
-    }
-    both
-}
-
-/// The bucket of each trigger: greedily where it adds the fewest marks.
-#[allow(long_running_const_eval, reason = "some hundred triggers times buckets; a second at the most")]
+/// The bucket of each trigger. Which one has no bearing on what is found, only on how many of the
+/// vector look-ups' hits are in vain: [`grouping`] made the list on benign events.
 const ASSIGNED: [u8; TRIGGERS] = {
-    assert!(TRIGGERS <= BUCKETS * BUCKET_SIZE, "more triggers than the buckets hold");
     let mut assigned = [0; TRIGGERS];
-    let mut covers = [EMPTY; BUCKETS];
-    let mut costs = [0; BUCKETS];
-    let mut sizes = [0; BUCKETS];
     let mut t = 0;
     while t < TRIGGERS {
-        let (mut best, mut least) = (BUCKETS, u64::MAX);
-        let mut bucket = 0;
-        while bucket < BUCKETS {
-            if sizes[bucket] < BUCKET_SIZE {
-                let added = marks(&joined(&covers[bucket], &COVERS[t])) - costs[bucket];
-                if added < least {
-                    (best, least) = (bucket, added);
-                }
-            }
-            bucket += 1;
-        }
-        assigned[t] = to_u8(best);
-        covers[best] = joined(&covers[best], &COVERS[t]);
-        costs[best] = marks(&covers[best]);
-        sizes[best] += 1;
+        // Triggers have come or gone: correct with any grouping, and the test of the grouping says
+        // how to make it anew.
+        assigned[t] = if GROUPING.len() == TRIGGERS { GROUPING[t] } else { to_u8(t % BUCKETS) };
         t += 1;
     }
     assigned
@@ -231,7 +214,7 @@ pub(super) static EXACT: Exact = {
         while position < WIDTH {
             let mut byte = 0;
             while byte < 256 {
-                if ENTRIES[t].trigger.classes[position].contains(to_u8(byte)) {
+                if ENTRIES.list[t].trigger.classes[position].contains(to_u8(byte)) {
                     exact[position][byte][bucket] |= 1 << sizes[bucket];
                 }
                 byte += 1;
@@ -251,7 +234,7 @@ pub(super) static OWNERS: [[u8; BUCKET_SIZE]; BUCKETS] = {
     let mut t = 0;
     while t < TRIGGERS {
         let bucket = ASSIGNED[t] as usize;
-        owners[bucket][sizes[bucket]] = ENTRIES[t].owner;
+        owners[bucket][sizes[bucket]] = ENTRIES.list[t].owner;
         sizes[bucket] += 1;
         t += 1;
     }
@@ -266,7 +249,7 @@ const fn to_u8(n: usize) -> u8 {
 /// The owners of the triggers at `bytes[at..]`, found one trigger after the other.
 #[cfg(test)]
 pub(super) fn naive(bytes: &[u8], at: usize) -> u16 {
-    ENTRIES
+    ENTRIES.list[..TRIGGERS]
         .iter()
         .filter(|entry| entry.trigger.occurs(bytes, at))
         .fold(0, |owners, entry| owners | 1 << entry.owner)

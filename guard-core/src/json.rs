@@ -1,9 +1,13 @@
 //! Where the tokens of a JSON text lie. Knows nothing of what they mean, and checks no grammar:
 //! any bytes are some sequence of tokens.
 
+mod write;
+
+pub(crate) use write::{write_char, write_string, written_len};
+
 /// A token and the bytes it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token {
+pub(crate) enum Token {
     /// `{` or `[`.
     Open { at: usize, array: bool },
     /// `}` or `]`.
@@ -22,22 +26,22 @@ pub(super) enum Token {
 
 /// Cuts a text into tokens.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lexer<'e> {
+pub(crate) struct Lexer<'e> {
     bytes: &'e [u8],
     at: usize,
 }
 
 impl<'e> Lexer<'e> {
-    pub(super) const fn new(bytes: &'e [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'e [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
-    pub(super) const fn bytes(&self) -> &'e [u8] {
+    pub(crate) const fn bytes(&self) -> &'e [u8] {
         self.bytes
     }
 
     /// The offset just past the last token.
-    pub(super) const fn position(&self) -> usize {
+    pub(crate) const fn position(&self) -> usize {
         self.at
     }
 
@@ -54,12 +58,12 @@ impl<'e> Lexer<'e> {
 
     /// Whether a colon follows, that is, whether the string just read is a key.
     #[inline]
-    pub(super) fn colon_follows(&mut self) -> bool {
+    pub(crate) fn colon_follows(&mut self) -> bool {
         self.peek() == Some(b':')
     }
 
     #[inline]
-    pub(super) fn next(&mut self) -> Token {
+    pub(crate) fn next(&mut self) -> Token {
         let Some(byte) = self.peek() else {
             return Token::End;
         };
@@ -94,7 +98,7 @@ impl<'e> Lexer<'e> {
     }
 
     /// Reads one whole value; answers its bytes, none if there is no value here.
-    pub(super) fn value(&mut self) -> Option<(usize, usize)> {
+    pub(crate) fn value(&mut self) -> Option<(usize, usize)> {
         match self.next() {
             Token::Open { at, .. } => {
                 self.leave(1);
@@ -127,37 +131,37 @@ impl<'e> Lexer<'e> {
 
 /// A member of an object: the bytes of its key, quotes excluded, and of its value, quotes included.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Member<'e> {
-    pub(super) key: &'e [u8],
-    pub(super) start: usize,
-    pub(super) value: &'e [u8],
+pub(crate) struct Member<'e> {
+    pub(crate) key: &'e [u8],
+    pub(crate) start: usize,
+    pub(crate) value: &'e [u8],
 }
 
 impl<'e> Member<'e> {
     /// The content of the value if it is a string.
-    pub(super) fn text(&self) -> Option<&'e [u8]> {
+    pub(crate) fn text(&self) -> Option<&'e [u8]> {
         self.value
             .strip_prefix(b"\"")
             .map(|v| v.strip_suffix(b"\"").unwrap_or(v))
     }
 
-    pub(super) fn is_object(&self) -> bool {
+    pub(crate) fn is_object(&self) -> bool {
         self.value.first() == Some(&b'{')
     }
 
-    pub(super) fn is_array(&self) -> bool {
+    pub(crate) fn is_array(&self) -> bool {
         self.value.first() == Some(&b'[')
     }
 }
 
 /// The members of an object, its nested values skipped over.
 #[derive(Debug, Clone)]
-pub(super) struct Members<'e> {
+pub(crate) struct Members<'e> {
     lexer: Lexer<'e>,
 }
 
 /// The members of the object that `text` starts with; none if it starts with something else.
-pub(super) fn members(text: &[u8]) -> Members<'_> {
+pub(crate) fn members(text: &[u8]) -> Members<'_> {
     let mut lexer = Lexer::new(text);
     if !matches!(lexer.next(), Token::Open { array: false, .. }) {
         lexer = Lexer::new(&[]);
@@ -192,8 +196,50 @@ impl<'e> Iterator for Members<'e> {
     }
 }
 
+/// The elements of an array, those nested in them skipped over.
+#[derive(Debug, Clone)]
+pub(crate) struct Elements<'e> {
+    lexer: Lexer<'e>,
+}
+
+/// The elements of the array that `text` starts with; none if it starts with something else.
+pub(crate) fn elements(text: &[u8]) -> Elements<'_> {
+    let mut lexer = Lexer::new(text);
+    if !matches!(lexer.next(), Token::Open { array: true, .. }) {
+        lexer = Lexer::new(&[]);
+    }
+    Elements { lexer }
+}
+
+impl<'e> Iterator for Elements<'e> {
+    type Item = &'e [u8];
+
+    fn next(&mut self) -> Option<&'e [u8]> {
+        loop {
+            match self.lexer.peek()? {
+                b']' | b'}' => return None,
+                b',' | b':' => {
+                    self.lexer.next();
+                }
+                _ => {
+                    let (start, end) = self.lexer.value()?;
+                    return self.lexer.bytes.get(start..end);
+                }
+            }
+        }
+    }
+}
+
+/// Whether `text` is one object that ends where the text does.
+pub(crate) fn is_whole_object(text: &[u8]) -> bool {
+    let mut lexer = Lexer::new(text);
+    matches!(lexer.value(), Some((0, end)) if end == text.len())
+        && text.first() == Some(&b'{')
+        && text.last() == Some(&b'}')
+}
+
 /// The bytes from the first element of the array that `text` starts with on.
-pub(super) fn first_element(text: &[u8]) -> &[u8] {
+pub(crate) fn first_element(text: &[u8]) -> &[u8] {
     let mut lexer = Lexer::new(text);
     if !matches!(lexer.next(), Token::Open { array: true, .. }) || lexer.peek().is_none() {
         return &[];
@@ -303,7 +349,7 @@ const fn ends_scalar(byte: u8) -> bool {
 /// The offset of the quote that ends the string whose content starts at `at`, else the text's
 /// length.
 #[inline]
-pub(super) fn string_end(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> usize {
     loop {
         at = skip_plain(bytes, at);
         match bytes.get(at) {
