@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use guard_core::reply::Trimmed;
 use lambda_runtime_api_client::BoxError;
 use pin_project_lite::pin_project;
 
@@ -27,7 +28,7 @@ pin_project! {
         /// The handler's own answer.
         Handled { #[pin] handled: F },
         /// The handler's answer to a part of the event, to be completed by its response wrapper.
-        Trimmed { #[pin] handled: F, expected: Expected<Vec<String>>, shared: Arc<Shared> },
+        Trimmed { #[pin] handled: F, expected: Expected<Trimmed>, shared: Arc<Shared> },
         /// Ours.
         Answered { posted: Posted },
         /// No answer could be made.
@@ -42,7 +43,7 @@ impl<F> InvocationFuture<F> {
 
     pub(crate) const fn trimmed(
         handled: F,
-        expected: Expected<Vec<String>>,
+        expected: Expected<Trimmed>,
         shared: Arc<Shared>,
     ) -> Self {
         Self { state: State::Trimmed { handled, expected, shared } }

@@ -94,7 +94,7 @@ where
     ) -> InvocationFuture<S::Future> {
         let shared = &self.shared;
         let (request_id, headers) = (&invocation.context.request_id, &invocation.parts.headers);
-        let trimmed = match answer {
+        let mut trimmed = match answer {
             Answer::Respond(body) => {
                 return InvocationFuture::answered(shared.api.respond(request_id, headers, body));
             }
@@ -105,12 +105,12 @@ where
             Answer::Deliver(trimmed) => trimmed,
             _ => return InvocationFuture::answered(shared.fail_unknown(&invocation)),
         };
-        if !trimmed.failures.is_empty() && !shared.partial.is_attached() {
+        if trimmed.merges() && !shared.partial.is_attached() {
             return InvocationFuture::answered(shared.fail_unmergeable(&invocation));
         }
-        let expected = (!trimmed.failures.is_empty())
-            .then(|| shared.partial.expect(request_id, trimmed.failures));
-        invocation.body = Bytes::from(trimmed.event);
+        let event = std::mem::take(&mut trimmed.event);
+        let expected = trimmed.merges().then(|| shared.partial.expect(request_id, trimmed));
+        invocation.body = Bytes::from(event);
         if let Some(length) = invocation.parts.headers.get_mut(CONTENT_LENGTH) {
             *length = HeaderValue::from(invocation.body.len());
         }

@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use guard_core::audit::{AuditRecord, Subject};
 use guard_core::decide::{Decision, DecisionRecord, Guard};
 use guard_core::policy::Mode;
+use guard_core::reply::Trimmed;
 use guard_core::secret::{Leak, Secrets};
 use lambda_runtime::LambdaInvocation;
 use lambda_runtime_api_client::BoxError;
@@ -27,7 +28,7 @@ pub(crate) struct Shared {
     pub(crate) guard: Arc<Guard>,
     pub(crate) records: Arc<Records>,
     pub(crate) api: Arc<RuntimeApi>,
-    pub(crate) partial: Arc<Partial<Vec<String>>>,
+    pub(crate) partial: Arc<Partial<Trimmed>>,
     /// For as long as the process lives, as the environment that they come from: a stream outlives
     /// the layer.
     pub(crate) secrets: &'static Secrets,

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use guard_core::policy::Mode;
-use guard_core::reply::merge_failures;
+use guard_core::reply::Trimmed;
 use lambda_runtime::{
     Diagnostic, FunctionResponse, IntoFunctionResponse, StreamResponse,
 };
@@ -91,19 +91,19 @@ pub(super) struct Check(Option<Box<Duty>>);
 struct Duty {
     shared: Arc<Shared>,
     invocation: Invocation,
-    failures: Vec<String>,
+    withheld: Option<Trimmed>,
 }
 
 impl Check {
     pub(super) fn new(shared: &Arc<Shared>, context: &lambda_runtime::Context) -> Self {
-        let failures = shared.partial.take(&context.request_id);
-        if failures.is_none() && !shared.looks_at_responses() {
+        let withheld = shared.partial.take(&context.request_id);
+        if withheld.is_none() && !shared.looks_at_responses() {
             return Self(None);
         }
         Self(Some(Box::new(Duty {
             shared: Arc::clone(shared),
             invocation: Invocation::of(context),
-            failures: failures.unwrap_or_default(),
+            withheld,
         })))
     }
 
@@ -118,7 +118,10 @@ impl Duty {
             error_type: "Guard.Response".to_owned(),
             error_message: format!("response could not be serialized: {error}"),
         })?;
-        let json = if self.failures.is_empty() { json } else { self.merged(&json)? };
+        let json = match &self.withheld {
+            None => json,
+            Some(withheld) => self.merged(withheld, &json)?,
+        };
         if self.shared.looks_at_responses()
             && let Some(leak) = self.shared.secrets.find(json.get().as_bytes())
         {
@@ -130,7 +133,7 @@ impl Duty {
         Ok(Body::Json(json))
     }
 
-    fn merged(&self, json: &RawValue) -> Result<Box<RawValue>, Diagnostic> {
+    fn merged(&self, withheld: &Trimmed, json: &RawValue) -> Result<Box<RawValue>, Diagnostic> {
         // The whole batch fails then, and its source keeps it.
         let cannot = |reason: &dyn fmt::Display| Diagnostic {
             error_type: "Guard.Blocked".to_owned(),
@@ -139,8 +142,7 @@ impl Duty {
                 self.invocation.request_id
             ),
         };
-        let merged =
-            merge_failures(json.get().as_bytes(), &self.failures).map_err(|e| cannot(&e))?;
+        let merged = withheld.merge(json.get().as_bytes()).map_err(|e| cannot(&e))?;
         let merged = String::from_utf8(merged).map_err(|e| cannot(&e))?;
         RawValue::from_string(merged).map_err(|e| cannot(&e))
     }
@@ -149,7 +151,7 @@ impl Duty {
         self: Box<Self>,
         response: StreamResponse<S>,
     ) -> Result<StreamResponse<Scanned<S>>, Diagnostic> {
-        if !self.failures.is_empty() {
+        if self.withheld.is_some() {
             return Err(Diagnostic {
                 error_type: "Guard.Blocked".to_owned(),
                 error_message: format!(
