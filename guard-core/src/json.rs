@@ -317,7 +317,7 @@ fn unit(bytes: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 /// The character that `bytes` start with, and its length; U+FFFD for what is not UTF-8.
-fn decode_char(bytes: &[u8]) -> (char, usize) {
+pub(crate) fn decode_char(bytes: &[u8]) -> (char, usize) {
     let bytes = bytes.get(..4).unwrap_or(bytes);
     let valid = match core::str::from_utf8(bytes) {
         Ok(text) => text,
