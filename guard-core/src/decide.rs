@@ -69,6 +69,12 @@ impl Guard {
         &self.policy
     }
 
+    /// The mode that decisions are made in.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.terms.mode
+    }
+
     /// What it looks for, to ask about other bytes than events.
     #[must_use]
     pub const fn inspector(&self) -> &Inspector {

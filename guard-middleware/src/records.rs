@@ -65,7 +65,7 @@ impl Records {
 }
 
 fn dropped_line(count: u64) -> String {
-    format!("{{\"guard\":{},\"record\":\"dropped\",\"count\":{count}}}\n", AuditRecord::SCHEMA)
+    format!("{{\"guard\":{},\"type\":\"dropped\",\"count\":{count}}}\n", AuditRecord::SCHEMA)
 }
 
 impl fmt::Debug for Records {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use guard_core::audit::{AuditRecord, Subject};
+use guard_core::audit::{AuditRecord, LeakSubject, Subject, Timestamp};
 use guard_core::decide::{Decision, DecisionRecord, Guard};
 use guard_core::policy::Mode;
 use guard_core::reply::Trimmed;
 use guard_core::secret::{Leak, Secrets};
+use guard_core::verdict::{Verdict, verdict};
 use lambda_runtime::LambdaInvocation;
 use lambda_runtime_api_client::BoxError;
 
@@ -19,6 +20,9 @@ use crate::status;
 
 /// Our own answer to a blocked event, as `guard_core::reply` names it.
 const BLOCKED: &str = "Guard.Blocked";
+
+/// The rule of a secret in a response.
+const LEAK: &str = "secret.leak";
 
 /// The tier of a guard inside the handler's own process, as records spell it.
 pub(crate) const TIER: &str = "middleware";
@@ -114,7 +118,7 @@ impl Shared {
             verdict: decided.verdict,
             mode: decided.mode,
             tier: TIER,
-            micros: u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX),
+            micros: micros_since(start),
             subject: Subject::Finding(finding.clone()),
         });
     }
@@ -163,10 +167,41 @@ impl Shared {
         );
     }
 
-    /// Records a secret found in a response.
+    /// The first of the function's secrets in `bytes` of a response, recorded; whether the response
+    /// is to be withheld for it.
+    pub(crate) fn withholds(&self, invocation: &Invocation, bytes: &[u8]) -> bool {
+        let start = Instant::now();
+        self.secrets.find(bytes).is_some_and(|leak| self.report_leak(invocation, &leak, start))
+    }
+
+    /// Records a secret that was found in a response by a search begun at `start`; whether the
+    /// response is to be withheld for it.
     #[cold]
-    pub(crate) fn report_leak(&self, invocation: &Invocation, leak: &Leak<'_>) {
-        let _ = (invocation, leak);
+    pub(crate) fn report_leak(
+        &self,
+        invocation: &Invocation,
+        leak: &Leak<'_>,
+        start: Instant,
+    ) -> bool {
+        let mode = self.guard.mode();
+        let verdict = verdict(mode, true);
+        tracing::debug!(rule = LEAK, verdict = verdict.name(), variable = leak.name, "leak");
+        self.write_audit(&AuditRecord {
+            time_ms: now(),
+            request_id: Some(&invocation.request_id),
+            trace_id: invocation.trace_id.as_deref(),
+            function: Some(&invocation.function),
+            rule: LEAK,
+            verdict,
+            mode,
+            tier: TIER,
+            micros: micros_since(start),
+            subject: Subject::Leak(LeakSubject {
+                variable: leak.name,
+                span: leak.start..leak.end,
+            }),
+        });
+        verdict == Verdict::Block
     }
 
     /// Writes the status record, once for all clones: what is on, and what is not and why.
@@ -174,31 +209,36 @@ impl Shared {
         if self.mode() == Mode::Off || self.announced.swap(true, Ordering::Relaxed) {
             return;
         }
-        self.write_json(&status::record(self));
+        self.write_line("status", &status::members(self));
     }
 
     /// Records one thing that an operator has to know and that is no decision.
     pub(crate) fn notice(&self, request_id: Option<&str>, message: &str) {
         tracing::warn!(request_id, "{message}");
-        self.write_json(&serde_json::json!({
-            "guard": AuditRecord::SCHEMA,
-            "record": "notice",
-            "time": now(),
-            "requestId": request_id,
+        let members = serde_json::json!({
+            "request_id": request_id,
             "tier": TIER,
             "message": message,
-        }));
+        });
+        self.write_line("notice", &members);
     }
 
-    fn write_json(&self, value: &serde_json::Value) {
-        let mut line = value.to_string();
-        line.push('\n');
+    /// Writes a line that is no audit record, with the members that all lines begin with.
+    fn write_line(&self, kind: &str, members: &serde_json::Value) {
+        let members = members.to_string();
+        let members = members.strip_prefix('{').unwrap_or("}");
+        let (schema, time) = (AuditRecord::SCHEMA, Timestamp(now()));
+        let line = format!("{{\"guard\":{schema},\"type\":\"{kind}\",\"time\":\"{time}\",{members}\n");
         self.records.write(line.as_bytes());
     }
 }
 
 /// Milliseconds since the Unix epoch.
-pub(crate) fn now() -> u64 {
+fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn micros_since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,14 +1,13 @@
 //! What the layer says of itself when it is attached.
 
-use guard_core::audit::AuditRecord;
 use guard_core::policy::{OnBlock, Policy, Require};
 use guard_core::{Families, Family};
 use serde_json::{Value, json};
 
-use crate::shared::{Shared, TIER, now};
+use crate::shared::{Shared, TIER};
 
-/// The status record: what is on, what is not, and why.
-pub(crate) fn record(shared: &Shared) -> Value {
+/// The members of the status record: what is on, what is not, and why.
+pub(crate) fn members(shared: &Shared) -> Value {
     let policy = shared.guard.policy();
     let limits = policy.limits();
     let mut problems = shared.problems.to_vec();
@@ -22,9 +21,6 @@ pub(crate) fn record(shared: &Shared) -> Value {
         );
     }
     json!({
-        "guard": AuditRecord::SCHEMA,
-        "record": "status",
-        "time": now(),
         "version": env!("CARGO_PKG_VERSION"),
         "function": std::env::var("AWS_LAMBDA_FUNCTION_NAME").ok(),
         "mode": policy.mode().name(),
@@ -33,8 +29,9 @@ pub(crate) fn record(shared: &Shared) -> Value {
         "families": families(policy.inspect()),
         "skips": policy.skips().len(),
         "limits": { "bytes": limits.bytes, "depth": limits.depth, "values": limits.values },
-        "onBlock": policy.on_block().name(),
+        "on_block": policy.on_block().name(),
         "responses": shared.partial.is_attached(),
+        "secrets": shared.secrets.names().collect::<Vec<_>>(),
         "problems": problems,
     })
 }

@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
-use guard_core::policy::Mode;
 use guard_core::reply::Trimmed;
 use lambda_runtime::{
     Diagnostic, FunctionResponse, IntoFunctionResponse, StreamResponse,
@@ -123,12 +122,9 @@ impl Duty {
             Some(withheld) => self.merged(withheld, &json)?,
         };
         if self.shared.looks_at_responses()
-            && let Some(leak) = self.shared.secrets.find(json.get().as_bytes())
+            && self.shared.withholds(&self.invocation, json.get().as_bytes())
         {
-            self.shared.report_leak(&self.invocation, &leak);
-            if self.shared.mode() == Mode::Enforce {
-                return Err(withheld(&self.invocation));
-            }
+            return Err(withheld(&self.invocation));
         }
         Ok(Body::Json(json))
     }
@@ -167,11 +163,8 @@ impl Duty {
         let headers = metadata_prelude.headers.values().map(http::HeaderValue::as_bytes);
         let cookies = metadata_prelude.cookies.iter().map(String::as_bytes);
         for text in headers.chain(cookies) {
-            if let Some(leak) = self.shared.secrets.find(text) {
-                self.shared.report_leak(&self.invocation, &leak);
-                if self.shared.mode() == Mode::Enforce {
-                    return Err(withheld(&self.invocation));
-                }
+            if self.shared.withholds(&self.invocation, text) {
+                return Err(withheld(&self.invocation));
             }
         }
         let stream = Scanned::scanning(stream, self.shared, self.invocation);

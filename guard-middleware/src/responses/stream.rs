@@ -5,6 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -105,12 +106,12 @@ impl Scan {
         if chunk.is_empty() {
             return;
         }
+        let start = Instant::now();
         let leak = self.scanner.feed(&chunk);
         self.length += chunk.len();
         self.held.push_back(chunk);
         let Some(leak) = leak else { return };
-        self.shared.report_leak(&self.invocation, &leak);
-        if self.shared.mode() == Mode::Enforce {
+        if self.shared.report_leak(&self.invocation, &leak, start) {
             self.held.clear();
             self.length = 0;
             let message = withheld_message(&self.invocation.request_id);

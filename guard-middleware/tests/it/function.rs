@@ -182,7 +182,7 @@ mod tests {
 
         let records = function.records();
         assert_eq!(records.len(), 2, "{records:?}");
-        assert_eq!(records[0]["record"], "status");
+        assert_eq!(records[0]["type"], "status");
         assert_eq!(records[0]["function"], "orders");
         assert_eq!(records[0]["responses"], true);
         assert_eq!(records[1]["function"], "orders");
@@ -254,9 +254,9 @@ mod tests {
         assert_eq!(answers[0].json()["errorType"], "Guard.Blocked");
         assert_eq!(answers[1].outcome(), "response");
         let records = function.records();
-        let notice = records.iter().find(|r| r["record"] == "notice").unwrap();
+        let notice = records.iter().find(|r| r["type"] == "notice").unwrap();
         assert!(notice["message"].as_str().unwrap().contains("GuardLayer::responses_of"));
-        assert_eq!(notice["requestId"], "r1");
+        assert_eq!(notice["request_id"], "r1");
     }
 
     #[test]

@@ -82,7 +82,7 @@ async fn a_clean_event_arrives_as_the_same_bytes() {
     assert!(api.answers().is_empty());
     let lines = lines.lock().unwrap();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert_eq!(lines[0]["record"], "status");
+    assert_eq!(lines[0]["type"], "status");
 }
 
 #[tokio::test]
@@ -286,7 +286,7 @@ async fn the_status_record_says_what_is_on_and_what_is_not() {
     let _ = guard.clone().layer(());
     let lines = lines.lock().unwrap();
     let [status] = lines.as_slice() else { panic!("one record awaited, got {lines:?}") };
-    assert_eq!(status["record"], "status");
+    assert_eq!(status["type"], "status");
     assert_eq!(status["mode"], "enforce");
     assert_eq!(status["tier"], "middleware");
     assert_eq!(status["families"], serde_json::json!(["path", "sql"]));

@@ -17,12 +17,12 @@ pub(crate) struct Answer {
 impl Answer {
     /// The request id that the path names.
     pub(crate) fn request_id(&self) -> &str {
-        self.path.split('/').nth(5).unwrap_or_default()
+        self.path.split('/').nth(4).unwrap_or_default()
     }
 
     /// `response` or `error`.
     pub(crate) fn outcome(&self) -> &str {
-        self.path.split('/').nth(6).unwrap_or_default()
+        self.path.split('/').nth(5).unwrap_or_default()
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
@@ -82,9 +82,9 @@ impl RuntimeApi {
         self.state.0.lock().unwrap().answers.clone()
     }
 
-    /// Waits until there are `n` answers, 30 seconds at most.
+    /// Waits until there are `n` answers, 10 seconds at most.
     pub(crate) fn wait_for(&self, n: usize) -> Vec<Answer> {
-        let end = Instant::now() + Duration::from_secs(30);
+        let end = Instant::now() + Duration::from_secs(10);
         let mut state = self.state.0.lock().unwrap();
         while state.answers.len() < n {
             let left = end.saturating_duration_since(Instant::now());
