@@ -60,7 +60,11 @@ impl Guard {
     pub fn new(policy: Policy) -> Self {
         let inspector = Inspector::new(policy.inspect());
         let terms = Terms::of(&policy);
-        Self { policy, terms, inspector }
+        Self {
+            policy,
+            terms,
+            inspector,
+        }
     }
 
     /// What it was made from.
@@ -99,7 +103,9 @@ impl Guard {
             }
         }
         let mut findings = self.inspector.inspect(event);
-        let Some(first) = findings.next() else { return Decision::Pass };
+        let Some(first) = findings.next() else {
+            return Decision::Pass;
+        };
         let case = Case::new(self, event, request_id);
         match case.found(first, &mut findings, &mut record) {
             None => Decision::Pass,
@@ -107,4 +113,3 @@ impl Guard {
         }
     }
 }
-

@@ -38,7 +38,9 @@ pin_project! {
 
 impl<F> InvocationFuture<F> {
     pub(crate) const fn handled(handled: F) -> Self {
-        Self { state: State::Handled { handled } }
+        Self {
+            state: State::Handled { handled },
+        }
     }
 
     pub(crate) const fn trimmed(
@@ -46,7 +48,13 @@ impl<F> InvocationFuture<F> {
         expected: Expected<Trimmed>,
         shared: Arc<Shared>,
     ) -> Self {
-        Self { state: State::Trimmed { handled, expected, shared } }
+        Self {
+            state: State::Trimmed {
+                handled,
+                expected,
+                shared,
+            },
+        }
     }
 
     pub(crate) fn answered(posted: Result<Posted, BoxError>) -> Self {
@@ -64,7 +72,11 @@ impl<F: Future<Output = Result<(), BoxError>>> Future for InvocationFuture<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Handled { handled } => handled.poll(cx),
-            StateProjection::Trimmed { handled, expected, shared } => {
+            StateProjection::Trimmed {
+                handled,
+                expected,
+                shared,
+            } => {
                 let outcome = ready!(handled.poll(cx));
                 if !expected.was_taken() {
                     shared.report_unmerged(expected.request_id());

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::Read as _;
 use std::sync::Arc;
 
+use guard_core::Finding;
 use guard_core::decide::Guard;
 use guard_core::error::PolicyErrors;
 use guard_core::policy::{Mode, Policy};
 use guard_core::secret::Secrets;
-use guard_core::Finding;
 use http::Uri;
 use tower_layer::Layer;
 
@@ -37,7 +37,9 @@ impl GuardLayer {
     pub fn from_env() -> Result<Self, PolicyErrors> {
         let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         let file = variable("GUARD_POLICY").and_then(|path| Some((read(&path)?, path)));
-        let file = file.as_ref().map(|(text, path)| (path.as_str(), text.as_str()));
+        let file = file
+            .as_ref()
+            .map(|(text, path)| (path.as_str(), text.as_str()));
         match Policy::from_vars_and_file(variable, names, file) {
             Ok(policy) => Ok(Self::new(policy)),
             Err(errors) if errors.mode() == Mode::Enforce => Err(errors),
@@ -59,7 +61,9 @@ impl GuardLayer {
             Some((name.into_string().ok()?, value.into_encoded_bytes()))
         });
         let secrets = Secrets::from_variables(variables);
-        Self { shared: Arc::new(Shared::new(Guard::new(policy), secrets, problems)) }
+        Self {
+            shared: Arc::new(Shared::new(Guard::new(policy), secrets, problems)),
+        }
     }
 
     /// Hands each audit record, one line of JSON with its line feed, to `write` instead of writing
@@ -131,7 +135,11 @@ const LARGEST_FILE: u64 = 1 << 20;
 /// The text of a policy file; a file that cannot be read is for the policy to complain about.
 fn read(path: &str) -> Option<String> {
     let mut text = String::new();
-    let read = File::open(path).ok()?.take(LARGEST_FILE + 1).read_to_string(&mut text).ok()?;
+    let read = File::open(path)
+        .ok()?
+        .take(LARGEST_FILE + 1)
+        .read_to_string(&mut text)
+        .ok()?;
     (u64::try_from(read).ok()? <= LARGEST_FILE).then_some(text)
 }
 

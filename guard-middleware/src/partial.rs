@@ -44,7 +44,10 @@ impl<F> Partial<F> {
         entries.push((request_id.to_owned(), failures));
         self.waiting.store(entries.len(), Ordering::Release);
         drop(entries);
-        Expected { partial: Arc::clone(self), request_id: request_id.to_owned() }
+        Expected {
+            partial: Arc::clone(self),
+            request_id: request_id.to_owned(),
+        }
     }
 
     /// The failures kept for the invocation.

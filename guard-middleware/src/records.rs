@@ -38,11 +38,17 @@ struct Line {
 
 impl Records {
     pub(crate) fn to_stdout() -> Self {
-        Self { to: To::Stdout(Mutex::default()), dropped: AtomicU64::new(0) }
+        Self {
+            to: To::Stdout(Mutex::default()),
+            dropped: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn to(given: Box<dyn Fn(&[u8]) + Send + Sync>) -> Self {
-        Self { to: To::Given(given), dropped: AtomicU64::new(0) }
+        Self {
+            to: To::Given(given),
+            dropped: AtomicU64::new(0),
+        }
     }
 
     /// Writes `line`, which ends in its line break, or counts it as dropped. The first line that
@@ -65,19 +71,28 @@ impl Records {
 }
 
 fn dropped_line(count: u64) -> String {
-    format!("{{\"guard\":{},\"type\":\"dropped\",\"count\":{count}}}\n", AuditRecord::SCHEMA)
+    format!(
+        "{{\"guard\":{},\"type\":\"dropped\",\"count\":{count}}}\n",
+        AuditRecord::SCHEMA
+    )
 }
 
 impl fmt::Debug for Records {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Records").field("dropped", &self.dropped).finish_non_exhaustive()
+        f.debug_struct("Records")
+            .field("dropped", &self.dropped)
+            .finish_non_exhaustive()
     }
 }
 
 #[cfg(unix)]
 impl Line {
     fn write(&mut self, to: &impl std::os::fd::AsFd, line: &[u8]) -> bool {
-        let patience = if self.stalled { Duration::ZERO } else { PATIENCE };
+        let patience = if self.stalled {
+            Duration::ZERO
+        } else {
+            PATIENCE
+        };
         let mut torn = self.torn;
         // Past the handle's own buffer and lock: the handler's half-written line would hold us up
         // as long as its reader does. A write of up to PIPE_BUF bytes is whole by itself.
@@ -105,7 +120,10 @@ fn put(to: &impl std::os::fd::AsFd, bytes: &[u8], patience: Duration, begun: &mu
     let mut left = bytes;
     while !left.is_empty() {
         let rest = patience.saturating_sub(start.elapsed());
-        let timeout = Timespec { tv_sec: 0, tv_nsec: rest.subsec_nanos().into() };
+        let timeout = Timespec {
+            tv_sec: 0,
+            tv_nsec: rest.subsec_nanos().into(),
+        };
         match poll(&mut [PollFd::new(to, PollFlags::OUT)], Some(&timeout)) {
             Ok(0) => return false,
             Err(Errno::INTR) => continue,
@@ -166,7 +184,10 @@ mod tests {
         for _ in 0..1000 {
             assert!(!line.write(&writer, &text));
         }
-        assert!(start.elapsed() < 50 * PATIENCE, "a stalled reader is waited for each time");
+        assert!(
+            start.elapsed() < 50 * PATIENCE,
+            "a stalled reader is waited for each time"
+        );
 
         let mut read = vec![0; written * text.len()];
         reader.read_exact(&mut read).unwrap();

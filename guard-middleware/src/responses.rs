@@ -50,7 +50,11 @@ pub struct Responses<H, B, S> {
 impl<H, B, S> Responses<H, B, S> {
     pub(crate) fn new(handler: H, shared: Arc<Shared>) -> Self {
         shared.partial.attach();
-        Self { handler, shared, sent_as: PhantomData }
+        Self {
+            handler,
+            shared,
+            sent_as: PhantomData,
+        }
     }
 
     /// The handler.
@@ -81,7 +85,9 @@ impl<H: Clone, B, S> Clone for Responses<H, B, S> {
 
 impl<H: fmt::Debug, B, S> fmt::Debug for Responses<H, B, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Responses").field("handler", &self.handler).finish_non_exhaustive()
+        f.debug_struct("Responses")
+            .field("handler", &self.handler)
+            .finish_non_exhaustive()
     }
 }
 

@@ -33,7 +33,10 @@ pub(crate) struct RuntimeApi {
 impl RuntimeApi {
     /// The Runtime API at `endpoint` instead of where `AWS_LAMBDA_RUNTIME_API` points.
     pub(crate) fn at(endpoint: Uri) -> Self {
-        Self { endpoint: Some(endpoint), client: OnceLock::new() }
+        Self {
+            endpoint: Some(endpoint),
+            client: OnceLock::new(),
+        }
     }
 
     /// Posts `body` as the response of the invocation.
@@ -94,19 +97,27 @@ impl RuntimeApi {
         if endpoint.authority().is_none() {
             return Err(format!("AWS_LAMBDA_RUNTIME_API: \"{endpoint}\" names no host").into());
         }
-        Ok(self.client.get_or_init(|| PooledClient::builder().with_endpoint(endpoint).build()))
+        Ok(self
+            .client
+            .get_or_init(|| PooledClient::builder().with_endpoint(endpoint).build()))
     }
 }
 
 fn request(request_id: &str, outcome: &str, body: Vec<u8>) -> Result<Request<Body>, BoxError> {
     let path = format!("/2018-06-01/runtime/invocation/{request_id}/{outcome}");
     let uri = Uri::builder().path_and_query(path).build()?;
-    Ok(build_request().method(Method::POST).uri(uri).body(Body::from(body))?)
+    Ok(build_request()
+        .method(Method::POST)
+        .uri(uri)
+        .body(Body::from(body))?)
 }
 
 fn echo(invocation: &HeaderMap, request: &mut Request<Body>) {
     // The runtime drops an id that is no text; so does this.
-    if let Some(id) = invocation.get(&INVOCATION_ID).filter(|id| id.to_str().is_ok()) {
+    if let Some(id) = invocation
+        .get(&INVOCATION_ID)
+        .filter(|id| id.to_str().is_ok())
+    {
         request.headers_mut().insert(INVOCATION_ID, id.clone());
     }
 }

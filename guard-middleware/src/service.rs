@@ -46,13 +46,18 @@ impl<S> GuardService<S> {
 
 impl<S: Clone> Clone for GuardService<S> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+        Self {
+            inner: self.inner.clone(),
+            shared: Arc::clone(&self.shared),
+        }
     }
 }
 
 impl<S: fmt::Debug> fmt::Debug for GuardService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuardService").field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("GuardService")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
     }
 }
 
@@ -98,8 +103,13 @@ where
             Answer::Respond(body) => {
                 return InvocationFuture::answered(shared.api.respond(request_id, headers, body));
             }
-            Answer::Fail { error_type, error_message } => {
-                let posted = shared.api.fail(request_id, headers, error_type, &error_message);
+            Answer::Fail {
+                error_type,
+                error_message,
+            } => {
+                let posted = shared
+                    .api
+                    .fail(request_id, headers, error_type, &error_message);
                 return InvocationFuture::answered(posted);
             }
             Answer::Deliver(trimmed) => trimmed,
@@ -109,7 +119,9 @@ where
             return InvocationFuture::answered(shared.fail_unmergeable(&invocation));
         }
         let event = std::mem::take(&mut trimmed.event);
-        let expected = trimmed.merges().then(|| shared.partial.expect(request_id, trimmed));
+        let expected = trimmed
+            .merges()
+            .then(|| shared.partial.expect(request_id, trimmed));
         invocation.body = Bytes::from(event);
         if let Some(length) = invocation.parts.headers.get_mut(CONTENT_LENGTH) {
             *length = HeaderValue::from(invocation.body.len());

@@ -94,13 +94,19 @@ impl Shared {
         );
         let _entered = span.enter();
         let start = Instant::now();
-        self.guard.decide(&invocation.body, &context.request_id, |record| {
-            self.write(&record, context, start);
-        })
+        self.guard
+            .decide(&invocation.body, &context.request_id, |record| {
+                self.write(&record, context, start);
+            })
     }
 
     #[cold]
-    fn write(&self, decided: &DecisionRecord<'_>, context: &lambda_runtime::Context, start: Instant) {
+    fn write(
+        &self,
+        decided: &DecisionRecord<'_>,
+        context: &lambda_runtime::Context,
+        start: Instant,
+    ) {
         let finding = &decided.subject;
         tracing::debug!(
             rule = decided.rule,
@@ -125,7 +131,10 @@ impl Shared {
 
     fn write_audit(&self, record: &AuditRecord<'_>) {
         let mut line = vec![0; AuditRecord::MAX_BYTES];
-        if let Some(line) = record.write_json(&mut line).and_then(|length| line.get(..length)) {
+        if let Some(line) = record
+            .write_json(&mut line)
+            .and_then(|length| line.get(..length))
+        {
             self.records.write(line);
         }
     }
@@ -133,7 +142,10 @@ impl Shared {
     /// Fails the invocation for an answer that this release does not know.
     #[cold]
     pub(crate) fn fail_unknown(&self, invocation: &LambdaInvocation) -> Result<Posted, BoxError> {
-        self.fail(invocation, "event was blocked in a way that this release cannot carry out")
+        self.fail(
+            invocation,
+            "event was blocked in a way that this release cannot carry out",
+        )
     }
 
     /// Fails a batch whose blocked records nobody would name: delivered in part, its source would
@@ -154,7 +166,8 @@ impl Shared {
     fn fail(&self, invocation: &LambdaInvocation, reason: &str) -> Result<Posted, BoxError> {
         let request_id = &invocation.context.request_id;
         let message = format!("{reason} (request {request_id})");
-        self.api.fail(request_id, &invocation.parts.headers, BLOCKED, &message)
+        self.api
+            .fail(request_id, &invocation.parts.headers, BLOCKED, &message)
     }
 
     /// Says that an invocation ended without its failures having been asked for.
@@ -171,7 +184,9 @@ impl Shared {
     /// is to be withheld for it.
     pub(crate) fn withholds(&self, invocation: &Invocation, bytes: &[u8]) -> bool {
         let start = Instant::now();
-        self.secrets.find(bytes).is_some_and(|leak| self.report_leak(invocation, &leak, start))
+        self.secrets
+            .find(bytes)
+            .is_some_and(|leak| self.report_leak(invocation, &leak, start))
     }
 
     /// Records a secret that was found in a response by a search begun at `start`; whether the
@@ -185,7 +200,12 @@ impl Shared {
     ) -> bool {
         let mode = self.guard.mode();
         let verdict = verdict(mode, true);
-        tracing::debug!(rule = LEAK, verdict = verdict.name(), variable = leak.name, "leak");
+        tracing::debug!(
+            rule = LEAK,
+            verdict = verdict.name(),
+            variable = leak.name,
+            "leak"
+        );
         self.write_audit(&AuditRecord {
             time_ms: now(),
             request_id: Some(&invocation.request_id),
@@ -228,14 +248,17 @@ impl Shared {
         let members = members.to_string();
         let members = members.strip_prefix('{').unwrap_or("}");
         let (schema, time) = (AuditRecord::SCHEMA, Timestamp(now()));
-        let line = format!("{{\"guard\":{schema},\"type\":\"{kind}\",\"time\":\"{time}\",{members}\n");
+        let line =
+            format!("{{\"guard\":{schema},\"type\":\"{kind}\",\"time\":\"{time}\",{members}\n");
         self.records.write(line.as_bytes());
     }
 }
 
 /// Milliseconds since the Unix epoch.
 fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -49,9 +49,12 @@ fn out_of_reach(policy: &Policy) -> impl Iterator<Item = String> {
         ("GUARD_EXEC_ALLOW", policy.exec().is_some()),
         ("GUARD_REQUIRE", policy.require() != Require::None),
     ];
-    settings.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| {
-        format!("{name}: not enforced by the middleware, attach the extension for it")
-    })
+    settings
+        .into_iter()
+        .filter(|(_, is_set)| *is_set)
+        .map(|(name, _)| {
+            format!("{name}: not enforced by the middleware, attach the extension for it")
+        })
 }
 
 /// Tells policies apart: FNV-1a (64 bits) over what the policy does, line by line. For comparing

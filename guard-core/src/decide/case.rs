@@ -2,10 +2,12 @@
 
 use core::ops::Range;
 
-use super::{DecisionRecord, Guard};
 use super::source::Source;
+use super::{DecisionRecord, Guard};
 use crate::audit::{Excerpt, FindingSubject};
-use crate::event::{self, LimitExceeded, Location, Origin, Place, Record, Records, TriggerKind, Walk};
+use crate::event::{
+    self, LimitExceeded, Location, Origin, Place, Record, Records, TriggerKind, Walk,
+};
 use crate::inspect::{EFFORT, Finding, Findings};
 use crate::policy::AuditExcerpt;
 use crate::reply::{Answer, Blocked, OnBlock, answer};
@@ -34,7 +36,13 @@ impl<'a> Case<'a> {
     pub(super) fn new(guard: &'a Guard, event: &'a [u8], request_id: &'a str) -> Self {
         let kind = TriggerKind::of(event);
         let principal = event::principal(event, kind).map(|principal| principal.value);
-        Self { guard, event, request_id, kind, principal }
+        Self {
+            guard,
+            event,
+            request_id,
+            kind,
+            principal,
+        }
     }
 
     /// Decides about an event that exceeds a limit: the answer if it is blocked.
@@ -195,7 +203,10 @@ impl<'a> Places<'a> {
 
     /// Where `offset` stands; nothing if that would take too long to find out.
     fn locate(&mut self, offset: usize) -> Option<Location> {
-        let again = self.string.as_ref().is_some_and(|string| string.contains(&offset));
+        let again = self
+            .string
+            .as_ref()
+            .is_some_and(|string| string.contains(&offset));
         if offset < self.at && !again {
             if self.restarts == RESTARTS {
                 self.string = None;
@@ -237,9 +248,13 @@ impl<'a> Places<'a> {
             Some(left_out) => left_out,
             None => {
                 let source = self.source();
-                let covering = policy.skips().iter().filter(|s| source.is_covered_by(s, is_key));
-                let left_out =
-                    covering.flat_map(|s| s.families().iter()).fold(Families::NONE, Families::with);
+                let covering = policy
+                    .skips()
+                    .iter()
+                    .filter(|s| source.is_covered_by(s, is_key));
+                let left_out = covering
+                    .flat_map(|s| s.families().iter())
+                    .fold(Families::NONE, Families::with);
                 *self.left_out.insert(left_out)
             }
         };

@@ -18,7 +18,10 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) const fn new() -> Self {
-        Self { text: [0; LENGTH], length: 0 }
+        Self {
+            text: [0; LENGTH],
+            length: 0,
+        }
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -30,10 +33,11 @@ impl Source {
     /// holds it. A key is not part of its own member's value.
     pub(super) fn is_covered_by(&self, skip: &Skip, is_key: bool) -> bool {
         let mut tokens = self.as_str().split('/').skip(1);
-        let covered = skip
-            .tokens()
-            .iter()
-            .all(|wanted| tokens.next().is_some_and(|token| wanted == "*" || names(token, wanted)));
+        let covered = skip.tokens().iter().all(|wanted| {
+            tokens
+                .next()
+                .is_some_and(|token| wanted == "*" || names(token, wanted))
+        });
         covered && (!is_key || tokens.next().is_some())
     }
 }
@@ -42,14 +46,20 @@ impl Source {
 impl fmt::Write for Source {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = LENGTH - self.length;
-        let fits = (0..=text.len().min(room)).rev().find(|end| text.is_char_boundary(*end));
+        let fits = (0..=text.len().min(room))
+            .rev()
+            .find(|end| text.is_char_boundary(*end));
         let part = text.get(..fits.unwrap_or(0)).unwrap_or_default();
         let end = self.length + part.len();
         if let Some(place) = self.text.get_mut(self.length..end) {
             place.copy_from_slice(part.as_bytes());
             self.length = end;
         }
-        if part.len() == text.len() { Ok(()) } else { Err(fmt::Error) }
+        if part.len() == text.len() {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
     }
 }
 
@@ -57,7 +67,9 @@ impl fmt::Write for Source {
 fn names(token: &str, wanted: &str) -> bool {
     let mut rest = wanted;
     let mut pieces = token.split('~');
-    let Some(after) = rest.strip_prefix(pieces.next().unwrap_or_default()) else { return false };
+    let Some(after) = rest.strip_prefix(pieces.next().unwrap_or_default()) else {
+        return false;
+    };
     rest = after;
     for piece in pieces {
         let (character, piece) = match piece.as_bytes().first() {
@@ -65,7 +77,10 @@ fn names(token: &str, wanted: &str) -> bool {
             Some(b'1') => ('/', piece.get(1..).unwrap_or_default()),
             _ => return false,
         };
-        let Some(after) = rest.strip_prefix(character).and_then(|r| r.strip_prefix(piece)) else {
+        let Some(after) = rest
+            .strip_prefix(character)
+            .and_then(|r| r.strip_prefix(piece))
+        else {
             return false;
         };
         rest = after;

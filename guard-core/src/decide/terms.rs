@@ -32,6 +32,10 @@ impl Terms {
             depth: size(limits.depth),
             values: size(limits.values),
         };
-        Self { mode, on_block, limits }
+        Self {
+            mode,
+            on_block,
+            limits,
+        }
     }
 }

@@ -10,9 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use guard_core::reply::Trimmed;
-use lambda_runtime::{
-    Diagnostic, FunctionResponse, IntoFunctionResponse, StreamResponse,
-};
+use lambda_runtime::{Diagnostic, FunctionResponse, IntoFunctionResponse, StreamResponse};
 use lambda_runtime_api_client::BoxError;
 use pin_project_lite::pin_project;
 use serde::Serialize;
@@ -33,13 +31,19 @@ pin_project! {
 
 impl<F, B, S> ResponseFuture<F, B, S> {
     pub(super) const fn new(handled: F, check: Check) -> Self {
-        Self { handled, check, sent_as: PhantomData }
+        Self {
+            handled,
+            check,
+            sent_as: PhantomData,
+        }
     }
 }
 
 impl<F: fmt::Debug, B, S> fmt::Debug for ResponseFuture<F, B, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").field("handled", &self.handled).finish_non_exhaustive()
+        f.debug_struct("ResponseFuture")
+            .field("handled", &self.handled)
+            .finish_non_exhaustive()
     }
 }
 
@@ -64,18 +68,24 @@ where
             (FunctionResponse::BufferedResponse(value), None) => {
                 Ok(FunctionResponse::BufferedResponse(Body::Value(value)))
             }
-            (FunctionResponse::BufferedResponse(value), Some(duty)) => {
-                duty.buffered(&value).map(FunctionResponse::BufferedResponse)
-            }
+            (FunctionResponse::BufferedResponse(value), Some(duty)) => duty
+                .buffered(&value)
+                .map(FunctionResponse::BufferedResponse),
             (FunctionResponse::StreamingResponse(response), None) => {
-                let StreamResponse { metadata_prelude, stream } = response;
+                let StreamResponse {
+                    metadata_prelude,
+                    stream,
+                } = response;
                 let stream = Scanned::passing(stream);
-                let response = StreamResponse { metadata_prelude, stream };
+                let response = StreamResponse {
+                    metadata_prelude,
+                    stream,
+                };
                 Ok(FunctionResponse::StreamingResponse(response))
             }
-            (FunctionResponse::StreamingResponse(response), Some(duty)) => {
-                duty.streaming(response).map(FunctionResponse::StreamingResponse)
-            }
+            (FunctionResponse::StreamingResponse(response), Some(duty)) => duty
+                .streaming(response)
+                .map(FunctionResponse::StreamingResponse),
         };
         Poll::Ready(outcome.map_err(HandlerError::Withheld))
     }
@@ -122,7 +132,9 @@ impl Duty {
             Some(withheld) => self.merged(withheld, &json)?,
         };
         if self.shared.looks_at_responses()
-            && self.shared.withholds(&self.invocation, json.get().as_bytes())
+            && self
+                .shared
+                .withholds(&self.invocation, json.get().as_bytes())
         {
             return Err(withheld(&self.invocation));
         }
@@ -138,7 +150,9 @@ impl Duty {
                 self.invocation.request_id
             ),
         };
-        let merged = withheld.merge(json.get().as_bytes()).map_err(|e| cannot(&e))?;
+        let merged = withheld
+            .merge(json.get().as_bytes())
+            .map_err(|e| cannot(&e))?;
         let merged = String::from_utf8(merged).map_err(|e| cannot(&e))?;
         RawValue::from_string(merged).map_err(|e| cannot(&e))
     }
@@ -156,11 +170,20 @@ impl Duty {
                 ),
             });
         }
-        let StreamResponse { metadata_prelude, stream } = response;
+        let StreamResponse {
+            metadata_prelude,
+            stream,
+        } = response;
         if !self.shared.looks_at_responses() {
-            return Ok(StreamResponse { metadata_prelude, stream: Scanned::passing(stream) });
+            return Ok(StreamResponse {
+                metadata_prelude,
+                stream: Scanned::passing(stream),
+            });
         }
-        let headers = metadata_prelude.headers.values().map(http::HeaderValue::as_bytes);
+        let headers = metadata_prelude
+            .headers
+            .values()
+            .map(http::HeaderValue::as_bytes);
         let cookies = metadata_prelude.cookies.iter().map(String::as_bytes);
         for text in headers.chain(cookies) {
             if self.shared.withholds(&self.invocation, text) {
@@ -168,7 +191,10 @@ impl Duty {
             }
         }
         let stream = Scanned::scanning(stream, self.shared, self.invocation);
-        Ok(StreamResponse { metadata_prelude, stream })
+        Ok(StreamResponse {
+            metadata_prelude,
+            stream,
+        })
     }
 }
 

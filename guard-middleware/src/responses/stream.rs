@@ -53,13 +53,18 @@ impl<S> Scanned<S> {
             length: 0,
             ended: None,
         };
-        Self { stream, scan: Some(scan) }
+        Self {
+            stream,
+            scan: Some(scan),
+        }
     }
 }
 
 impl<S: fmt::Debug> fmt::Debug for Scanned<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scanned").field("stream", &self.stream).finish_non_exhaustive()
+        f.debug_struct("Scanned")
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
     }
 }
 

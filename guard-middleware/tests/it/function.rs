@@ -26,7 +26,12 @@ impl Function {
     pub(crate) fn start(name: &str, variables: &[(&str, &str)]) -> Self {
         let api = RuntimeApi::start();
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["function::function", "--exact", "--nocapture", "--test-threads=1"])
+            .args([
+                "function::function",
+                "--exact",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env_clear()
             .env(NAME, name)
             .env("AWS_LAMBDA_RUNTIME_API", api.address())
@@ -45,14 +50,28 @@ impl Function {
     pub(crate) fn records(mut self) -> Vec<Value> {
         self.child.kill().unwrap();
         let mut text = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        self.child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
+        // The test harness leaves words of its own on the first line.
+        let lines = text.lines().filter_map(|line| line.get(line.find('{')?..));
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// Waits for the function to end by itself; what it said on standard error.
     fn end(mut self) -> (bool, String) {
         let mut text = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
         (self.child.wait().unwrap().success(), text)
     }
 }
@@ -67,7 +86,9 @@ impl Drop for Function {
 /// Not a test: a function, if the process was started as one.
 #[test]
 fn function() {
-    let Ok(name) = std::env::var(NAME) else { return };
+    let Ok(name) = std::env::var(NAME) else {
+        return;
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -80,21 +101,42 @@ async fn run(name: &str) -> Result<(), Error> {
     // As users see it: `main` returns the error, and its text says all there is to say.
     let guard = GuardLayer::from_env().map_err(|errors| panic!("{errors}"))?;
     match name {
-        "echo" => Runtime::new(guard.responses_of(service_fn(echo))).layer(guard).run().await,
+        "echo" => {
+            Runtime::new(guard.responses_of(service_fn(echo)))
+                .layer(guard)
+                .run()
+                .await
+        }
         "concurrent" => {
             let handler = guard.responses_of(service_fn(echo));
             Runtime::new(handler).layer(guard).run_concurrent().await
         }
-        "batch" => Runtime::new(guard.responses_of(service_fn(batch))).layer(guard).run().await,
+        "batch" => {
+            Runtime::new(guard.responses_of(service_fn(batch)))
+                .layer(guard)
+                .run()
+                .await
+        }
         "batch-unwrapped" => Runtime::new(service_fn(batch)).layer(guard).run().await,
-        "stream" => Runtime::new(guard.responses_of(service_fn(stream))).layer(guard).run().await,
+        "stream" => {
+            Runtime::new(guard.responses_of(service_fn(stream)))
+                .layer(guard)
+                .run()
+                .await
+        }
         "http" => {
             let handler = lambda_http::Adapter::from(service_fn(greet));
-            Runtime::new(guard.responses_of(handler)).layer(guard).run().await
+            Runtime::new(guard.responses_of(handler))
+                .layer(guard)
+                .run()
+                .await
         }
         "http-stream" => {
             let handler = lambda_http::StreamAdapter::from(service_fn(greet_in_pieces));
-            Runtime::new(guard.responses_of(handler)).layer(guard).run().await
+            Runtime::new(guard.responses_of(handler))
+                .layer(guard)
+                .run()
+                .await
         }
         _ => panic!("no function is called {name}"),
     }
@@ -115,10 +157,14 @@ async fn echo(event: LambdaEvent<Value>) -> Result<Value, Error> {
 
 /// Fails messages whose body is `bad`.
 async fn batch(event: LambdaEvent<Value>) -> Result<Value, Error> {
-    let records = event.payload["Records"].as_array().cloned().unwrap_or_default();
+    let records = event.payload["Records"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let failures = records.iter().filter(|r| r["body"] == "bad");
-    let failures: Vec<_> =
-        failures.map(|r| json!({ "itemIdentifier": r["messageId"] })).collect();
+    let failures: Vec<_> = failures
+        .map(|r| json!({ "itemIdentifier": r["messageId"] }))
+        .collect();
     Ok(json!({ "batchItemFailures": failures, "seen": records.len() }))
 }
 
@@ -129,14 +175,24 @@ async fn stream(event: LambdaEvent<Value>) -> Result<StreamResponse<Chunks>, Err
     let secret = std::env::var("DB_PASSWORD").unwrap_or_default();
     let (half, rest) = secret.split_at(secret.len() / 2);
     let expand = |text: &str| {
-        text.replace("$SECRET", &secret).replace("$HALF", half).replace("$REST", rest)
+        text.replace("$SECRET", &secret)
+            .replace("$HALF", half)
+            .replace("$REST", rest)
     };
-    let chunks = event.payload["chunks"].as_array().cloned().unwrap_or_default();
-    let chunks: Vec<_> =
-        chunks.iter().map(|chunk| Ok(expand(chunk.as_str().unwrap_or_default()))).collect();
+    let chunks = event.payload["chunks"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let chunks: Vec<_> = chunks
+        .iter()
+        .map(|chunk| Ok(expand(chunk.as_str().unwrap_or_default())))
+        .collect();
     let mut response = StreamResponse::from(tokio_stream::iter(chunks));
     if let Some(value) = event.payload["header"].as_str() {
-        response.metadata_prelude.headers.insert("x-value", expand(value).parse()?);
+        response
+            .metadata_prelude
+            .headers
+            .insert("x-value", expand(value).parse()?);
     }
     Ok(response)
 }
@@ -167,11 +223,19 @@ mod tests {
         let function = Function::start("echo", &[ENFORCE]);
         let clean = with("function-url", "/rawPath", CLEAN);
         function.api.push("r1", &clean);
-        function.api.push("r2", &with("function-url", "/rawPath", HOSTILE));
+        function
+            .api
+            .push("r2", &with("function-url", "/rawPath", HOSTILE));
         function.api.push("r3", &clean);
         let answers = function.api.wait_for(3);
-        let ids: Vec<_> = answers.iter().map(|a| (a.request_id(), a.outcome())).collect();
-        assert_eq!(ids, [("r1", "response"), ("r2", "response"), ("r3", "response")]);
+        let ids: Vec<_> = answers
+            .iter()
+            .map(|a| (a.request_id(), a.outcome()))
+            .collect();
+        assert_eq!(
+            ids,
+            [("r1", "response"), ("r2", "response"), ("r3", "response")]
+        );
         assert_eq!(answers[0].body, clean);
         assert_eq!(answers[1].json()["statusCode"], 403);
         assert_eq!(answers[2].body, clean);
@@ -198,7 +262,10 @@ mod tests {
         function.api.push("r4", b"{");
         let answers = function.api.wait_for(4);
         assert_eq!(answers[0].outcome(), "error");
-        assert_eq!(answers[0].json()["errorMessage"], "Lambda panicked: as asked");
+        assert_eq!(
+            answers[0].json()["errorMessage"],
+            "Lambda panicked: as asked"
+        );
         assert_eq!(answers[1].outcome(), "error");
         assert_eq!(answers[1].json()["errorMessage"], "as asked");
         assert_eq!(answers[2].body, br#"{"do":"nothing"}"#);
@@ -212,7 +279,9 @@ mod tests {
         for index in 0..16 {
             let body = if index % 2 == 0 { CLEAN } else { HOSTILE };
             let event = json!({ "sleep": 20, "path": body, "index": index });
-            function.api.push(&index.to_string(), event.to_string().as_bytes());
+            function
+                .api
+                .push(&index.to_string(), event.to_string().as_bytes());
         }
         let answers = function.api.wait_for(16);
         assert_eq!(answers.len(), 16);
@@ -235,7 +304,10 @@ mod tests {
         let failed = |index: usize| -> Vec<String> {
             let body = answers[index].json();
             let failures = body["batchItemFailures"].as_array().unwrap();
-            failures.iter().map(|f| f["itemIdentifier"].as_str().unwrap().to_owned()).collect()
+            failures
+                .iter()
+                .map(|f| f["itemIdentifier"].as_str().unwrap().to_owned())
+                .collect()
         };
         assert_eq!(failed(0), ["m2", "m1"]);
         assert_eq!(answers[0].json()["seen"], 2);
@@ -255,7 +327,12 @@ mod tests {
         assert_eq!(answers[1].outcome(), "response");
         let records = function.records();
         let notice = records.iter().find(|r| r["type"] == "notice").unwrap();
-        assert!(notice["message"].as_str().unwrap().contains("GuardLayer::responses_of"));
+        assert!(
+            notice["message"]
+                .as_str()
+                .unwrap()
+                .contains("GuardLayer::responses_of")
+        );
         assert_eq!(notice["request_id"], "r1");
     }
 
@@ -287,10 +364,26 @@ mod tests {
     fn a_stream_with_a_secret_is_cut_before_it() {
         let function = Function::start("stream", &[ENFORCE, SECRET]);
         let cases: [(&str, Value, bool); 5] = [
-            ("r1", json!({"chunks": ["first ", "second ", "third"]}), false),
-            ("r2", json!({"chunks": ["first ", "$SECRET", " third"]}), true),
-            ("r3", json!({"chunks": ["first ", "key=$HALF", "$REST end", "third"]}), true),
-            ("r4", json!({"chunks": ["first ", "key=$HALF", " and no more"]}), false),
+            (
+                "r1",
+                json!({"chunks": ["first ", "second ", "third"]}),
+                false,
+            ),
+            (
+                "r2",
+                json!({"chunks": ["first ", "$SECRET", " third"]}),
+                true,
+            ),
+            (
+                "r3",
+                json!({"chunks": ["first ", "key=$HALF", "$REST end", "third"]}),
+                true,
+            ),
+            (
+                "r4",
+                json!({"chunks": ["first ", "key=$HALF", " and no more"]}),
+                false,
+            ),
             ("r5", json!({"chunks": ["first ", "key=$HALF"]}), false),
         ];
         for (id, event, _) in &cases {
@@ -298,7 +391,10 @@ mod tests {
         }
         let answers = function.api.wait_for(cases.len());
         for (answer, (id, event, leaks)) in answers.iter().zip(cases) {
-            assert_eq!(answer.headers["lambda-runtime-function-response-mode"], "streaming");
+            assert_eq!(
+                answer.headers["lambda-runtime-function-response-mode"],
+                "streaming"
+            );
             let body = String::from_utf8_lossy(&answer.body).into_owned();
             let (_, body) = body.split_once("\0\0\0\0\0\0\0\0").unwrap();
             let (half, rest) = SECRET.1.split_at(SECRET.1.len() / 2);
@@ -306,7 +402,10 @@ mod tests {
                 assert!(body.starts_with("first "), "{id}: {body}");
                 assert!(!body.contains(half) && !body.contains(rest), "{id}: {body}");
                 assert!(!body.contains("third"), "{id}: {body}");
-                assert!(body.contains("Lambda-Runtime-Function-Error-Type"), "{id}: {body}");
+                assert!(
+                    body.contains("Lambda-Runtime-Function-Error-Type"),
+                    "{id}: {body}"
+                );
             } else {
                 let chunks = event["chunks"].as_array().unwrap().iter();
                 let whole: String = chunks.map(|chunk| chunk.as_str().unwrap()).collect();
@@ -318,8 +417,12 @@ mod tests {
     #[test]
     fn a_secret_in_a_streams_headers_is_seen_before_it_begins() {
         let function = Function::start("stream", &[ENFORCE, SECRET]);
-        function.api.push("r1", br#"{"chunks":["a"],"header":"$SECRET"}"#);
-        function.api.push("r2", br#"{"chunks":["a"],"header":"$HALF"}"#);
+        function
+            .api
+            .push("r1", br#"{"chunks":["a"],"header":"$SECRET"}"#);
+        function
+            .api
+            .push("r2", br#"{"chunks":["a"],"header":"$HALF"}"#);
         let answers = function.api.wait_for(2);
         assert_eq!(answers[0].outcome(), "error");
         assert_eq!(answers[0].json()["errorType"], "Guard.Withheld");
@@ -330,9 +433,15 @@ mod tests {
     fn lambda_http_handlers_are_guarded_on_both_sides() {
         for name in ["http", "http-stream"] {
             let function = Function::start(name, &[ENFORCE, SECRET]);
-            function.api.push("r1", &with("apigw-v2", "/rawPath", "/orders"));
-            function.api.push("r2", &with("apigw-v2", "/rawPath", HOSTILE));
-            function.api.push("r3", &with("apigw-v2", "/rawPath", "/leak"));
+            function
+                .api
+                .push("r1", &with("apigw-v2", "/rawPath", "/orders"));
+            function
+                .api
+                .push("r2", &with("apigw-v2", "/rawPath", HOSTILE));
+            function
+                .api
+                .push("r3", &with("apigw-v2", "/rawPath", "/leak"));
             let answers = function.api.wait_for(3);
             let text = |index: usize| String::from_utf8_lossy(&answers[index].body).into_owned();
             assert!(text(0).contains("Hello from /"), "{name}: {}", text(0));
@@ -347,13 +456,19 @@ mod tests {
         let function = Function::start("echo", &[ENFORCE, wrong[0], wrong[1]]);
         let (succeeded, said) = function.end();
         assert!(!succeeded);
-        assert!(said.contains("GUARD_ON_BLOCK") && said.contains("GUARD_INSPECT"), "{said}");
+        assert!(
+            said.contains("GUARD_ON_BLOCK") && said.contains("GUARD_INSPECT"),
+            "{said}"
+        );
 
         let function = Function::start("echo", &wrong);
         function.api.push("r1", b"{}");
         assert_eq!(function.api.wait_for(1)[0].outcome(), "response");
         let records = function.records();
         let problems = records[0]["problems"].to_string();
-        assert!(problems.contains("retry") && problems.contains("sequel"), "{problems}");
+        assert!(
+            problems.contains("retry") && problems.contains("sequel"),
+            "{problems}"
+        );
     }
 }

@@ -23,7 +23,9 @@ pub(crate) fn guard(variables: &[(&str, &str)]) -> (GuardLayer, RuntimeApi, Line
         .with_runtime_api(format!("http://{}", api.address()).parse().unwrap())
         .with_records_to(move |line| {
             assert_eq!(line.iter().position(|b| *b == b'\n'), Some(line.len() - 1));
-            kept.lock().unwrap().push(serde_json::from_slice(line).unwrap());
+            kept.lock()
+                .unwrap()
+                .push(serde_json::from_slice(line).unwrap());
         });
     (guard, api, lines)
 }
@@ -35,13 +37,20 @@ pub(crate) fn policy(variables: &[(&str, &str)]) -> Policy {
 
 pub(crate) fn invocation(request_id: &str, event: &[u8]) -> LambdaInvocation {
     let response = lambda_http::http::Response::builder()
-        .header("lambda-runtime-invocation-id", format!("invocation-of-{request_id}"))
+        .header(
+            "lambda-runtime-invocation-id",
+            format!("invocation-of-{request_id}"),
+        )
         .header("content-length", event.len());
     let (parts, ()) = response.body(()).unwrap().into_parts();
     let mut context = Context::default();
     request_id.clone_into(&mut context.request_id);
     context.xray_trace_id = Some("Root=1-5759e988-bd862e3fe1be46a994272793".to_owned());
-    LambdaInvocation { parts, body: event.to_vec().into(), context }
+    LambdaInvocation {
+        parts,
+        body: event.to_vec().into(),
+        context,
+    }
 }
 
 /// Calls the layer around a service that answers each invocation it gets, and tells what it got.
@@ -53,14 +62,22 @@ async fn pass_through(guard: &GuardLayer, invocation: LambdaInvocation) -> Optio
         reply.send_response(());
         Some(request.body.to_vec())
     });
-    guarded.ready().await.unwrap().call(invocation).await.unwrap();
+    guarded
+        .ready()
+        .await
+        .unwrap()
+        .call(invocation)
+        .await
+        .unwrap();
     drop(guarded);
     drop(service);
     reached.await.unwrap()
 }
 
 fn only(answers: &[Answer]) -> &Answer {
-    let [answer] = answers else { panic!("one answer awaited, got {answers:?}") };
+    let [answer] = answers else {
+        panic!("one answer awaited, got {answers:?}")
+    };
     answer
 }
 
@@ -78,7 +95,11 @@ async fn a_clean_event_arrives_as_the_same_bytes() {
         async { Ok(()) }
     });
     guard.layer(service).oneshot(clean).await.unwrap();
-    assert_eq!(*seen.lock().unwrap(), Some((address, length)), "not the very same bytes");
+    assert_eq!(
+        *seen.lock().unwrap(),
+        Some((address, length)),
+        "not the very same bytes"
+    );
     assert!(api.answers().is_empty());
     let lines = lines.lock().unwrap();
     assert_eq!(lines.len(), 1, "{lines:?}");
@@ -91,7 +112,10 @@ async fn every_benign_fixture_passes() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/events");
     for file in std::fs::read_dir(folder).unwrap() {
         let event = std::fs::read(file.unwrap().path()).unwrap();
-        assert_eq!(pass_through(&guard, invocation("r1", &event)).await, Some(event));
+        assert_eq!(
+            pass_through(&guard, invocation("r1", &event)).await,
+            Some(event)
+        );
     }
     assert!(api.answers().is_empty());
 }
@@ -108,24 +132,41 @@ async fn an_http_caller_gets_403_in_the_form_of_its_trigger() {
     for (name, pointer) in cases {
         let (guard, api, lines) = guard(&[ENFORCE]);
         let hostile = with(name, pointer, HOSTILE);
-        assert_eq!(pass_through(&guard, invocation("r1", &hostile)).await, None, "{name}");
+        assert_eq!(
+            pass_through(&guard, invocation("r1", &hostile)).await,
+            None,
+            "{name}"
+        );
         let answers = api.answers();
         let answer = only(&answers);
         assert_eq!(answer.path, "/2018-06-01/runtime/invocation/r1/response");
-        assert_eq!(answer.headers["lambda-runtime-invocation-id"], "invocation-of-r1");
+        assert_eq!(
+            answer.headers["lambda-runtime-invocation-id"],
+            "invocation-of-r1"
+        );
         let body = answer.json();
         assert_eq!(body["statusCode"], 403, "{name}");
         let text = body["body"].as_str().unwrap();
-        assert!(text.contains("path.") && text.contains("r1"), "{name}: {text}");
+        assert!(
+            text.contains("path.") && text.contains("r1"),
+            "{name}: {text}"
+        );
         assert!(!body.to_string().contains("etc/passwd"), "{name}: {body}");
         let lines = lines.lock().unwrap();
         let record = lines.last().unwrap();
         assert_eq!(record["verdict"], "block", "{name}");
         assert_eq!(record["tier"], "middleware");
-        assert!(!record.to_string().contains("etc/passwd"), "{name}: {record}");
+        assert!(
+            !record.to_string().contains("etc/passwd"),
+            "{name}: {record}"
+        );
 
         let clean = with(name, pointer, CLEAN);
-        assert_eq!(pass_through(&guard, invocation("r2", &clean)).await, Some(clean), "{name}");
+        assert_eq!(
+            pass_through(&guard, invocation("r2", &clean)).await,
+            Some(clean),
+            "{name}"
+        );
         assert_eq!(api.answers().len(), 1, "{name}");
     }
 }
@@ -133,27 +174,49 @@ async fn an_http_caller_gets_403_in_the_form_of_its_trigger() {
 #[tokio::test]
 async fn a_blocked_batch_fails_by_default() {
     let (guard, api, _) = guard(&[ENFORCE]);
-    assert_eq!(pass_through(&guard, invocation("r1", &queue(&[CLEAN, HOSTILE]))).await, None);
+    assert_eq!(
+        pass_through(&guard, invocation("r1", &queue(&[CLEAN, HOSTILE]))).await,
+        None
+    );
     let answers = api.answers();
     let answer = only(&answers);
     assert_eq!(answer.path, "/2018-06-01/runtime/invocation/r1/error");
-    assert_eq!(answer.headers["lambda-runtime-invocation-id"], "invocation-of-r1");
-    assert_eq!(answer.headers["lambda-runtime-function-error-type"], "Guard.Blocked");
+    assert_eq!(
+        answer.headers["lambda-runtime-invocation-id"],
+        "invocation-of-r1"
+    );
+    assert_eq!(
+        answer.headers["lambda-runtime-function-error-type"],
+        "Guard.Blocked"
+    );
     let body = answer.json();
     assert_eq!(body["errorType"], "Guard.Blocked");
-    assert_eq!(body["errorMessage"], "blocked by rule path.traversal (request r1)");
+    assert_eq!(
+        body["errorMessage"],
+        "blocked by rule path.traversal (request r1)"
+    );
 
     let clean = queue(&[CLEAN, CLEAN]);
-    assert_eq!(pass_through(&guard, invocation("r2", &clean)).await, Some(clean));
+    assert_eq!(
+        pass_through(&guard, invocation("r2", &clean)).await,
+        Some(clean)
+    );
 }
 
 #[tokio::test]
 async fn drop_delivers_the_clean_records_in_their_own_bytes() {
     let (guard, api, lines) = guard(&[ENFORCE, ("GUARD_ON_BLOCK", "drop")]);
     let batch = queue(&[CLEAN, HOSTILE, "later", HOSTILE]);
-    let seen = pass_through(&guard, invocation("r1", &batch)).await.unwrap();
+    let seen = pass_through(&guard, invocation("r1", &batch))
+        .await
+        .unwrap();
     let seen: serde_json::Value = serde_json::from_slice(&seen).unwrap();
-    let bodies: Vec<_> = seen["Records"].as_array().unwrap().iter().map(|r| &r["body"]).collect();
+    let bodies: Vec<_> = seen["Records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["body"])
+        .collect();
     assert_eq!(bodies, [CLEAN, "later"]);
     assert!(api.answers().is_empty());
     let lines = lines.lock().unwrap();
@@ -165,19 +228,28 @@ async fn drop_delivers_the_clean_records_in_their_own_bytes() {
 async fn the_length_header_follows_a_trimmed_event() {
     let (guard, _, _) = guard(&[ENFORCE, ("GUARD_ON_BLOCK", "drop")]);
     let service = tower::service_fn(|invocation: LambdaInvocation| async move {
-        let length = invocation.parts.headers["content-length"].to_str()?.parse::<usize>()?;
+        let length = invocation.parts.headers["content-length"]
+            .to_str()?
+            .parse::<usize>()?;
         assert_eq!(length, invocation.body.len());
         Ok(())
     });
     let batch = queue(&[CLEAN, HOSTILE]);
-    guard.layer(service).oneshot(invocation("r1", &batch)).await.unwrap();
+    guard
+        .layer(service)
+        .oneshot(invocation("r1", &batch))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 async fn monitor_records_and_passes() {
     let (guard, api, lines) = guard(&[]);
     let hostile = with("function-url", "/rawPath", HOSTILE);
-    assert_eq!(pass_through(&guard, invocation("r1", &hostile)).await, Some(hostile));
+    assert_eq!(
+        pass_through(&guard, invocation("r1", &hostile)).await,
+        Some(hostile)
+    );
     assert!(api.answers().is_empty());
     let lines = lines.lock().unwrap();
     let record = lines.last().unwrap();
@@ -191,7 +263,10 @@ async fn monitor_records_and_passes() {
 async fn off_does_nothing_at_all() {
     let (guard, api, lines) = guard(&[("GUARD_MODE", "off"), ("GUARD_LIMIT_BYTES", "1")]);
     let hostile = with("function-url", "/rawPath", HOSTILE);
-    assert_eq!(pass_through(&guard, invocation("r1", &hostile)).await, Some(hostile));
+    assert_eq!(
+        pass_through(&guard, invocation("r1", &hostile)).await,
+        Some(hostile)
+    );
     assert!(api.answers().is_empty());
     assert!(lines.lock().unwrap().is_empty());
     assert!(guard.inspect(HOSTILE.as_bytes()).is_empty());
@@ -201,9 +276,15 @@ async fn off_does_nothing_at_all() {
 async fn what_the_policy_leaves_out_passes_there_and_nowhere_else() {
     let (guard, api, _) = guard(&[ENFORCE, ("GUARD_INSPECT_SKIP", "/rawPath=path")]);
     let left_out = with("function-url", "/rawPath", HOSTILE);
-    assert_eq!(pass_through(&guard, invocation("r1", &left_out)).await, Some(left_out));
+    assert_eq!(
+        pass_through(&guard, invocation("r1", &left_out)).await,
+        Some(left_out)
+    );
     let elsewhere = with("function-url", "/rawQueryString", HOSTILE);
-    assert_eq!(pass_through(&guard, invocation("r2", &elsewhere)).await, None);
+    assert_eq!(
+        pass_through(&guard, invocation("r2", &elsewhere)).await,
+        None
+    );
     assert_eq!(only(&api.answers()).request_id(), "r2");
 }
 
@@ -214,13 +295,22 @@ async fn events_beyond_a_limit_are_refused_before_anything_else() {
     let long = with("function-url", "/body", &"a".repeat(5000));
     assert_eq!(pass_through(&guard, invocation("r1", &long)).await, None);
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
-    assert_eq!(pass_through(&guard, invocation("r2", deep.as_bytes())).await, None);
+    assert_eq!(
+        pass_through(&guard, invocation("r2", deep.as_bytes())).await,
+        None
+    );
     let within = with("function-url", "/body", "YQ==");
-    assert_eq!(pass_through(&guard, invocation("r3", &within)).await, Some(within));
+    assert_eq!(
+        pass_through(&guard, invocation("r3", &within)).await,
+        Some(within)
+    );
     let answers = api.answers();
     assert_eq!(answers.len(), 2);
     assert_eq!(answers[0].outcome(), "response");
-    assert_eq!(answers[1].json()["errorMessage"], "blocked by rule limit.depth (request r2)");
+    assert_eq!(
+        answers[1].json()["errorMessage"],
+        "blocked by rule limit.depth (request r2)"
+    );
     let lines = lines.lock().unwrap();
     let rules: Vec<_> = lines.iter().skip(1).map(|line| &line["rule"]).collect();
     assert_eq!(rules, ["limit.bytes", "limit.depth"]);
@@ -250,9 +340,16 @@ async fn bytes_that_are_no_json_pass_unchanged() {
 #[tokio::test]
 async fn a_six_mebibyte_event_is_decided_about() {
     let (guard, api, _) = guard(&[ENFORCE]);
-    let filler = "lorem ipsum dolor sit amet, ".repeat(6 << 20).get(..6 << 20).unwrap().to_owned();
+    let filler = "lorem ipsum dolor sit amet, "
+        .repeat(6 << 20)
+        .get(..6 << 20)
+        .unwrap()
+        .to_owned();
     let clean = queue(&[&filler]);
-    assert_eq!(pass_through(&guard, invocation("r1", &clean)).await, Some(clean));
+    assert_eq!(
+        pass_through(&guard, invocation("r1", &clean)).await,
+        Some(clean)
+    );
     let hostile = queue(&[&format!("{filler} {HOSTILE}")]);
     assert_eq!(pass_through(&guard, invocation("r2", &hostile)).await, None);
     assert_eq!(only(&api.answers()).request_id(), "r2");
@@ -266,7 +363,10 @@ async fn a_refused_answer_does_not_end_the_process_and_a_lost_one_does() {
     assert_eq!(pass_through(&guard, invocation("r1", &hostile)).await, None);
 
     // A port that was free a moment ago: nobody listens there.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let guard = guard.with_runtime_api(format!("http://{free}").parse().unwrap());
     let never = tower::service_fn(|_: LambdaInvocation| async { unreachable!() });
     let outcome: Result<(), _> = guard.layer(never).oneshot(invocation("r2", &hostile)).await;
@@ -285,7 +385,9 @@ async fn the_status_record_says_what_is_on_and_what_is_not() {
     let _ = guard.layer(());
     let _ = guard.clone().layer(());
     let lines = lines.lock().unwrap();
-    let [status] = lines.as_slice() else { panic!("one record awaited, got {lines:?}") };
+    let [status] = lines.as_slice() else {
+        panic!("one record awaited, got {lines:?}")
+    };
     assert_eq!(status["type"], "status");
     assert_eq!(status["mode"], "enforce");
     assert_eq!(status["tier"], "middleware");
@@ -293,7 +395,10 @@ async fn the_status_record_says_what_is_on_and_what_is_not() {
     assert_eq!(status["limits"]["depth"], 40);
     assert_eq!(status["policy"].as_str().unwrap().len(), 16);
     let problems = status["problems"].to_string();
-    for wanted in ["GUARD_EGRESS_ALLOW: not enforced", "GuardLayer::responses_of"] {
+    for wanted in [
+        "GUARD_EGRESS_ALLOW: not enforced",
+        "GuardLayer::responses_of",
+    ] {
         assert!(problems.contains(wanted), "{problems}");
     }
 }

@@ -68,7 +68,12 @@ impl RuntimeApi {
     }
 
     pub(crate) fn push(&self, request_id: &str, event: &[u8]) {
-        self.state.0.lock().unwrap().events.push_back((request_id.to_owned(), event.to_owned()));
+        self.state
+            .0
+            .lock()
+            .unwrap()
+            .events
+            .push_back((request_id.to_owned(), event.to_owned()));
         self.state.1.notify_all();
     }
 
@@ -88,7 +93,11 @@ impl RuntimeApi {
         let mut state = self.state.0.lock().unwrap();
         while state.answers.len() < n {
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{n} answers awaited, got {:?}", state.answers);
+            assert!(
+                !left.is_zero(),
+                "{n} answers awaited, got {:?}",
+                state.answers
+            );
             state = self.state.1.wait_timeout(state, left).unwrap().0;
         }
         state.answers.clone()
@@ -115,7 +124,11 @@ impl RuntimeApi {
                 let mut state = self.state.0.lock().unwrap();
                 state.answers.push(answer);
                 self.state.1.notify_all();
-                format!("HTTP/1.1 {} Answered\r\ncontent-length: 0\r\n\r\n", state.status).into()
+                format!(
+                    "HTTP/1.1 {} Answered\r\ncontent-length: 0\r\n\r\n",
+                    state.status
+                )
+                .into()
             };
             let mut stream = stream;
             if stream.write_all(&reply).is_err() {
@@ -153,7 +166,10 @@ fn read_request(reader: &mut impl BufRead) -> Option<(String, Answer)> {
         }
     }
     let mut body = Vec::new();
-    if headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked") {
+    if headers
+        .get("transfer-encoding")
+        .is_some_and(|coding| coding == "chunked")
+    {
         loop {
             let mut line = String::new();
             reader.read_line(&mut line).ok()?;
@@ -169,5 +185,12 @@ fn read_request(reader: &mut impl BufRead) -> Option<(String, Answer)> {
         body.resize(length.parse().ok()?, 0);
         reader.read_exact(&mut body).ok()?;
     }
-    Some((method, Answer { path, headers, body }))
+    Some((
+        method,
+        Answer {
+            path,
+            headers,
+            body,
+        },
+    ))
 }
