@@ -7,6 +7,8 @@
 #[cfg(feature = "std")]
 pub mod audit;
 #[cfg(feature = "std")]
+pub mod decide;
+#[cfg(feature = "std")]
 pub mod error;
 #[cfg(feature = "std")]
 pub mod event;
