@@ -10,21 +10,8 @@ mod batch;
 mod http;
 mod merge;
 
+pub use crate::policy::OnBlock;
 pub use merge::{MergeError, merge_failures};
-
-/// What becomes of a blocked event that has no HTTP caller (`GUARD_ON_BLOCK`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum OnBlock {
-    /// The whole event errors; its source keeps it.
-    #[default]
-    Fail,
-    /// The handler gets the clean records, the source is told which ones failed. Right only where
-    /// the event source mapping has `ReportBatchItemFailures`.
-    Partial,
-    /// The handler gets the clean records, the blocked ones are gone.
-    Drop,
-}
 
 /// A blocked event.
 #[derive(Debug, Clone, Copy)]

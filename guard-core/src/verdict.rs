@@ -1,28 +1,6 @@
 //! From mode and match to verdict. Knows nothing of how a verdict is carried out.
 
-/// What the guard does about a match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Mode {
-    /// Nothing is looked at.
-    Off,
-    /// Matches are recorded, never blocked.
-    Monitor,
-    /// Matches are recorded and blocked.
-    Enforce,
-}
-
-impl Mode {
-    /// The mode as settings and records spell it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Monitor => "monitor",
-            Self::Enforce => "enforce",
-        }
-    }
-}
+pub use crate::policy::Mode;
 
 /// What happens to the event or operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

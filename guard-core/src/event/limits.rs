@@ -4,16 +4,7 @@ use core::fmt;
 
 use crate::json::{Lexer, Token};
 
-/// What an event may not exceed; what is not set is not looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limits {
-    /// Length of the event in bytes.
-    pub bytes: Option<u64>,
-    /// Objects and arrays inside of each other; 1 is an object of plain values.
-    pub depth: Option<u64>,
-    /// Values of all kinds in all: objects, arrays, strings, numbers, literals; keys not.
-    pub values: Option<u64>,
-}
+pub use crate::policy::Limits;
 
 /// An event exceeds a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
