@@ -179,7 +179,7 @@ fn templates(service: &str) -> Result<Vec<String>, Fault> {
     }
     // Every host of these belongs to a customer: all of them would be anybody.
     if found.is_empty() || matches!(service, "execute-api" | "apigatewaymanagementapi") {
-        let reason = format!("{} alone would allow every customer's endpoints", quote(service));
+        let reason = format!("{} alone would allow the endpoints of every customer", quote(service));
         return Err(Fault::new(0, reason, format!("\"aws:{service}/ID\"")));
     }
     Ok(found)
@@ -211,7 +211,7 @@ fn templates_of_resource(service: &str, resource: &str) -> Result<Vec<String>, F
     if !is_name {
         let reason = format!("{} is not the name of a resource of {service}", quote(resource));
         let accepted = if is_dotted {
-            "a bucket's name: lower case letters, digits, \".\" and \"-\", at most 63 bytes"
+            "the name of a bucket: lower case letters, digits, \".\" and \"-\", at most 63 bytes"
         } else {
             "the identifier in front of the host name: lower case letters, digits and \"-\""
         };

@@ -24,7 +24,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::operation::{Access, Decision, EntryId, Operation, Origin, Phase, Protocol};
-use layout::{HEADER, MAGIC, Section, Table, VERSION, byte, flag, short, word};
+use layout::{HEADER, MAGIC, Section, Table, VERSION, byte, flag, row, short, word};
 use tree::{NODE_HEAD, Tree, compare};
 
 #[cfg(feature = "std")]
@@ -46,13 +46,13 @@ pub const MAX_LABEL: usize = 63;
 pub struct CompiledPolicy<'a> {
     flags: u16,
     mode: u8,
-    hosts: Tree<'a>,
-    host_rules: Table<'a>,
-    paths: Tree<'a>,
-    groups: Table<'a>,
-    addresses: Table<'a>,
-    unix: Table<'a>,
-    entries: Table<'a>,
+    hosts: Tree<'a, { row::HOST_NODE }>,
+    host_rules: Table<'a, { row::HOST_RULE }>,
+    paths: Tree<'a, { row::PATH_NODE }>,
+    groups: Table<'a, { row::ADDRESS_GROUP }>,
+    addresses: Table<'a, { row::ADDRESS_RULE }>,
+    unix: Table<'a, { row::UNIX }>,
+    entries: Table<'a, { row::ENTRY }>,
 }
 
 /// Why bytes are not a compiled policy.
@@ -105,18 +105,17 @@ impl<'a> CompiledPolicy<'a> {
     }
 
     fn read(image: &'a [u8]) -> Option<Self> {
-        let table = |section| Table::new(image, section);
-        let bytes = table(Section::Bytes)?;
+        let bytes = Table::new(image, Section::Bytes)?;
         Some(Self {
             flags: short(image, 6).filter(|flags| flags & !flag::ALL == 0)?,
             mode: byte(image, 12).filter(|mode| *mode <= 2)?,
-            hosts: Tree { nodes: table(Section::HostNodes)?, bytes },
-            host_rules: table(Section::HostRules)?,
-            paths: Tree { nodes: table(Section::PathNodes)?, bytes },
-            groups: table(Section::AddressGroups)?,
-            addresses: table(Section::AddressRules)?,
-            unix: table(Section::Unix)?,
-            entries: table(Section::Entries)?,
+            hosts: Tree { nodes: Table::new(image, Section::HostNodes)?, bytes },
+            host_rules: Table::new(image, Section::HostRules)?,
+            paths: Tree { nodes: Table::new(image, Section::PathNodes)?, bytes },
+            groups: Table::new(image, Section::AddressGroups)?,
+            addresses: Table::new(image, Section::AddressRules)?,
+            unix: Table::new(image, Section::Unix)?,
+            entries: Table::new(image, Section::Entries)?,
         })
     }
 

@@ -80,6 +80,10 @@ pub(super) fn parse(path: &str, text: &str) -> Document {
             }
         }
     }
+    document.errors.sort_by_key(|error| match error.place {
+        Place::File { line, column, .. } => (line, column),
+        Place::Variable { .. } => (0, 0),
+    });
     document
 }
 

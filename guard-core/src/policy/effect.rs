@@ -5,6 +5,7 @@
 use core::fmt;
 
 use super::aws;
+use super::compiled::is_host_name;
 use super::egress::{Cidr, EgressRule, HostPattern, Ports, Target};
 use super::file;
 use super::operation::{Access, Operation, Origin, Phase, Protocol};
@@ -37,7 +38,8 @@ impl Policy {
         match *operation {
             Operation::Host { name, port, protocol } => {
                 let name = core::str::from_utf8(name).ok()?;
-                let pattern = HostPattern::parse(name).ok().filter(|p| !p.is_suffix())?;
+                // What goes over the wire is ASCII; anything else is no name and stays denied.
+                let pattern = HostPattern::parse(name).ok().filter(|_| is_wire_name(name))?;
                 if let Some(entry) = self.aws_entry(pattern.name(), port, protocol) {
                     return Some(egress(entry));
                 }
@@ -196,6 +198,10 @@ impl Policy {
     }
 }
 
+fn is_wire_name(name: &str) -> bool {
+    is_host_name(name.strip_suffix('.').unwrap_or(name).as_bytes())
+}
+
 fn limits_effect(limits: Limits) -> String {
     let named = [("bytes", limits.bytes), ("levels", limits.depth), ("values", limits.values)];
     let set: Vec<_> =
@@ -224,6 +230,10 @@ fn texts<T>(entries: &[Entry<T>]) -> String {
 
 /// The path itself or, where a list cannot hold it, the nearest directory above it.
 fn path_entry(path: &[u8], phase: Phase) -> Option<String> {
+    // Such a path is denied whatever the list says.
+    if path.contains(&0) || path.split(|byte| *byte == b'/').any(|part| part == b"..") {
+        return None;
+    }
     let mut path = path;
     loop {
         let text = core::str::from_utf8(path).ok();

@@ -45,29 +45,15 @@ pub(super) enum Section {
     Bytes = 7,
 }
 
-impl Section {
-    pub(super) const ALL: [Self; SECTIONS] = [
-        Self::HostNodes,
-        Self::HostRules,
-        Self::PathNodes,
-        Self::AddressGroups,
-        Self::AddressRules,
-        Self::Unix,
-        Self::Entries,
-        Self::Bytes,
-    ];
-
-    /// Bytes in a row.
-    pub(super) const fn row(self) -> usize {
-        match self {
-            Self::HostNodes => 24,
-            Self::HostRules => 8,
-            Self::PathNodes => 28,
-            Self::AddressGroups | Self::Unix | Self::Entries => 12,
-            Self::AddressRules => 24,
-            Self::Bytes => 1,
-        }
-    }
+/// Bytes in a row of each section.
+pub(super) mod row {
+    pub(in crate::policy::compiled) const HOST_NODE: usize = 24;
+    pub(in crate::policy::compiled) const HOST_RULE: usize = 8;
+    pub(in crate::policy::compiled) const PATH_NODE: usize = 28;
+    pub(in crate::policy::compiled) const ADDRESS_GROUP: usize = 12;
+    pub(in crate::policy::compiled) const ADDRESS_RULE: usize = 24;
+    pub(in crate::policy::compiled) const UNIX: usize = 12;
+    pub(in crate::policy::compiled) const ENTRY: usize = 12;
 }
 
 /// The byte at `at`.
@@ -89,39 +75,35 @@ pub(super) fn word(bytes: &[u8], at: usize) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?)).ok()
 }
 
-/// The rows of one section.
+/// The rows of one section, `ROW` bytes each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Table<'a> {
-    bytes: &'a [u8],
-    row: usize,
-    count: usize,
-}
+pub(super) struct Table<'a, const ROW: usize>(&'a [u8]);
 
-impl<'a> Table<'a> {
+impl<'a, const ROW: usize> Table<'a, ROW> {
     /// The section as the header describes it, if it lies inside the image.
     pub(super) fn new(image: &'a [u8], section: Section) -> Option<Self> {
         let at = 16 + 8 * section as usize;
         let (offset, count) = (word(image, at)?, word(image, at + 4)?);
-        let end = offset.checked_add(count.checked_mul(section.row())?)?;
-        Some(Self { bytes: image.get(offset..end)?, row: section.row(), count })
+        let end = offset.checked_add(count.checked_mul(ROW)?)?;
+        image.get(offset..end).map(Self)
     }
 
     /// Number of rows.
     #[inline]
     pub(super) const fn count(self) -> usize {
-        self.count
+        self.0.len() / ROW
     }
 
     /// One row.
     #[inline]
     pub(super) fn get(self, index: usize) -> Option<&'a [u8]> {
-        let start = index.checked_mul(self.row)?;
-        self.bytes.get(start..start.checked_add(self.row)?)
+        let start = index.checked_mul(ROW)?;
+        self.0.get(start..start.checked_add(ROW)?)
     }
 
     /// `length` rows of one byte, from `offset`.
     #[inline]
     pub(super) fn slice(self, offset: usize, length: usize) -> Option<&'a [u8]> {
-        self.bytes.get(offset..offset.checked_add(length)?)
+        self.0.get(offset..offset.checked_add(length)?)
     }
 }

@@ -7,17 +7,17 @@ use core::cmp::Ordering;
 
 use super::layout::{Table, word};
 
-/// A tree of one kind.
+/// A tree of one kind, whose nodes have `ROW` bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tree<'a> {
-    pub(super) nodes: Table<'a>,
-    pub(super) bytes: Table<'a>,
+pub(super) struct Tree<'a, const ROW: usize> {
+    pub(super) nodes: Table<'a, ROW>,
+    pub(super) bytes: Table<'a, 1>,
 }
 
 /// Bytes before what nodes of the two kinds do not share.
 pub(super) const NODE_HEAD: usize = 16;
 
-impl<'a> Tree<'a> {
+impl<'a, const ROW: usize> Tree<'a, ROW> {
     /// The row of the root, unless the tree is empty.
     #[inline]
     pub(super) fn root(self) -> Option<&'a [u8]> {

@@ -110,11 +110,12 @@ fn check(ascii: &str, written: &str) -> Result<(), Fault> {
         let reason = format!("the name has {} bytes", ascii.len());
         return Err(Fault::new(0, reason, format!("at most {MAX_NAME} (RFC 1035)")));
     }
+    let is_as_written = ascii.eq_ignore_ascii_case(written);
     let mut at = 0;
     for label in ascii.split('.') {
-        // Positions are those of the written name, unless it had to be converted.
-        let offset = if ascii.len() == written.len() { at } else { 0 };
-        check_label(label, offset)?;
+        // A name that had to be converted has no positions in the written one.
+        let shift = |fault: Fault| Fault { at: if is_as_written { fault.at + at } else { 0 }, ..fault };
+        check_label(label).map_err(shift)?;
         at += label.len() + 1;
     }
     let last = ascii.rsplit('.').next().unwrap_or_default();
@@ -129,23 +130,23 @@ fn check(ascii: &str, written: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_label(label: &str, at: usize) -> Result<(), Fault> {
+fn check_label(label: &str) -> Result<(), Fault> {
     if label.is_empty() {
-        return Err(Fault::new(at, "a label is empty", ACCEPTED));
+        return Err(Fault::new(0, "a label is empty", ACCEPTED));
     }
     if label.len() > MAX_LABEL {
         let reason = format!("label {} has {} bytes", quote(label), label.len());
-        return Err(Fault::new(at, reason, format!("at most {MAX_LABEL} (RFC 1035)")));
+        return Err(Fault::new(0, reason, format!("at most {MAX_LABEL} (RFC 1035)")));
     }
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if let Some(position) = label.bytes().position(|byte| !is_allowed(byte)) {
-        let found: String = label.chars().skip(position).take(1).collect();
-        let reason = format!("{} cannot stand in a host name", quote(&found));
-        return Err(Fault::new(at + position, reason, ACCEPTED));
+        let found = label.get(position..=position).unwrap_or(label);
+        let reason = format!("{} cannot stand in a host name", quote(found));
+        return Err(Fault::new(position, reason, ACCEPTED));
     }
     if label.starts_with('-') || label.ends_with('-') {
         let reason = format!("label {} begins or ends with \"-\"", quote(label));
-        return Err(Fault::new(at, reason, "letters and digits at both ends (RFC 1123)"));
+        return Err(Fault::new(0, reason, "letters and digits at both ends (RFC 1123)"));
     }
     Ok(())
 }
