@@ -70,7 +70,7 @@ impl<'a> Case<'a> {
         record: &mut impl FnMut(DecisionRecord<'_>),
     ) -> Option<Answer> {
         let mut places = Places::new(self);
-        let mut batch = event::records(self.event, self.kind);
+        let mut batch = self.batch();
         let mut blocked = Vec::new();
         let mut blocking = None;
         let mut reports = 0;
@@ -155,14 +155,25 @@ impl<'a> Case<'a> {
     }
 
     fn answer(&self, rule: &str, records: &[usize]) -> Answer {
+        // What blocks a batch as a whole is not each record's fault: dropped with it, clean ones
+        // would be lost.
+        let whole_batch = records.is_empty() && self.batch().next().is_some();
+        let on_block = match self.guard.terms.on_block {
+            OnBlock::Drop if whole_batch => OnBlock::Fail,
+            on_block => on_block,
+        };
         answer(&Blocked {
             event: self.event,
             kind: self.kind,
             records,
             rule,
             request_id: self.request_id,
-            on_block: self.guard.terms.on_block,
+            on_block,
         })
+    }
+
+    fn batch(&self) -> Records<'a> {
+        event::records(self.event, self.kind)
     }
 }
 
