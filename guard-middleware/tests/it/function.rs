@@ -287,7 +287,7 @@ mod tests {
         assert_eq!(answers.len(), 16);
         for answer in answers {
             let index: usize = answer.request_id().parse().unwrap();
-            if index % 2 == 0 {
+            if index.is_multiple_of(2) {
                 assert_eq!(answer.json()["index"], index);
             } else {
                 assert_eq!(answer.json()["errorType"], "Guard.Blocked");
