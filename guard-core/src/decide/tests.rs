@@ -302,6 +302,19 @@ fn places_of_many_findings_below_a_long_key_are_cut_not_copied() {
 }
 
 #[test]
+fn leaving_out_costs_no_more_than_the_event_is_long() {
+    let settings = [("GUARD_MODE", "enforce"), ("GUARD_INSPECT_SKIP", "/*=path")];
+    let key = "k".repeat(500);
+    let event = json!({ key.as_str(): vec![HOSTILE; 5000] });
+    let (decision, _) = decide(&settings, event.to_string().as_bytes());
+    assert!(matches!(decision, Decision::Replace(_)), "{decision:?}");
+
+    let event = json!({ "documents": vec![HOSTILE; 5000] });
+    let (decision, _) = decide(&settings, event.to_string().as_bytes());
+    assert_eq!(decision, Decision::Pass);
+}
+
+#[test]
 fn any_bytes_are_decided_about() {
     let cases: [&[u8]; 7] = [
         b"",
