@@ -14,6 +14,7 @@ pub mod error;
 pub mod event;
 #[cfg(feature = "std")]
 pub mod inspect;
+#[cfg(feature = "std")]
 mod json;
 pub mod policy;
 #[cfg(feature = "std")]
