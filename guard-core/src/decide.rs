@@ -18,6 +18,8 @@ use crate::verdict::{Mode, Verdict};
 mod case;
 mod source;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 use case::Case;
 use terms::Terms;

@@ -89,7 +89,7 @@ impl fmt::Display for PolicyError {
 impl std::error::Error for PolicyError {}
 
 /// Every error of a policy, in the order of the settings table.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PolicyErrors {
     pub(crate) errors: Vec<PolicyError>,
     pub(crate) mode: Option<Mode>,
@@ -115,6 +115,13 @@ impl PolicyErrors {
     #[must_use]
     pub const fn readable(&self) -> &Policy {
         &self.readable
+    }
+}
+
+/// The same lines as to display: an error that leaves `main` is printed this way.
+impl fmt::Debug for PolicyErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

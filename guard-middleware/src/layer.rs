@@ -20,6 +20,8 @@ use crate::service::GuardService;
 use crate::shared::Shared;
 
 /// Guards a function from inside its own runtime. Cheap to clone: clones share everything.
+///
+/// What a `with_` method changes holds for what is made from the layer afterwards.
 #[derive(Debug, Clone)]
 pub struct GuardLayer {
     shared: Arc<Shared>,

@@ -33,7 +33,9 @@
 //! | [`inspect`](GuardLayer::inspect) | the bytes it is given | - | - |
 //!
 //! The layer is to be added last, so that it stands outside of all others: what a layer outside of
-//! it does with an event, it does unguarded.
+//! it does with an event, it does unguarded. `lambda_runtime::run` adds the runtime's `TracingLayer`
+//! by itself and `Runtime::new` does not: who used the one and wants its spans writes
+//! `.layer(TracingLayer::new()).layer(guard)`.
 //!
 //! A handler of `lambda_http` becomes one of `lambda_runtime` by the adapter that `lambda_http`
 //! itself uses; `StreamAdapter` in its place for streaming responses:

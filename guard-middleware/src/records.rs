@@ -22,9 +22,12 @@ pub(crate) struct Records {
     dropped: AtomicU64,
 }
 
+/// Takes one line.
+type Write = dyn Fn(&[u8]) + Send + Sync;
+
 enum To {
     Stdout(Mutex<Line>),
-    Given(Box<dyn Fn(&[u8]) + Send + Sync>),
+    Given(Box<Write>),
 }
 
 /// State of the line that is being written.
@@ -44,7 +47,7 @@ impl Records {
         }
     }
 
-    pub(crate) fn to(given: Box<dyn Fn(&[u8]) + Send + Sync>) -> Self {
+    pub(crate) fn to(given: Box<Write>) -> Self {
         Self {
             to: To::Given(given),
             dropped: AtomicU64::new(0),

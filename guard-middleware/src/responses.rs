@@ -137,7 +137,7 @@ impl<E: fmt::Debug> fmt::Debug for HandlerError<E> {
     }
 }
 
-impl<E: Into<Diagnostic>> From<HandlerError<E>> for Diagnostic {
+impl<E: Into<Self>> From<HandlerError<E>> for Diagnostic {
     fn from(error: HandlerError<E>) -> Self {
         match error {
             HandlerError::Handler(error) => error.into(),

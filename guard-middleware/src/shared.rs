@@ -157,7 +157,7 @@ impl Shared {
     ) -> Result<Posted, BoxError> {
         self.notice(
             Some(&invocation.context.request_id),
-            "GUARD_ON_BLOCK: \"partial\" needs the handler's responses: hand the runtime \
+            "blocked records have to be named in the handler's response: hand the runtime \
              GuardLayer::responses_of(handler); the whole batch failed instead",
         );
         self.fail(invocation, "blocked records could not be named")

@@ -70,7 +70,7 @@ impl<'a> Case<'a> {
         record: &mut impl FnMut(DecisionRecord<'_>),
     ) -> Option<Answer> {
         let mut places = Places::new(self);
-        let mut batch = event::records(self.event, self.kind);
+        let mut batch = self.batch();
         let mut blocked = Vec::new();
         let mut blocking = None;
         let mut reports = 0;
@@ -155,14 +155,25 @@ impl<'a> Case<'a> {
     }
 
     fn answer(&self, rule: &str, records: &[usize]) -> Answer {
+        // What blocks a batch as a whole is not each record's fault: dropped with it, clean ones
+        // would be lost.
+        let whole_batch = records.is_empty() && self.batch().next().is_some();
+        let on_block = match self.guard.terms.on_block {
+            OnBlock::Drop if whole_batch => OnBlock::Fail,
+            on_block => on_block,
+        };
         answer(&Blocked {
             event: self.event,
             kind: self.kind,
             records,
             rule,
             request_id: self.request_id,
-            on_block: self.guard.terms.on_block,
+            on_block,
         })
+    }
+
+    fn batch(&self) -> Records<'a> {
+        event::records(self.event, self.kind)
     }
 }
 
@@ -186,7 +197,14 @@ struct Places<'a> {
     string: Option<Range<usize>>,
     source: Option<Source>,
     left_out: Option<Families>,
+    /// How many bytes of pointers may still be written to find out what the policy leaves out.
+    budget: usize,
 }
+
+/// What every event may spend on pointers; beyond it, as much as the event is long. Honest findings
+/// are farther apart than their pointers are long. An event that puts thousands of them below one
+/// long key is not owed the courtesy of being left out.
+const BUDGET: usize = 64 << 10;
 
 impl<'a> Places<'a> {
     fn new(case: &'a Case<'a>) -> Self {
@@ -198,6 +216,7 @@ impl<'a> Places<'a> {
             string: None,
             source: None,
             left_out: None,
+            budget: case.event.len().saturating_add(BUDGET),
         }
     }
 
@@ -246,15 +265,18 @@ impl<'a> Places<'a> {
         }
         let left_out = match self.left_out {
             Some(left_out) => left_out,
+            None if self.budget == 0 => Families::NONE,
             None => {
                 let source = self.source();
                 let covering = policy
                     .skips()
                     .iter()
-                    .filter(|s| source.is_covered_by(s, is_key));
+                    .filter(|skip| source.is_covered_by(skip, is_key));
                 let left_out = covering
-                    .flat_map(|s| s.families().iter())
+                    .flat_map(|skip| skip.families().iter())
                     .fold(Families::NONE, Families::with);
+                let length = source.as_str().len();
+                self.budget = self.budget.saturating_sub(length);
                 *self.left_out.insert(left_out)
             }
         };

@@ -46,10 +46,11 @@ impl Source {
 impl fmt::Write for Source {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = LENGTH - self.length;
-        let fits = (0..=text.len().min(room))
-            .rev()
-            .find(|end| text.is_char_boundary(*end));
-        let part = text.get(..fits.unwrap_or(0)).unwrap_or_default();
+        let part = if text.len() <= room {
+            text
+        } else {
+            cut(text, room)
+        };
         let end = self.length + part.len();
         if let Some(place) = self.text.get_mut(self.length..end) {
             place.copy_from_slice(part.as_bytes());
@@ -61,6 +62,26 @@ impl fmt::Write for Source {
             Err(fmt::Error)
         }
     }
+
+    fn write_char(&mut self, character: char) -> fmt::Result {
+        // Pointers are written character by character, mostly of one byte.
+        match (u8::try_from(character), self.text.get_mut(self.length)) {
+            (Ok(byte), Some(place)) if byte.is_ascii() => {
+                *place = byte;
+                self.length += 1;
+                Ok(())
+            }
+            _ => self.write_str(character.encode_utf8(&mut [0; 4])),
+        }
+    }
+}
+
+/// The longest beginning of `text` that fits into `room` bytes.
+fn cut(text: &str, room: usize) -> &str {
+    let end = (0..=text.len().min(room))
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 /// Whether `token`, escaped as RFC 6901 has it, is the key `wanted`.

@@ -158,7 +158,7 @@ impl Duty {
     }
 
     fn streaming<S>(
-        self: Box<Self>,
+        self,
         response: StreamResponse<S>,
     ) -> Result<StreamResponse<Scanned<S>>, Diagnostic> {
         if self.withheld.is_some() {

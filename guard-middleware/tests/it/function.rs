@@ -5,7 +5,7 @@
 
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use guard_middleware::GuardLayer;
 use lambda_runtime::{Error, LambdaEvent, Runtime, StreamResponse, service_fn};
@@ -63,6 +63,16 @@ impl Function {
             .collect()
     }
 
+    /// Reads standard output from now on, until the function ends.
+    fn listen(&mut self) -> std::thread::JoinHandle<String> {
+        let mut stdout = self.child.stdout.take().unwrap();
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).unwrap();
+            text
+        })
+    }
+
     /// Waits for the function to end by itself; what it said on standard error.
     fn end(mut self) -> (bool, String) {
         let mut text = String::new();
@@ -98,8 +108,7 @@ fn function() {
 }
 
 async fn run(name: &str) -> Result<(), Error> {
-    // As users see it: `main` returns the error, and its text says all there is to say.
-    let guard = GuardLayer::from_env().map_err(|errors| panic!("{errors}"))?;
+    let guard = GuardLayer::from_env()?;
     match name {
         "echo" => {
             Runtime::new(guard.responses_of(service_fn(echo)))
@@ -113,6 +122,12 @@ async fn run(name: &str) -> Result<(), Error> {
         }
         "batch" => {
             Runtime::new(guard.responses_of(service_fn(batch)))
+                .layer(guard)
+                .run()
+                .await
+        }
+        "odd" => {
+            Runtime::new(guard.responses_of(service_fn(odd)))
                 .layer(guard)
                 .run()
                 .await
@@ -166,6 +181,11 @@ async fn batch(event: LambdaEvent<Value>) -> Result<Value, Error> {
         .map(|r| json!({ "itemIdentifier": r["messageId"] }))
         .collect();
     Ok(json!({ "batchItemFailures": failures, "seen": records.len() }))
+}
+
+/// Answers a batch in a way that no event source understands.
+async fn odd(_: LambdaEvent<Value>) -> Result<Value, Error> {
+    Ok(json!({ "batchItemFailures": "none" }))
 }
 
 type Chunks = tokio_stream::Iter<std::vec::IntoIter<Result<String, Error>>>;
@@ -287,7 +307,7 @@ mod tests {
         assert_eq!(answers.len(), 16);
         for answer in answers {
             let index: usize = answer.request_id().parse().unwrap();
-            if index % 2 == 0 {
+            if index.is_multiple_of(2) {
                 assert_eq!(answer.json()["index"], index);
             } else {
                 assert_eq!(answer.json()["errorType"], "Guard.Blocked");
@@ -334,6 +354,96 @@ mod tests {
                 .contains("GuardLayer::responses_of")
         );
         assert_eq!(notice["request_id"], "r1");
+    }
+
+    #[test]
+    fn a_response_that_cannot_name_blocked_messages_fails_the_batch() {
+        let function = Function::start("odd", &[ENFORCE, ("GUARD_ON_BLOCK", "partial")]);
+        function.api.push("r1", &queue(&[CLEAN, HOSTILE]));
+        function.api.push("r2", &queue(&[CLEAN, CLEAN]));
+        let answers = function.api.wait_for(2);
+        assert_eq!(answers[0].outcome(), "error");
+        assert_eq!(answers[0].json()["errorType"], "Guard.Blocked");
+        assert_eq!(answers[1].json()["batchItemFailures"], "none");
+    }
+
+    #[test]
+    fn an_output_that_nobody_reads_holds_no_invocation_up() {
+        let mut function = Function::start("echo", &[]);
+        let event = json!({ "paths": vec![HOSTILE; 40] }).to_string();
+        // Several times what a pipe holds.
+        let start = Instant::now();
+        for index in 0..40 {
+            function.api.push(&index.to_string(), event.as_bytes());
+        }
+        assert!(
+            function
+                .api
+                .wait_for(40)
+                .iter()
+                .all(|a| a.outcome() == "response")
+        );
+        assert!(
+            start.elapsed() < Duration::from_secs(8),
+            "{:?}",
+            start.elapsed()
+        );
+
+        let heard = function.listen();
+        // Read until there is room again, which the next records then find.
+        std::thread::sleep(Duration::from_millis(200));
+        function.api.push("last", event.as_bytes());
+        function.api.wait_for(41);
+        drop(function);
+        let text = heard.join().unwrap();
+        let lines = text.lines().filter_map(|line| line.get(line.find('{')?..));
+        let lines: Vec<Value> = lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let dropped = lines.iter().find(|line| line["type"] == "dropped").unwrap();
+        assert!(dropped["count"].as_u64().unwrap() > 100, "{dropped}");
+        let last = lines.iter().filter(|line| line["request_id"] == "last");
+        assert_eq!(last.count(), 32);
+    }
+
+    #[test]
+    fn the_policy_may_be_a_file() {
+        let path = std::env::temp_dir().join(format!("policy-{}.toml", std::process::id()));
+        std::fs::write(&path, "mode = \"enforce\"\n").unwrap();
+        let function = Function::start("echo", &[("GUARD_POLICY", path.to_str().unwrap())]);
+        function
+            .api
+            .push("r1", &with("function-url", "/rawPath", HOSTILE));
+        let answers = function.api.wait_for(1);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(answers[0].json()["statusCode"], 403);
+
+        let function = Function::start("echo", &[("GUARD_POLICY", "/nowhere/policy.toml")]);
+        let (succeeded, said) = function.end();
+        assert!(!succeeded);
+        assert!(said.contains("GUARD_POLICY"), "{said}");
+    }
+
+    #[test]
+    fn the_queue_examples_events_are_what_its_readme_says() {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../examples/rust-handler/events/"
+        );
+        let event = |name: &str| std::fs::read(format!("{folder}{name}")).unwrap();
+        let function = Function::start("batch", &[ENFORCE, ("GUARD_ON_BLOCK", "partial")]);
+        function.api.push("r1", &event("orders.json"));
+        function.api.push("r2", &event("hostile.json"));
+        let answers = function.api.wait_for(2);
+        assert_eq!(answers[0].json()["seen"], 2);
+        assert_eq!(answers[1].json()["seen"], 1);
+        assert_eq!(
+            answers[1].json()["batchItemFailures"]
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
     }
 
     #[test]

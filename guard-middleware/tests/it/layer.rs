@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use guard_core::policy::Policy;
 use guard_middleware::GuardLayer;
+use lambda_http::http::Response;
 use lambda_runtime::{Context, LambdaInvocation};
 use tower::{Layer, Service, ServiceExt};
 use tower_test::mock;
@@ -36,7 +37,7 @@ pub(crate) fn policy(variables: &[(&str, &str)]) -> Policy {
 }
 
 pub(crate) fn invocation(request_id: &str, event: &[u8]) -> LambdaInvocation {
-    let response = lambda_http::http::Response::builder()
+    let response = Response::builder()
         .header(
             "lambda-runtime-invocation-id",
             format!("invocation-of-{request_id}"),
@@ -152,8 +153,7 @@ async fn an_http_caller_gets_403_in_the_form_of_its_trigger() {
             "{name}: {text}"
         );
         assert!(!body.to_string().contains("etc/passwd"), "{name}: {body}");
-        let lines = lines.lock().unwrap();
-        let record = lines.last().unwrap();
+        let record = lines.lock().unwrap().last().unwrap().clone();
         assert_eq!(record["verdict"], "block", "{name}");
         assert_eq!(record["tier"], "middleware");
         assert!(
