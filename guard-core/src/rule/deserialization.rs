@@ -9,8 +9,12 @@ use crate::rule::{Family, RuleId, Rules};
 mod class;
 mod pickle;
 
-pub(super) const RULES: Rules =
-    Rules { family: Family::Deserialization, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Deserialization,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 const JAVA: RuleId = RuleId::new("deserialization.java_stream");
 const PHP: RuleId = RuleId::new("deserialization.php_object");
@@ -63,9 +67,16 @@ fn context(bytes: &[u8], at: usize) -> bool {
     let goes_on = |name: &[u8]| goes_on(rest, name);
     match rest {
         [b'r', b'O', b'0', b'A', ..] => true,
-        [b'c' | b'C', b'e' | b'E', ..] => goes_on(b"ced0005") && matches!(before, Some(b'a' | b'A')),
+        [b'c' | b'C', b'e' | b'E', ..] => {
+            goes_on(b"ced0005") && matches!(before, Some(b'a' | b'A'))
+        }
         [b'O' | b'C', b':', ..] => {
-            let n = rest.iter().skip(2).take(8).take_while(|b| b.is_ascii_digit() || **b == b'+').count();
+            let n = rest
+                .iter()
+                .skip(2)
+                .take(8)
+                .take_while(|b| b.is_ascii_digit() || **b == b'+')
+                .count();
             !before.is_some_and(u8::is_ascii_alphanumeric)
                 && matches!(rest.get(n + 2), Some(b':' | b'%' | b'&' | b'\\'))
         }
@@ -75,28 +86,47 @@ fn context(bytes: &[u8], at: usize) -> bool {
             // A module's line, then a function's.
             let tail = rest.get(3..).unwrap_or_default();
             let skip = if tail.first() == Some(&b'\n') { 1 } else { 2 };
-            tail.get(skip).is_none_or(|b| b.is_ascii_lowercase() || matches!(b, b'%' | b'_'))
+            tail.get(skip)
+                .is_none_or(|b| b.is_ascii_lowercase() || matches!(b, b'%' | b'_'))
         }
         [b'l', b't', b'i', b'n', ..] => {
             matches!(rest.get(4), None | Some(b's' | b'_' | b'%' | b'\n' | b'\\'))
         }
-        [b'!', b'!', ..] => [b"!!python/".as_slice(), b"!!java", b"!!com.", b"!!org.", b"!!ch."]
-            .iter()
-            .any(|n| goes_on(n)),
+        [b'!', b'!', ..] => [
+            b"!!python/".as_slice(),
+            b"!!java",
+            b"!!com.",
+            b"!!org.",
+            b"!!ch.",
+        ]
+        .iter()
+        .any(|n| goes_on(n)),
         [b'!', ..] => goes_on(b"!ruby/") || goes_on(b"!php/"),
         [b'D', b'/', ..] => matches!(before, Some(b'A' | b'%' | b'\\')),
         [b'$' | b'@', b't' | b'T', ..] => goes_on(b"@type") || goes_on(b"$type"),
         [b'@', ..] => goes_on(b"@class"),
         [b'p' | b'P', ..] => goes_on(b"py/object") || goes_on(b"py/reduce"),
         [b'[', after @ ..] => {
-            let skip = after.iter().take_while(|b| matches!(b, b'\\' | b'"')).count();
+            let skip = after
+                .iter()
+                .take_while(|b| matches!(b, b'\\' | b'"'))
+                .count();
             let name = after.get(skip..).unwrap_or_default();
-            let dot = name.iter().take(6).position(|b| *b == b'.').or(name.len().lt(&6).then_some(0));
+            let dot = name
+                .iter()
+                .take(6)
+                .position(|b| *b == b'.')
+                .or_else(|| (name.len() < 6).then_some(0));
             dot.is_some() && class::is_java_gadget(name)
         }
-        [b'<', ..] => [b"<sorted-set".as_slice(), b"<object", b"<dynamic-proxy", b"<java"]
-            .iter()
-            .any(|n| goes_on(n)),
+        [b'<', ..] => [
+            b"<sorted-set".as_slice(),
+            b"<object",
+            b"<dynamic-proxy",
+            b"<java",
+        ]
+        .iter()
+        .any(|n| goes_on(n)),
         [0x80 | 4 | 0xac | 0xc3 | 0xbf | b'$', ..] => true,
         _ => false,
     }
@@ -124,29 +154,37 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     }
     let rest = text.bytes.get(at..)?;
     let rest = rest.get(..rest.len().min(512)).unwrap_or_default();
-    let found = |rule, length: usize| Some(Match { rule, span: at..at + length.min(rest.len()) });
+    let found = |rule, length: usize| {
+        Some(Match {
+            rule,
+            span: at..at + length.min(rest.len()),
+        })
+    };
     match rest {
         // The header and a first element's tag, 0x70 to 0x7e.
         [b'r', b'O', b'0', ..] => rest.starts_with(b"rO0ABX").then(|| found(JAVA, 6))?,
         [b'c' | b'C', b'e' | b'E', ..] => {
             let head = text.bytes.get(at.checked_sub(1)?..at + 7)?;
             let tag = matches!(rest.get(7), None | Some(b'7'));
-            (head.eq_ignore_ascii_case(b"aced0005") && tag)
-                .then(|| Match { rule: JAVA, span: at - 1..at + 7 })
+            (head.eq_ignore_ascii_case(b"aced0005") && tag).then(|| Match {
+                rule: JAVA,
+                span: at - 1..at + 7,
+            })
         }
         [0xac | 0xc3 | 0xbf, _, 0, 5, ..] => found(JAVA, 4),
         [b'O' | b'C', b':', ..] => php(text.bytes, at).and_then(|length| found(PHP, length)),
         [b'g', b'A', ..] | [b'Y', b'1'..=b'3', ..] => {
-            if !effort.spend(rest.len()) || is_base64(at.checked_sub(1).and_then(|i| text.bytes.get(i))) {
+            if !effort.spend(rest.len())
+                || is_base64(at.checked_sub(1).and_then(|i| text.bytes.get(i)))
+            {
                 return None;
             }
             let mut program = [0; 384];
             let length = from_base64(rest, &mut program);
             pickle::is_dangerous(program.get(..length)?).then(|| found(PICKLE, rest.len()))?
         }
-        [0x80, ..] => {
-            (effort.spend(rest.len()) && pickle::is_dangerous(rest)).then(|| found(PICKLE, rest.len()))?
-        }
+        [0x80, ..] => (effort.spend(rest.len()) && pickle::is_dangerous(rest))
+            .then(|| found(PICKLE, rest.len()))?,
         [b'c', b'o', ..] | [b's' | b'S', b'i' | b'I', ..] | [b'l', b't', ..] => {
             pickle_text(text.bytes, at)
         }
@@ -154,21 +192,30 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'D', b'/', ..] => {
             let start = at.checked_sub(6)?;
             let header = b"AAEAAAD/////";
-            (text.bytes.get(start..)?.starts_with(header))
-                .then(|| Match { rule: NET, span: start..start + header.len() })
+            (text.bytes.get(start..)?.starts_with(header)).then(|| Match {
+                rule: NET,
+                span: start..start + header.len(),
+            })
         }
         [b'$' | b'@', b't' | b'T' | b'c' | b'C', ..] | [b'p' | b'P', b'y' | b'Y', ..] => {
             type_member(text, at)
         }
         [b'[', after @ ..] => {
-            let skip = after.iter().take_while(|b| matches!(b, b'\\' | b'"')).count();
+            let skip = after
+                .iter()
+                .take_while(|b| matches!(b, b'\\' | b'"'))
+                .count();
             let name = after.get(skip..)?;
             let length = name
                 .iter()
                 .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'$' | b'_' | b';'))
                 .count();
             let end = name.get(length..)?;
-            let tail = end.iter().skip_while(|b| matches!(b, b'\\' | b'"' | b' ')).take(1).next();
+            let tail = end
+                .iter()
+                .skip_while(|b| matches!(b, b'\\' | b'"' | b' '))
+                .take(1)
+                .next();
             (class::is_java_gadget(name) && tail == Some(&b','))
                 .then(|| found(TYPE, 1 + skip + length))?
         }
@@ -177,7 +224,8 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'B', b'A', b'h', kind, next, ..] => {
             let object = matches!((kind, next), (b'v' | b'V', b'O' | b'o'));
             let array = *kind == b'b' && rest.get(6) == Some(&b'M');
-            (object || array).then(|| found(RUBY, 6))?
+            let before = at.checked_sub(1).and_then(|i| text.bytes.get(i));
+            ((object || array) && !is_base64(before)).then(|| found(RUBY, 6))?
         }
         [4, 8, kind, next, ..] => {
             let object = matches!((kind, next), (b'o' | b'U' | b'e' | b'c', b':' | 6..=40));
@@ -202,7 +250,9 @@ fn php(bytes: &[u8], at: usize) -> Option<usize> {
     i = expect(rest, i, b':')?;
     i = quote(rest, i)?;
     let name = rest.get(i..)?.iter().take(128);
-    let length = name.clone().position(|b| matches!(b, b'"' | b'\\' | b'\'') && *b != b'\\')?;
+    let length = name
+        .clone()
+        .position(|b| matches!(b, b'"' | b'\\' | b'\'') && *b != b'\\')?;
     let escape = usize::from(rest.get(i + length).is_some_and(|b| *b == b'\\'));
     i = quote(rest, i + length + escape)?;
     i = expect(rest, i, b':')?;
@@ -212,7 +262,12 @@ fn php(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 fn digits(bytes: &[u8], from: usize) -> Option<usize> {
-    let n = bytes.get(from..)?.iter().take(10).take_while(|b| b.is_ascii_digit()).count();
+    let n = bytes
+        .get(from..)?
+        .iter()
+        .take(10)
+        .take_while(|b| b.is_ascii_digit())
+        .count();
     (n > 0).then_some(n)
 }
 
@@ -221,7 +276,12 @@ fn expect(bytes: &[u8], at: usize, wanted: u8) -> Option<usize> {
 }
 
 fn quote(bytes: &[u8], at: usize) -> Option<usize> {
-    let escapes = bytes.get(at..)?.iter().take(8).take_while(|b| **b == b'\\').count();
+    let escapes = bytes
+        .get(at..)?
+        .iter()
+        .take(8)
+        .take_while(|b| **b == b'\\')
+        .count();
     matches!(bytes.get(at + escapes), Some(b'"' | b'\'')).then_some(at + escapes + 1)
 }
 
@@ -265,10 +325,17 @@ fn pickle_text(bytes: &[u8], at: usize) -> Option<Match> {
     let start = head.iter().rposition(|b| *b != b'\n')? + 1 - length;
     let module = bytes.get(start..end)?.strip_prefix(b"c")?;
     let name = bytes.get(end + 1..)?;
-    let n = name.iter().take(24).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let n = name
+        .iter()
+        .take(24)
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
     let name = name.get(..n)?;
     let closed = bytes.get(end + 1 + n) == Some(&b'\n');
-    (closed && pickle::is_risky(module, name)).then(|| Match { rule: PICKLE, span: start..end + 1 + n })
+    (closed && pickle::is_risky(module, name)).then(|| Match {
+        rule: PICKLE,
+        span: start..end + 1 + n,
+    })
 }
 
 /// Tags that make loaders build objects of a class or call a function (YAML 1.2, 6.9.1).
@@ -276,16 +343,32 @@ fn yaml(rest: &[u8]) -> Option<usize> {
     let length = rest
         .iter()
         .take(96)
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'!' | b'/' | b':' | b'.' | b'_' | b'$' | b'-'))
+        .take_while(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'!' | b'/' | b':' | b'.' | b'_' | b'$' | b'-')
+        })
         .count();
     let tag = rest.get(..length)?;
-    let python: [&[u8]; 5] = [b"object/apply:", b"object/new:", b"object:", b"name:", b"module:"];
+    let python: [&[u8]; 5] = [
+        b"object/apply:",
+        b"object/new:",
+        b"object:",
+        b"name:",
+        b"module:",
+    ];
     if let Some(kind) = tag.strip_prefix(b"!!python/") {
-        let named = python.iter().any(|p| kind.starts_with(p) && kind.len() > p.len());
+        let named = python
+            .iter()
+            .any(|p| kind.starts_with(p) && kind.len() > p.len());
         return named.then_some(length);
     }
     if let Some(kind) = tag.strip_prefix(b"!ruby/") {
-        let object = [b"object".as_slice(), b"hash:", b"struct:", b"class", b"module"];
+        let object = [
+            b"object".as_slice(),
+            b"hash:",
+            b"struct:",
+            b"class",
+            b"module",
+        ];
         return object.iter().any(|p| kind.starts_with(p)).then_some(length);
     }
     if let Some(kind) = tag.strip_prefix(b"!php/") {
@@ -299,7 +382,12 @@ fn yaml(rest: &[u8]) -> Option<usize> {
 fn type_member(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let rest = bytes.get(at..)?;
-    let name = rest.iter().skip(1).take_while(|b| b.is_ascii_alphabetic() || **b == b'/').count() + 1;
+    let name = rest
+        .iter()
+        .skip(1)
+        .take_while(|b| b.is_ascii_alphabetic() || **b == b'/')
+        .count()
+        + 1;
     let key = rest.get(..name)?;
     let after = match text.place {
         Place::Key(after) if name == rest.len() => after,
@@ -307,7 +395,10 @@ fn type_member(text: &Text<'_>, at: usize) -> Option<Match> {
     };
     let is = |wanted: &[u8]| key.eq_ignore_ascii_case(wanted);
     if is(b"py/reduce") {
-        return Some(Match { rule: TYPE, span: at..at + name });
+        return Some(Match {
+            rule: TYPE,
+            span: at..at + name,
+        });
     }
     let value = class::value_after(after)?;
     // No writer of JSON escapes letters; readers all undo it.
@@ -323,7 +414,10 @@ fn type_member(text: &Text<'_>, at: usize) -> Option<Match> {
     } else {
         return None;
     };
-    (hostile || hidden).then(|| Match { rule: TYPE, span: at..at + name })
+    (hostile || hidden).then(|| Match {
+        rule: TYPE,
+        span: at..at + name,
+    })
 }
 
 /// `XMLDecoder` programs and XStream's ways to proxies and comparators.
@@ -332,18 +426,100 @@ fn xml(rest: &[u8]) -> Option<usize> {
     let tag = rest.get(..end)?;
     let has = |bytes: &[u8], wanted: &[u8]| bytes.windows(wanted.len()).any(|w| w == wanted);
     let inner = rest.get(end..)?;
-    let hostile = if tag.starts_with(b"<java.util.PriorityQueue") || tag.starts_with(b"<java.lang.Process") {
-        true
-    } else if tag.starts_with(b"<java") {
-        has(tag, b"java.beans.XMLDecoder")
-    } else if tag.starts_with(b"<object") {
-        has(tag, b"class=\"java.") || has(tag, b"class=\"javax.") || has(tag, b"class='java.")
-    } else if tag.starts_with(b"<dynamic-proxy") {
-        has(inner, b"<handler") || has(inner, b"<interface")
-    } else if tag.starts_with(b"<sorted-set") {
-        has(inner, b"<dynamic-proxy") || has(inner, b"java") || has(inner, b"class=")
-    } else {
-        false
-    };
+    let hostile =
+        if tag.starts_with(b"<java.util.PriorityQueue") || tag.starts_with(b"<java.lang.Process") {
+            true
+        } else if tag.starts_with(b"<java") {
+            has(tag, b"java.beans.XMLDecoder")
+        } else if tag.starts_with(b"<object") {
+            has(tag, b"class=\"java.") || has(tag, b"class=\"javax.") || has(tag, b"class='java.")
+        } else if tag.starts_with(b"<dynamic-proxy") {
+            has(inner, b"<handler") || has(inner, b"<interface")
+        } else if tag.starts_with(b"<sorted-set") {
+            has(inner, b"<dynamic-proxy") || has(inner, b"java") || has(inner, b"class=")
+        } else {
+            false
+        };
     hostile.then_some(tag.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::exercise::exercise;
+
+    #[test]
+    fn attacks_differ_from_their_siblings() {
+        for (input, rule) in [
+            ("rO0ABXNy", "deserialization.java_stream"),
+            ("rO0tes", ""),
+            ("O:1:\"A\":0:{}", "deserialization.php_object"),
+            ("a:1:{i:0;i:1;}", ""),
+            ("cos\nsystem\n(S'id'\ntR.", "deserialization.pickle"),
+            ("discos\nsystem\n", ""),
+            (
+                "!!python/object/apply:os.system []",
+                "deserialization.yaml_tag",
+            ),
+            ("!!python/tuple [1]", ""),
+            ("{\"@type\":\"com.sun.X\"}", "deserialization.type_member"),
+            ("{\"@type\":\"Person\"}", ""),
+        ] {
+            let text = Text::value(input.as_bytes());
+            let found = (0..input.len()).find_map(|at| {
+                let close = TRIGGERS.iter().any(|t| t.occurs(text.bytes, at));
+                (close && context(text.bytes, at))
+                    .then(|| confirm(&text, at, &mut Effort::new(4096)))
+                    .flatten()
+            });
+            assert_eq!(
+                found.map_or("", |found| found.rule.as_str()),
+                rule,
+                "{input}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_survived() {
+        let pieces: &[&[u8]] = &[
+            b"rO0ABX",
+            b"aced0005",
+            b"\xac\xed\0\x05",
+            b"O:4:\"Name\":1:{",
+            b"O:",
+            b"4",
+            b":",
+            b"\"",
+            b"\\",
+            b"{",
+            b"gASV",
+            b"gANj",
+            b"cos\nsystem\n",
+            b"cposix\n",
+            b"system\n",
+            b"builtins\n",
+            b"c",
+            b"!!python/object/apply:os",
+            b"!!javax.script.X",
+            b"AAEAAAD/////",
+            b"$type",
+            b"@type",
+            b"\":\"",
+            b"com.sun.X",
+            b"[\"com.sun.X\",",
+            b"_$$ND_FUNC$$_",
+            b"BAhvOg",
+            b"\x04\x08o:",
+            b"<java",
+            b" class=\"java.beans.XMLDecoder\"",
+            b">",
+            b"py/object",
+            b"\x80\x03",
+            b"\x8c\x05posix",
+            b"\x93",
+            b"Y3Bvc2l4CnN5c3RlbQ",
+        ];
+        exercise(&RULES, pieces);
+    }
 }

@@ -11,7 +11,12 @@ mod entry;
 
 use entry::Line;
 
-pub(super) const RULES: Rules = Rules { family: Family::Log, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Log,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 const HEADER: RuleId = RuleId::new("log.header");
 const ENTRY: RuleId = RuleId::new("log.forged_entry");
@@ -63,7 +68,11 @@ fn context(bytes: &[u8], at: usize) -> bool {
     let word = after.get(..token).unwrap_or_default();
     let upper = !word.is_empty() && !word.iter().any(u8::is_ascii_lowercase);
     match (after.first(), after.get(token)) {
-        (Some(b'['), _) => after.iter().take(24).skip(1).any(|b| matches!(b, b']' | b'\\' | b'%' | b':')),
+        (Some(b'['), _) => after
+            .iter()
+            .take(24)
+            .skip(1)
+            .any(|b| matches!(b, b']' | b'\\' | b'%' | b':')),
         (_, None | Some(b':' | b'%' | b'&')) => true,
         (_, Some(b'\\')) => upper || after.get(token + 1) == Some(&b'u'),
         (Some(b'0'..=b'9'), Some(b'.' | b'/' | b' ')) => token <= 4 || token == 10,
@@ -125,7 +134,12 @@ fn forged(text: &Text<'_>, at: usize, unusual: bool, effort: &mut Effort) -> Opt
     }
     let real_return = bytes.get(at) == Some(&b'\r');
     // Folded header lines begin with white space.
-    let indent = bytes.get(next..)?.iter().take(4).take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let indent = bytes
+        .get(next..)?
+        .iter()
+        .take(4)
+        .take_while(|b| matches!(b, b' ' | b'\t'))
+        .count();
     let line = bytes.get(next + indent..)?;
     let spaces = first_line(first)?;
     let Some((kind, length)) = entry::classify(line) else {
@@ -140,8 +154,14 @@ fn forged(text: &Text<'_>, at: usize, unusual: bool, effort: &mut Effort) -> Opt
             && !rest.iter().any(|b| matches!(b, b'\n' | b'\r'));
         let tagged = unusual && tag(line);
         return match (tagged, lone) {
-            (true, _) => Some(Match { rule: ENTRY, span: first.len()..next + indent + 1 }),
-            (_, true) => Some(Match { rule: OVERWRITE, span: at..bytes.len() }),
+            (true, _) => Some(Match {
+                rule: ENTRY,
+                span: first.len()..next + indent + 1,
+            }),
+            (_, true) => Some(Match {
+                rule: OVERWRITE,
+                span: at..bytes.len(),
+            }),
             _ => None,
         };
     };
@@ -152,7 +172,10 @@ fn forged(text: &Text<'_>, at: usize, unusual: bool, effort: &mut Effort) -> Opt
         Line::Entry => (spaces <= 3 && indent == 0).then_some(ENTRY),
         Line::Command => (spaces <= 2 && is_value(first)).then_some(COMMAND),
     }?;
-    Some(Match { rule, span: first.len()..next + indent + length })
+    Some(Match {
+        rule,
+        span: first.len()..next + indent + length,
+    })
 }
 
 /// Spaces in the first line, unless it holds a break itself or is a line of a log already.
@@ -170,7 +193,10 @@ fn first_line(first: &[u8]) -> Option<usize> {
 /// Whether a first line is a bare value: no header, no start line of a message, no boundary of a
 /// multipart body.
 fn is_value(first: &[u8]) -> bool {
-    let name = first.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'-').count();
+    let name = first
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'-')
+        .count();
     let headed = name > 0
         && first.get(name) == Some(&b':')
         && matches!(first.get(name + 1), None | Some(b' '));
@@ -183,7 +209,12 @@ fn is_value(first: &[u8]) -> bool {
 
 /// `[ANYTHING]`, where the break before it is one that nobody types.
 fn tag(line: &[u8]) -> bool {
-    let inner = line.iter().skip(1).take(24).take_while(|b| b.is_ascii_uppercase() || **b == b'_').count();
+    let inner = line
+        .iter()
+        .skip(1)
+        .take(24)
+        .take_while(|b| b.is_ascii_uppercase() || **b == b'_')
+        .count();
     line.first() == Some(&b'[') && inner > 1 && line.get(inner + 1) == Some(&b']')
 }
 
@@ -195,7 +226,10 @@ fn escape(at: usize, rest: &[u8], effort: &mut Effort) -> Option<Match> {
     }
     let length = match rest {
         [b'[', parameters @ ..] => {
-            let n = parameters.iter().take_while(|b| matches!(b, 0x20..=0x3f)).count();
+            let n = parameters
+                .iter()
+                .take_while(|b| matches!(b, 0x20..=0x3f))
+                .count();
             parameters.get(n).filter(|b| matches!(b, 0x40..=0x7e))?;
             n + 2
         }
@@ -206,7 +240,10 @@ fn escape(at: usize, rest: &[u8], effort: &mut Effort) -> Option<Match> {
         }
         _ => return None,
     };
-    Some(Match { rule: ESCAPE, span: at..at + 1 + length })
+    Some(Match {
+        rule: ESCAPE,
+        span: at..at + 1 + length,
+    })
 }
 
 /// Backspaces between letters rub out what was logged.
@@ -214,6 +251,73 @@ fn backspaces(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> 
     let rest = text.bytes.get(at..)?;
     let n = rest.iter().take(64).take_while(|b| **b == 0x08).count();
     let before = at.checked_sub(1).and_then(|i| text.bytes.get(i));
-    (effort.spend(n) && before.is_some_and(u8::is_ascii_graphic))
-        .then(|| Match { rule: OVERWRITE, span: at..at + n })
+    (effort.spend(n) && before.is_some_and(u8::is_ascii_graphic)).then(|| Match {
+        rule: OVERWRITE,
+        span: at..at + n,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::exercise::exercise;
+
+    #[test]
+    fn attacks_differ_from_their_siblings() {
+        for (input, rule) in [
+            ("bob\n[ERROR] down", "log.forged_entry"),
+            ("bob\n[link] down", ""),
+            ("x\r\nSet-Cookie: a=b", "log.header"),
+            ("fix\n\nSigned-off-by: A <a@b>", ""),
+            ("a\u{1b}[31m", "log.terminal_escape"),
+            ("a\rbc", "log.overwrite"),
+            ("a\r\nbc", ""),
+            ("x\r\nQUIT\r\n", "log.protocol_command"),
+        ] {
+            let text = Text::value(input.as_bytes());
+            let found = (0..input.len()).find_map(|at| {
+                let close = TRIGGERS.iter().any(|t| t.occurs(text.bytes, at));
+                (close && context(text.bytes, at))
+                    .then(|| confirm(&text, at, &mut Effort::new(4096)))
+                    .flatten()
+            });
+            assert_eq!(
+                found.map_or("", |found| found.rule.as_str()),
+                rule,
+                "{input}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_survived() {
+        let pieces: &[&[u8]] = &[
+            b"\n",
+            b"\r",
+            b"\\n",
+            b"\\r",
+            b"Set-Cookie: a",
+            b"X-A:",
+            b"[ERROR] x",
+            b"INFO: ",
+            b"2024-01-31 12:00:00 ",
+            b"a",
+            b" ",
+            b"\x1b[",
+            b"31m",
+            b"\x1b]0;",
+            b"\x08\x08",
+            b"QUIT",
+            b"GET / HTTP/1.1",
+            b"\xe2\x80\xa8",
+            b"\xc2\x85",
+            b"\xe5\x98\x8a",
+            b"\0",
+            b"Signed-off-by: x",
+            b"A1 LOGIN ",
+            b"127.0.0.1 - - [",
+            b"Jan 31 12:00:00",
+        ];
+        exercise(&RULES, pieces);
+    }
 }

@@ -11,7 +11,12 @@ mod address;
 
 use address::Target;
 
-pub(super) const RULES: Rules = Rules { family: Family::Ssrf, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Ssrf,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 const METADATA: RuleId = RuleId::new("ssrf.metadata");
 const LOOPBACK: RuleId = RuleId::new("ssrf.loopback");
@@ -64,14 +69,23 @@ fn context(bytes: &[u8], at: usize) -> bool {
         }) != Some(false)
     };
     match rest {
-        [b'/', b'/', ..] => matches!(head.last(), None | Some(b':' | b'"' | b'=' | b'\\')),
-        [b'/', b'm' | b'M', ..] => matches!(head.last(), Some(b'/' | b'@')) && goes_on(b"/metadata"),
+        [b'/', b'/', ..] => matches!(head.last(), None | Some(b':' | b'/' | b'"' | b'=' | b'\\')),
+        [b'/', b'm' | b'M', ..] => {
+            matches!(head.last(), Some(b'/' | b'@')) && goes_on(b"/metadata")
+        }
         [b'1', ..] => goes_on(b"169.254."),
-        [b'@', ..] => head.iter().rev().take(64).any(|b| matches!(b, b'/' | b'\\' | b'%')),
+        [b'@', ..] => head
+            .iter()
+            .rev()
+            .take(64)
+            .any(|b| matches!(b, b'/' | b'\\' | b'%')),
         [b'l' | b'L', b'h' | b'H', ..] => goes_on(b"lhost"),
         [b'l' | b'L', b't' | b'T', ..] => goes_on(b"ltest.me"),
         [_, b'i' | b'I', b'p' | b'P', b'.', ..] => {
-            matches!(rest.get(4), None | Some(b'i' | b'I' | b'n' | b'N' | b'%' | b'\\' | b'&'))
+            matches!(
+                rest.get(4),
+                None | Some(b'i' | b'I' | b'n' | b'N' | b'%' | b'\\' | b'&')
+            )
         }
         [b'u' | b'U', ..] => goes_on(b"utemetadata"),
         [b't' | b'T', b'a' | b'A', ..] => goes_on(b"ta-data"),
@@ -91,7 +105,11 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'/', b'/', ..] => location(text, at + 2, effort),
         [b'/', b'm' | b'M', ..] => location(text, at + 1, effort),
         [b'p' | b's' | b'P' | b'S', b':', ..] => {
-            let slashes = rest.iter().skip(2).take_while(|b| matches!(b, b'/' | b'\\')).count();
+            let slashes = rest
+                .iter()
+                .skip(2)
+                .take_while(|b| matches!(b, b'/' | b'\\'))
+                .count();
             location(text, at + 2 + slashes, effort)
         }
         [_, _, b':', ..] | [_, _, _, b':', ..] => scheme(text, at, effort),
@@ -139,7 +157,9 @@ fn standing(text: &Text<'_>, start: usize) -> Standing {
         Some(b'"' | b'\'' | b'(' | b'<' | b'>' | b'[' | b',' | b'|' | b'`' | b'/' | b':') => {
             Standing::Quoted
         }
-        Some(_) if text.starts && before.len() <= 4 && before.iter().all(u8::is_ascii_whitespace) => {
+        Some(_)
+            if text.starts && before.len() <= 4 && before.iter().all(u8::is_ascii_whitespace) =>
+        {
             Standing::Value
         }
         _ => Standing::Inside,
@@ -168,31 +188,52 @@ impl<'t> Location<'t> {
         let after = after.get(..after.len().min(HOST)).unwrap_or_default();
         let length = after.iter().take_while(|b| !ends_authority(**b)).count();
         let authority = after.get(..length)?;
-        let at = authority.iter().rposition(|b| *b == b'@').map_or(0, |i| i + 1);
+        let at = authority
+            .iter()
+            .rposition(|b| *b == b'@')
+            .map_or(0, |i| i + 1);
         let host = authority.get(at..)?;
         let split = match host.first() {
-            Some(b'[') => host.iter().position(|b| *b == b']').map_or(host.len(), |i| i + 1),
+            Some(b'[') => host
+                .iter()
+                .position(|b| *b == b']')
+                .map_or(host.len(), |i| i + 1),
             _ => host.iter().position(|b| *b == b':').unwrap_or(host.len()),
         };
         let (host, port) = host.split_at(split);
         let port = port.strip_prefix(b":").unwrap_or_default();
         let path = after.get(length..).unwrap_or_default();
-        let path = path.split(|b| b.is_ascii_whitespace() || *b == b'"').next().unwrap_or_default();
+        let path = path
+            .split(|b| b.is_ascii_whitespace() || *b == b'"')
+            .next()
+            .unwrap_or_default();
         let head = bytes.get(..from).unwrap_or_default();
         // Back over `user@` when the host itself was found.
         let user = match head.last() {
-            Some(b'@') => {
-                head.iter().rev().take(HOST).take_while(|b| !ends_authority(**b) || **b == b'#').count()
-            }
+            Some(b'@') => head
+                .iter()
+                .rev()
+                .take(HOST)
+                .take_while(|b| !ends_authority(**b) || **b == b'#')
+                .count(),
             _ => 0,
         };
         let head = head.get(..head.len() - user).unwrap_or_default();
-        let slashes = head.iter().rev().take(8).take_while(|b| matches!(b, b'/' | b'\\')).count();
+        let slashes = head
+            .iter()
+            .rev()
+            .take(8)
+            .take_while(|b| matches!(b, b'/' | b'\\'))
+            .count();
         let head = head.get(..head.len() - slashes).unwrap_or_default();
         let scheme = match head.last() {
-            Some(b':') => {
-                head.iter().rev().skip(1).take(16).take_while(|b| b.is_ascii_alphanumeric()).count()
-            }
+            Some(b':') => head
+                .iter()
+                .rev()
+                .skip(1)
+                .take(16)
+                .take_while(|b| b.is_ascii_alphanumeric())
+                .count(),
             _ => 0,
         };
         let (start, scheme) = if scheme > 0 {
@@ -204,15 +245,36 @@ impl<'t> Location<'t> {
             return None;
         };
         let end = from + length + path.len();
-        Some(Self { start, end, scheme, userinfo: at > 0 || user > 0, host, port, path })
+        Some(Self {
+            start,
+            end,
+            scheme,
+            userinfo: at > 0 || user > 0,
+            host,
+            port,
+            path,
+        })
     }
 }
 
 const fn ends_authority(byte: u8) -> bool {
     matches!(
         byte,
-        b'/' | b'\\' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'(' | b')' | b'{' | b'}' | b'|'
-            | b',' | b'&' | 0..=b' '
+        b'/' | b'\\'
+            | b'?'
+            | b'#'
+            | b'"'
+            | b'\''
+            | b'<'
+            | b'>'
+            | b'('
+            | b')'
+            | b'{'
+            | b'}'
+            | b'|'
+            | b','
+            | b'&'
+            | 0..=b' '
     )
 }
 
@@ -249,15 +311,24 @@ fn location(text: &Text<'_>, from: usize, effort: &mut Effort) -> Option<Match> 
         }
         _ => None,
     };
-    rule.map(|rule| Match { rule, span: url.start..url.end })
+    rule.map(|rule| Match {
+        rule,
+        span: url.start..url.end,
+    })
 }
 
 fn ends(text: &Text<'_>, end: usize) -> bool {
-    text.ends && text.bytes.get(end..).is_some_and(|rest| rest.iter().take(4).all(u8::is_ascii_whitespace))
+    text.ends
+        && text
+            .bytes
+            .get(end..)
+            .is_some_and(|rest| rest.iter().take(4).all(u8::is_ascii_whitespace))
 }
 
 fn is_http(scheme: &[u8]) -> bool {
-    [b"http".as_slice(), b"https", b"ftp"].iter().any(|s| scheme.eq_ignore_ascii_case(s))
+    [b"http".as_slice(), b"https", b"ftp"]
+        .iter()
+        .any(|s| scheme.eq_ignore_ascii_case(s))
 }
 
 /// Whether a plain loopback URL is meant for the function: not a page under development, not the
@@ -274,9 +345,16 @@ fn inward(text: &Text<'_>, url: &Location<'_>, standing: Standing) -> bool {
     }
     let named = url.host.first().is_some_and(u8::is_ascii_alphabetic);
     let path = url.path.get(..url.path.len().min(64)).unwrap_or_default();
-    let redirect = [b"callback".as_slice(), b"oauth", b"auth", b"login", b"signin", b"redirect"]
-        .iter()
-        .any(|w| path.windows(w.len()).any(|p| p.eq_ignore_ascii_case(w)));
+    let redirect = [
+        b"callback".as_slice(),
+        b"oauth",
+        b"auth",
+        b"login",
+        b"signin",
+        b"redirect",
+    ]
+    .iter()
+    .any(|w| path.windows(w.len()).any(|p| p.eq_ignore_ascii_case(w)));
     if redirect || !SERVICES.contains(&url.port) {
         return false;
     }
@@ -296,7 +374,8 @@ fn metadata_path(text: &Text<'_>, at: usize) -> Option<Match> {
         range.is_some_and(|range| range.eq_ignore_ascii_case(wanted))
     };
     let tail = bytes.get(at..(at + forward.len()).min(bytes.len()));
-    let whole = named(tail, forward) || (at + forward.len() > bytes.len() && named(tail, b"ta-data"));
+    let whole =
+        named(tail, forward) || (at + forward.len() > bytes.len() && named(tail, b"ta-data"));
     if !named(bytes.get(start..at), back) || !whole {
         return None;
     }
@@ -306,42 +385,76 @@ fn metadata_path(text: &Text<'_>, at: usize) -> Option<Match> {
         .iter()
         .rev()
         .take(HOST)
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b':' | b'-' | b'@' | b'[' | b']'))
+        .take_while(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b':' | b'-' | b'@' | b'[' | b']')
+        })
         .count();
     let begin = start - length;
     let prefix = head.get(begin..).unwrap_or_default();
     let versioned = prefix.ends_with(b"latest") || prefix.last().is_some_and(u8::is_ascii_digit);
     let proper = versioned || matches!(bytes.get(at), Some(b'u' | b'U'));
-    (proper && standing(text, begin) >= Standing::Value)
-        .then(|| Match { rule: METADATA, span: begin..at + forward.len().min(bytes.len() - at) })
+    (proper && standing(text, begin) >= Standing::Value).then(|| Match {
+        rule: METADATA,
+        span: begin..at + forward.len().min(bytes.len() - at),
+    })
 }
 
 /// `http://a.com\@b.com`, `http://a.com#@b.com`: parsers disagree on the host.
 fn confused(text: &Text<'_>, at: usize) -> Option<Match> {
     let head = text.bytes.get(..at)?;
-    let host = head.iter().rev().take(HOST).take_while(|b| !ends_authority(**b)).count();
+    let host = head
+        .iter()
+        .rev()
+        .take(HOST)
+        .take_while(|b| !ends_authority(**b))
+        .count();
     let slashes = head.get(..at - host)?;
     let scheme = slashes.strip_suffix(b"://")?;
-    let letters = scheme.iter().rev().take(8).take_while(|b| b.is_ascii_alphabetic()).count();
+    let letters = scheme
+        .iter()
+        .rev()
+        .take(8)
+        .take_while(|b| b.is_ascii_alphabetic())
+        .count();
     let start = scheme.len() - letters;
     let tail = text.bytes.get(at + 2..)?;
-    let end = at + 2 + tail.iter().take(HOST).take_while(|b| !ends_authority(**b)).count();
-    (host > 0 && letters > 1 && standing(text, start) >= Standing::Value)
-        .then(|| Match { rule: CONFUSED, span: start..end })
+    let end = at
+        + 2
+        + tail
+            .iter()
+            .take(HOST)
+            .take_while(|b| !ends_authority(**b))
+            .count();
+    (host > 0 && letters > 1 && standing(text, start) >= Standing::Value).then_some(Match {
+        rule: CONFUSED,
+        span: start..end,
+    })
 }
 
 /// A host below a name that exists to log who asks for it.
 fn callback(text: &Text<'_>, at: usize) -> Option<Match> {
     const NAMES: [&[u8]; 10] = [
-        b".oastify.com", b".oast.pro", b".oast.live", b".oast.site", b".oast.online", b".oast.fun",
-        b".oast.me", b".oast.example", b".oast.us", b"burpcollaborator.net",
+        b".oastify.com",
+        b".oast.pro",
+        b".oast.live",
+        b".oast.site",
+        b".oast.online",
+        b".oast.fun",
+        b".oast.me",
+        b".oast.example",
+        b".oast.us",
+        b"burpcollaborator.net",
     ];
     let rest = text.bytes.get(at..)?;
-    let name = NAMES
-        .iter()
-        .find(|n| rest.get(..n.len()).is_some_and(|rest| rest.eq_ignore_ascii_case(n)))?;
+    let name = NAMES.iter().find(|n| {
+        rest.get(..n.len())
+            .is_some_and(|rest| rest.eq_ignore_ascii_case(n))
+    })?;
     let start = host_start(text.bytes, at);
-    (start < at).then(|| Match { rule: CALLBACK, span: start..at + name.len() })
+    (start < at).then(|| Match {
+        rule: CALLBACK,
+        span: start..at + name.len(),
+    })
 }
 
 /// URLs of protocols that reach files, class loaders and line protocols.
@@ -365,11 +478,16 @@ fn scheme(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         return None;
     }
     let standing = standing(text, start);
-    let slashes = body.iter().take_while(|b| matches!(b, b'/' | b'\\')).count();
+    let slashes = body
+        .iter()
+        .take_while(|b| matches!(b, b'/' | b'\\'))
+        .count();
     let target = body.get(slashes..).unwrap_or_default();
     let is = |names: &[&[u8]]| names.iter().any(|n| name.eq_ignore_ascii_case(n));
     let hosted = slashes >= 2
-        && target.first().is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'[' | b'$' | b'_'));
+        && target
+            .first()
+            .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'[' | b'$' | b'_'));
     let hostile = if is(&[b"gopher", b"dict"]) {
         hosted && standing > Standing::Inside
     } else if is(&[b"tftp", b"sftp", b"ldap", b"ldaps", b"rmi"]) {
@@ -386,7 +504,10 @@ fn scheme(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     } else {
         false
     };
-    hostile.then(|| Match { rule: SCHEME, span: start..colon + 1 + length })
+    hostile.then(|| Match {
+        rule: SCHEME,
+        span: start..colon + 1 + length,
+    })
 }
 
 /// Whether a `file:` URL goes for the system's own files or is spelled to pass a check: wildcards,
@@ -401,13 +522,96 @@ fn local_file(body: &[u8], slashes: usize, target: &[u8]) -> bool {
         || path.contains(&b'*')
         || path.windows(3).any(|w| w == b"/..");
     let rooted = slashes == 1 || slashes >= 3;
-    let system = [b"etc".as_slice(), b"proc", b"root", b"dev", b"sys", b"boot", b"windows", b"winnt"];
+    let system = [
+        b"etc".as_slice(),
+        b"proc",
+        b"root",
+        b"dev",
+        b"sys",
+        b"boot",
+        b"windows",
+        b"winnt",
+    ];
     if substituted && (rooted || body.first() == Some(&b'$')) {
         return true;
     }
     if rooted && (target.is_empty() || system.iter().any(|s| first.eq_ignore_ascii_case(s))) {
         return true;
     }
-    slashes == 2 && matches!(address::classify(first), Target::Loopback | Target::Disguised)
+    slashes == 2
+        && matches!(
+            address::classify(first),
+            Target::Loopback | Target::Disguised
+        )
         && target.len() > first.len() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::exercise::exercise;
+
+    #[test]
+    fn attacks_differ_from_their_siblings() {
+        for (input, rule) in [
+            ("http://169.254.169.254/", "ssrf.metadata"),
+            ("host 169.254.169.254 is up", ""),
+            ("http://2130706433/", "ssrf.disguised_address"),
+            ("http://8.8.8.8/", ""),
+            ("http://localhost/admin", "ssrf.loopback"),
+            ("http://localhost:3000/", ""),
+            ("gopher://h:70/_x", "ssrf.scheme"),
+            ("sftp://u@h/x", ""),
+        ] {
+            let text = Text::value(input.as_bytes());
+            let found = (0..input.len()).find_map(|at| {
+                let close = TRIGGERS.iter().any(|t| t.occurs(text.bytes, at));
+                (close && context(text.bytes, at))
+                    .then(|| confirm(&text, at, &mut Effort::new(4096)))
+                    .flatten()
+            });
+            assert_eq!(
+                found.map_or("", |found| found.rule.as_str()),
+                rule,
+                "{input}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_survived() {
+        let pieces: &[&[u8]] = &[
+            b"http://",
+            b"//",
+            b"@",
+            b"169.254.169.254",
+            b"127.1",
+            b"localhost",
+            b"[::1]",
+            b":80",
+            b"/",
+            b"\\",
+            b"#",
+            b"0x7f",
+            b"gopher://",
+            b"file:///",
+            b"etc",
+            b"${",
+            b"jar:http://",
+            b"/latest/meta-data/",
+            b"computeMetadata/v1",
+            b" ",
+            b"=",
+            b"\"",
+            b".nip.io",
+            b".oast.fun",
+            b"%40",
+            b"metadata",
+            b"a.b",
+            b"\xe2\x91\xa0",
+            b"sftp://",
+            b"10.0.0.1",
+        ];
+        exercise(&RULES, pieces);
+    }
 }

@@ -51,9 +51,30 @@ pub(super) fn is_dangerous(bytes: &[u8]) -> bool {
             b'G' | 0x95 => i += 8,
             0x8a => i = i.saturating_add(1 + number(bytes, i, 1)),
             0x8b => i = i.saturating_add(4 + number(bytes, i, 4)),
-            b'(' | b')' | b'.' | b'0'..=b'2' | b'N' | b'Q' | b'R' | b']' | b'a' | b'b' | b'd'
-            | b'e' | b'l' | b'o' | b's' | b't' | b'u' | b'}' | 0x81 | 0x85..=0x89 | 0x8f..=0x92
-            | 0x94 | 0x97 | 0x98 => {}
+            b'('
+            | b')'
+            | b'.'
+            | b'0'..=b'2'
+            | b'N'
+            | b'Q'
+            | b'R'
+            | b']'
+            | b'a'
+            | b'b'
+            | b'd'
+            | b'e'
+            | b'l'
+            | b'o'
+            | b's'
+            | b't'
+            | b'u'
+            | b'}'
+            | 0x81
+            | 0x85..=0x89
+            | 0x8f..=0x92
+            | 0x94
+            | 0x97
+            | 0x98 => {}
             _ => return false,
         }
     }
@@ -80,25 +101,59 @@ fn line(bytes: &[u8], from: usize) -> (&[u8], usize) {
 }
 
 fn number(bytes: &[u8], from: usize, width: usize) -> usize {
-    let digits = bytes.get(from..).unwrap_or_default().iter().take(width).rev();
-    digits.fold(0_usize, |n, b| n.checked_mul(256).map_or(usize::MAX, |n| n | usize::from(*b)))
+    let digits = bytes
+        .get(from..)
+        .unwrap_or_default()
+        .iter()
+        .take(width)
+        .rev();
+    digits.fold(0_usize, |n, b| {
+        n.checked_mul(256)
+            .map_or(usize::MAX, |n| n | usize::from(*b))
+    })
 }
 
 /// Whether calling `module.name` runs a command, or code that comes as data.
 pub(super) fn is_risky(module: &[u8], name: &[u8]) -> bool {
     const MODULES: [&[u8]; 19] = [
-        b"os", b"posix", b"nt", b"subprocess", b"pty", b"commands", b"popen2", b"sys", b"socket",
-        b"shutil", b"importlib", b"runpy", b"timeit", b"code", b"ctypes", b"marshal", b"webbrowser",
-        b"pdb", b"cProfile",
+        b"os",
+        b"posix",
+        b"nt",
+        b"subprocess",
+        b"pty",
+        b"commands",
+        b"popen2",
+        b"sys",
+        b"socket",
+        b"shutil",
+        b"importlib",
+        b"runpy",
+        b"timeit",
+        b"code",
+        b"ctypes",
+        b"marshal",
+        b"webbrowser",
+        b"pdb",
+        b"cProfile",
     ];
     const BUILTINS: [&[u8]; 8] = [
-        b"eval", b"exec", b"execfile", b"compile", b"__import__", b"getattr", b"open", b"apply",
+        b"eval",
+        b"exec",
+        b"execfile",
+        b"compile",
+        b"__import__",
+        b"getattr",
+        b"open",
+        b"apply",
     ];
     let first = module.split(|b| *b == b'.').next().unwrap_or_default();
     if matches!(module, b"builtins" | b"__builtin__" | b"__builtins__") {
         return BUILTINS.contains(&name);
     }
-    MODULES.contains(&first) && name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+    MODULES.contains(&first)
+        && name
+            .first()
+            .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
 }
 
 #[cfg(test)]
@@ -109,8 +164,14 @@ mod tests {
     fn programs_are_walked_to_the_functions_they_name() {
         for (program, dangerous) in [
             (b"cos\nsystem\n(S'id'\ntR.".as_slice(), true),
-            (b"\x80\x03cposix\nsystem\nq\0X\x02\0\0\0idq\x01\x85q\x02Rq\x03.", true),
-            (b"\x80\x04\x95\x1d\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94", true),
+            (
+                b"\x80\x03cposix\nsystem\nq\0X\x02\0\0\0idq\x01\x85q\x02Rq\x03.",
+                true,
+            ),
+            (
+                b"\x80\x04\x95\x1d\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94",
+                true,
+            ),
             (b"(S'id'\nios\nsystem\n.", true),
             (b"cbuiltins\nset\n(lR.", false),
             (b"\x80\x04}\x94\x8c\x01a\x94K\x01s.", false),

@@ -45,7 +45,10 @@ const ROOTED: &[(&[u8], Weight)] = &[
     (b"var/task/", Weak),
     (b"var/runtime/", Weak),
     (b"var/rapid/", Weak),
-    (b"var/run/secrets/kubernetes.io/serviceaccount/token", Strong),
+    (
+        b"var/run/secrets/kubernetes.io/serviceaccount/token",
+        Strong,
+    ),
     (b"var/run/secrets/", Step),
     (b"var/run/utmp", Weak),
     (b"var/log/apache", Weak),
@@ -234,7 +237,12 @@ pub(super) fn anywhere(bytes: &[u8], at: usize) -> Option<(usize, Weight)> {
 /// `proc/PID/` of any process.
 fn process(bytes: &[u8], at: usize) -> Option<usize> {
     let i = prefix(b"proc/", bytes, at)?;
-    let digits = bytes.iter().skip(i).take(8).take_while(|b| b.is_ascii_digit()).count();
+    let digits = bytes
+        .iter()
+        .skip(i)
+        .take(8)
+        .take_while(|b| b.is_ascii_digit())
+        .count();
     let end = i + digits;
     (digits > 0 && bytes.get(end).copied().is_some_and(is_separator)).then_some(end + 1)
 }
@@ -253,7 +261,10 @@ fn prefix(name: &[u8], bytes: &[u8], at: usize) -> Option<usize> {
     for &wanted in name {
         if wanted == b'/' {
             i = separators(bytes, i)?;
-        } else if bytes.get(i).is_some_and(|b| b.eq_ignore_ascii_case(&wanted)) {
+        } else if bytes
+            .get(i)
+            .is_some_and(|b| b.eq_ignore_ascii_case(&wanted))
+        {
             i += 1;
         } else {
             return None;
