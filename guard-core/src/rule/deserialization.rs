@@ -34,6 +34,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("[\\xc3\\xbf][\\xad\\xbd]\\0\\x05"),
     // PHP: O:4:"Name":1:{
     Trigger::new("[oc]:[+\\d][\\d:]"),
+    // The same in base64.
+    Trigger::new("tzo[w-z0-5]"),
     // Pickle: protocols 2 to 5 in base64 and raw, protocol 0 as text and in base64.
     Trigger::new("ga[jnrvmiqusw][j9ov]"),
     Trigger::new("\\x80[\\x02\\x03\\x04\\x05][\\x95c}(\\]]"),
@@ -46,6 +48,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("![rp][uh][bp]"),
     // .NET: AAEAAAD///// is a BinaryFormatter header.
     Trigger::new("d///"),
+    // A view state that holds a BinaryFormatter stream (0xFF 0x01 0x32).
+    Trigger::new("/wey"),
     // "$type", "@type", "@class", "py/object", "py/reduce"
     Trigger::new("[\\x24@]typ"),
     Trigger::new("@cla"),
@@ -81,7 +85,9 @@ fn context(bytes: &[u8], at: usize) -> bool {
                 && matches!(rest.get(n + 2), Some(b':' | b'%' | b'&' | b'\\'))
         }
         [b'g', b'A', ..] | [b'B', b'A', b'h', ..] => !is_base64(before),
-        [b'Y', b'1'..=b'3', ..] => !is_base64(before),
+        [b'Y', b'1'..=b'3', ..] | [b'T', b'z', b'o', ..] | [b'/', b'w', b'E', b'y', ..] => {
+            !is_base64(before)
+        }
         [b'c', b'o', b's', ..] | [b's' | b'S', b'i' | b'I', b'x' | b'X', ..] => {
             // A module's line, then a function's.
             let tail = rest.get(3..).unwrap_or_default();
@@ -182,6 +188,19 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
             let mut program = [0; 384];
             let length = from_base64(rest, &mut program);
             pickle::is_dangerous(program.get(..length)?).then(|| found(PICKLE, rest.len()))?
+        }
+        [b'T', b'z', b'o', ..] => {
+            let mut object = [0; 192];
+            let length = from_base64(rest, &mut object);
+            let whole = php(object.get(..length)?, 0).is_some();
+            (whole && effort.spend(rest.len())).then(|| found(PHP, rest.len()))?
+        }
+        [b'/', b'w', b'E', b'y', data @ ..] => {
+            let run = data
+                .iter()
+                .take_while(|b| is_base64(Some(b)) || **b == b'=')
+                .count();
+            (run >= 32).then(|| found(NET, 4 + run))?
         }
         [0x80, ..] => (effort.spend(rest.len()) && pickle::is_dangerous(rest))
             .then(|| found(PICKLE, rest.len()))?,
@@ -431,6 +450,8 @@ fn xml(rest: &[u8]) -> Option<usize> {
             true
         } else if tag.starts_with(b"<java") {
             has(tag, b"java.beans.XMLDecoder")
+        } else if tag.starts_with(b"<ObjectDataProvider") {
+            true
         } else if tag.starts_with(b"<object") {
             has(tag, b"class=\"java.") || has(tag, b"class=\"javax.") || has(tag, b"class='java.")
         } else if tag.starts_with(b"<dynamic-proxy") {

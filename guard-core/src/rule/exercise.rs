@@ -47,7 +47,10 @@ pub(super) fn exercise(rules: &Rules, pieces: &[&[u8]]) {
             }
             if let Some(found) = (rules.confirm)(&text, at, &mut effort) {
                 let span = found.span;
-                assert!(span.start <= span.end && span.end <= bytes.len(), "{bytes:?} {span:?}");
+                assert!(
+                    span.start <= span.end && span.end <= bytes.len(),
+                    "{bytes:?} {span:?}"
+                );
             }
         }
     }

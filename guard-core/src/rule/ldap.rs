@@ -26,6 +26,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("\\)\\0"),
     Trigger::new("\\)\\\\[x0]0"),
     Trigger::new("\\(\\*\\*[a-z]"),
+    // Nothing but the filter's own characters, to see what breaks.
+    Trigger::new("\\*\\(\\)[|&!]"),
     // 2.5.13.18:=
     Trigger::new("\\d:="),
 ];
@@ -108,6 +110,13 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
                 return known_filter(text, effort);
             }
             found(BREAKOUT, 2 + length)
+        }
+        [b'*', b'(', b')', ..] => {
+            let probe = at == 0 && bytes.len() <= 12 && bytes.iter().all(u8::is_ascii_punctuation);
+            probe.then_some(Match {
+                rule: WILDCARD,
+                span: 0..bytes.len(),
+            })
         }
         [b'*', b'(', inner @ ..] => {
             let short = head.len() <= 64 && !head.contains(&b' ');

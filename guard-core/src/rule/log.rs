@@ -28,6 +28,9 @@ const TRIGGERS: &[Trigger] = &[
     // A break while still escaped (or spelled out), then what may begin a forged line.
     Trigger::new("\\\\[nr][ \\[a-z\\d][a-z\\d-]"),
     Trigger::new("[\\n\\r\\x0b\\x0c][ \\t\\[a-z\\d][a-z\\d-]"),
+    // A line of JSON, as structured loggers write it.
+    Trigger::new("\\\\[nr]\\{[\\\\\"]"),
+    Trigger::new("[\\n\\r]\\{\"[a-z@]"),
     // U+0085, U+2028 and U+2029 break lines too; U+560A and U+560D end in LF and CR when cut to a
     // byte.
     Trigger::new("\\xc2\\x85[\\[a-z][a-z-]"),
@@ -73,13 +76,23 @@ fn context(bytes: &[u8], at: usize) -> bool {
             .take(24)
             .skip(1)
             .any(|b| matches!(b, b']' | b'\\' | b'%' | b':')),
-        (_, None | Some(b':' | b'%' | b'&')) => true,
+        (Some(b'{'), _) => true,
+        (_, Some(b':')) => {
+            word.contains(&b'-') || upper || entry::is_plain_name(word) || returned(bytes, at)
+        }
+        (_, None | Some(b'%' | b'&' | b'=')) => true,
         (_, Some(b'\\')) => upper || after.get(token + 1) == Some(&b'u'),
         (Some(b'0'..=b'9'), Some(b'.' | b'/' | b' ')) => token <= 4 || token == 10,
         (_, Some(b'\r' | b'\n')) => upper,
         (_, Some(b' ' | b'/')) => upper || token == 3,
         _ => false,
     }
+}
+
+/// Whether a carriage return stands before the line feed at `bytes[at]`.
+fn returned(bytes: &[u8], at: usize) -> bool {
+    let head = bytes.get(..at).unwrap_or_default();
+    matches!(head, [.., b'\r'] | [.., b'\\', b'r'])
 }
 
 fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
@@ -169,6 +182,14 @@ fn forged(text: &Text<'_>, at: usize, unusual: bool, effort: &mut Effort) -> Opt
     let rule = match kind {
         Line::Header => (spaces <= 2 && is_value(first)).then_some(HEADER),
         Line::Named => (spaces == 0 && is_value(first) && short).then_some(HEADER),
+        Line::Pair => {
+            let bare = bytes.len() <= 96 && !bytes.contains(&b' ') && !first.contains(&b'=');
+            let broken = bytes.get(first.len()..next)?;
+            let returned = broken.contains(&b'\r') || broken.starts_with(b"\\r");
+            let colons = first.iter().filter(|b| **b == b':').count();
+            let url = first.windows(3).any(|w| w == b"://");
+            (bare && returned && colons == usize::from(url)).then_some(HEADER)
+        }
         Line::Entry => (spaces <= 3 && indent == 0).then_some(ENTRY),
         Line::Command => (spaces <= 2 && is_value(first)).then_some(COMMAND),
     }?;
@@ -184,7 +205,8 @@ fn first_line(first: &[u8]) -> Option<usize> {
     if first.len() > FIRST_LINE || first.windows(1).any(broken) {
         return None;
     }
-    if first.len() > 4 && matches!(entry::classify(first), Some((Line::Entry, _))) {
+    let listed = matches!(entry::classify(first), Some((Line::Entry, _)));
+    if (first.len() > 4 && listed) || first.first() == Some(&b'{') {
         return None;
     }
     Some(first.trim_ascii().iter().filter(|b| **b == b' ').count())

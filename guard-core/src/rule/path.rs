@@ -201,6 +201,9 @@ fn climbs(token: Token, steps: Steps, tail: &[u8]) -> bool {
     } else {
         steps.climb
     };
+    if value && steps.ups >= 1 && kind(tail) == Kind::Data {
+        return true;
+    }
     // Nobody writes a path that goes down in order to leave where it began.
     if value && steps.downs_first && above >= 2 {
         return true;

@@ -41,6 +41,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("ltes"),
     Trigger::new("[nxl]ip\\."),
     Trigger::new("/met"),
+    // kubernetes.default.svc
+    Trigger::new("es\\.d"),
     // computeMetadata, meta-data
     Trigger::new("utem"),
     Trigger::new("ta-d"),
@@ -87,6 +89,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
                 None | Some(b'i' | b'I' | b'n' | b'N' | b'%' | b'\\' | b'&')
             )
         }
+        [b'e' | b'E', b's' | b'S', b'.', ..] => goes_on(b"es.default"),
         [b'u' | b'U', ..] => goes_on(b"utemetadata"),
         [b't' | b'T', b'a' | b'A', ..] => goes_on(b"ta-data"),
         [b's' | b't' | b'S' | b'T', b'f' | b'F', ..] => goes_on(b"sftp:") || goes_on(b"tftp:"),
@@ -112,6 +115,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
                 .count();
             location(text, at + 2 + slashes, effort)
         }
+        [b'e' | b'E', b's' | b'S', b'.', ..] => location(text, host_start(text.bytes, at), effort),
         [_, _, b':', ..] | [_, _, _, b':', ..] => scheme(text, at, effort),
         [b'1' | b'l' | b'L' | b'n' | b'N' | b'x' | b'X', ..] => {
             location(text, host_start(text.bytes, at), effort)
@@ -355,7 +359,13 @@ fn inward(text: &Text<'_>, url: &Location<'_>, standing: Standing) -> bool {
     ]
     .iter()
     .any(|w| path.windows(w.len()).any(|p| p.eq_ignore_ascii_case(w)));
-    if redirect || !SERVICES.contains(&url.port) {
+    let numeric = url.host.first().is_some_and(u8::is_ascii_digit);
+    let developing = matches!(
+        url.port,
+        [b'3', b'0', b'0', _] | b"5173" | b"5500" | b"4200"
+    );
+    let service = SERVICES.contains(&url.port) || (numeric && !developing);
+    if redirect || !service {
         return false;
     }
     // `http://localhost` alone is an origin.

@@ -7,6 +7,8 @@ pub(super) enum Line {
     Header,
     /// `Two-Words:` with no such meaning known.
     Named,
+    /// Any `name:value` without white space.
+    Pair,
     /// A level or a time stamp, as loggers write them.
     Entry,
     /// A command or an answer of SMTP, IMAP, HTTP, Redis.
@@ -22,7 +24,33 @@ pub(super) fn classify(line: &[u8]) -> Option<(Line, usize)> {
     if let Some(found) = header(line) {
         return Some(found);
     }
-    command(line).map(|n| (Line::Command, n))
+    if let Some(n) = command(line) {
+        return Some((Line::Command, n));
+    }
+    let n = line
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric())
+        .count();
+    let value = line.get(n + 1..).and_then(|value| value.first());
+    let pair = n >= 2 && line.get(n) == Some(&b':') && value.is_some_and(u8::is_ascii_alphanumeric);
+    pair.then_some((Line::Pair, n + 1))
+}
+
+/// Headers, and levels before a colon, that are one plain word.
+pub(super) fn is_plain_name(word: &[u8]) -> bool {
+    const WORDS: [&[u8]; 10] = [
+        b"location",
+        b"refresh",
+        b"cookie",
+        b"connection",
+        b"host",
+        b"referer",
+        b"bcc",
+        b"cc",
+        b"etag",
+        b"link",
+    ];
+    WORDS.iter().any(|w| w.eq_ignore_ascii_case(word)) || is_level(word)
 }
 
 const LEVELS: [&[u8]; 22] = [
@@ -62,6 +90,24 @@ fn entry(line: &[u8]) -> Option<usize> {
             let inner = rest.iter().take(40).position(|b| *b == b']')?;
             stamp(rest.get(..inner)?).map(|_| inner + 2)
         }
+        // Structured loggers: JSON, logfmt.
+        [b'{', b'"', rest @ ..] => {
+            let keys: [&[u8]; 9] = [
+                b"level\"",
+                b"severity\"",
+                b"msg\"",
+                b"message\"",
+                b"time\"",
+                b"timestamp\"",
+                b"ts\"",
+                b"@timestamp\"",
+                b"log\"",
+            ];
+            keys.iter()
+                .find(|k| rest.starts_with(k))
+                .map(|k| k.len() + 2)
+        }
+        [b'l', b'e', b'v', b'e', b'l', b'=', ..] => Some(6),
         [b'0'..=b'9', ..] => {
             if let Some(n) = stamp(line) {
                 // A date alone is an agenda's; an entry names its level or its source next.
@@ -208,7 +254,8 @@ fn header(line: &[u8]) -> Option<(Line, usize)> {
     if known {
         // Plain words that letters and notes use too: only with a value the header takes.
         let proper = if is(&[b"location"]) {
-            value.starts_with(b"/") || value.windows(3).any(|w| w == b"://")
+            matches!(value.first(), None | Some(b'/' | b'\r' | b'\n'))
+                || value.windows(3).any(|w| w == b"://")
         } else if is(&[b"link"]) {
             value.starts_with(b"<")
         } else if is(&[b"bcc", b"cc"]) {

@@ -54,6 +54,8 @@ pub(super) fn token(bytes: &[u8], starts: bool, at: usize) -> Token {
     };
     let whole = match bytes.get(end) {
         None | Some(0 | b'?' | b'&' | b'#' | b'\n' | b'\r') => true,
+        // What closes a quoted or tagged value.
+        Some(b'"' | b'\'' | b'<') => true,
         Some(_) => end - at == REACH || bytes.len() - end < 3,
     };
     Token {
@@ -96,13 +98,33 @@ fn anchor(bytes: &[u8], starts: bool, start: usize) -> Anchor {
         }
         Some(_) => {
             let blank = |b: &u8| b.is_ascii_whitespace() || *b == 0;
-            if starts && before.len() <= 4 && before.iter().all(blank) {
+            if starts && (before.len() <= 4 && before.iter().all(blank) || spaced(before)) {
                 Anchor::Value
             } else {
                 Anchor::Inside
             }
         }
     }
+}
+
+/// Whether a path with white space in its directories goes on here: `C:\Program Files\`.
+fn spaced(before: &[u8]) -> bool {
+    const NAMES: [&[u8]; 4] = [
+        b"program ",
+        b"program files ",
+        b"documents and ",
+        b"apache ",
+    ];
+    let drive = matches!(before, [b'/' | b'\\', ..] | [_, b':', b'/' | b'\\', ..]);
+    drive
+        && before.len() <= 64
+        && NAMES.iter().any(|name| {
+            before
+                .len()
+                .checked_sub(name.len())
+                .and_then(|i| before.get(i..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(name))
+        })
 }
 
 const fn is_key(byte: u8) -> bool {

@@ -158,7 +158,10 @@ fn enclosed(host: &[u8]) -> bool {
 }
 
 fn name(host: &[u8]) -> Target {
-    const METADATA: [&[u8]; 9] = [
+    const METADATA: [&[u8]; 12] = [
+        b"kubernetes.default",
+        b"kubernetes.default.svc",
+        b"kubernetes.default.svc.cluster.local",
         b"metadata.google.internal",
         b"metadata",
         b"instance-data",
@@ -191,6 +194,8 @@ fn name(host: &[u8]) -> Target {
     }
     match below(&EMBEDDING) {
         Some(rest) if embeds_inner(rest) => Target::Rebinding,
+        // Retired, and its short form is not readable as an address.
+        _ if strip(host, b"xip.io").is_some() => Target::Rebinding,
         _ => Target::Elsewhere,
     }
 }
