@@ -19,7 +19,7 @@ const FILTER: RuleId = RuleId::new("ldap.filter");
 
 const TRIGGERS: &[Trigger] = &[
     // One filter ends, another begins.
-    Trigger::new("\\)\\([&|!(a-z]"),
+    Trigger::new("\\)\\([&|!(a-z\\d]"),
     // A list of filters where a value was expected.
     Trigger::new("\\*\\([&|!(]"),
     // A filter cut short, with NUL as it is or as filters escape it.
@@ -42,7 +42,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
     let encoded = |b: Option<&u8>| b.is_none_or(|b| matches!(b, b'\\' | b'%' | b'&'));
     match rest {
         // `)(name=`, not `)(name)`.
-        [b')', b'(', first, ..] if first.is_ascii_alphabetic() => {
+        [b')', b'(', first, ..] if first.is_ascii_alphanumeric() => {
             let n = rest
                 .iter()
                 .skip(2)

@@ -8,8 +8,12 @@ use crate::inspect::{Effort, Match, Place, Text, Trigger};
 use crate::rule::{Family, RuleId, Rules};
 
 mod address;
+mod location;
+mod scheme;
 
 use address::Target;
+use location::{HOST, Location, Standing, ends, ends_authority, host_start, is_http, standing};
+use scheme::scheme;
 
 pub(super) const RULES: Rules = Rules {
     family: Family::Ssrf,
@@ -57,9 +61,6 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("burp"),
 ];
 
-/// Longest host and userinfo looked at (RFC 1035 has 255 for a name).
-const HOST: usize = 255;
-
 fn context(bytes: &[u8], at: usize) -> bool {
     let rest = bytes.get(at..).unwrap_or_default();
     let head = bytes.get(..at).unwrap_or_default();
@@ -71,7 +72,11 @@ fn context(bytes: &[u8], at: usize) -> bool {
         }) != Some(false)
     };
     match rest {
-        [b'/', b'/', ..] => matches!(head.last(), None | Some(b':' | b'/' | b'"' | b'=' | b'\\')),
+        // After a scheme, which a third slash may follow, or where a value begins.
+        [b'/', b'/', ..] => matches!(
+            head,
+            [] | [.., b':' | b'"' | b'=' | b'\\'] | [.., b':', b'/']
+        ),
         [b'/', b'm' | b'M', ..] => {
             matches!(head.last(), Some(b'/' | b'@')) && goes_on(b"/metadata")
         }
@@ -100,7 +105,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
 }
 
 fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
-    if !effort.spend(64) {
+    if !effort.spend(16) {
         return None;
     }
     let rest = text.bytes.get(at..)?;
@@ -126,160 +131,6 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'.' | b'b' | b'B', ..] => callback(text, at),
         _ => scheme(text, at, effort),
     }
-}
-
-/// Walks back from inside of a host to where it begins.
-fn host_start(bytes: &[u8], at: usize) -> usize {
-    let head = bytes.get(..at).unwrap_or_default();
-    let back = head
-        .iter()
-        .rev()
-        .take(HOST)
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'['))
-        .count();
-    at - back
-}
-
-/// How a URL stands in its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
-    /// In a sentence.
-    Inside,
-    /// After a quote, a bracket, a comma.
-    Quoted,
-    /// Where the value begins, or all of it is the URL.
-    Value,
-    /// The value of a field in a query.
-    Field,
-}
-
-fn standing(text: &Text<'_>, start: usize) -> Standing {
-    let before = text.bytes.get(..start).unwrap_or_default();
-    match before.last() {
-        None if text.starts => Standing::Value,
-        Some(b'=') => Standing::Field,
-        Some(b'"' | b'\'' | b'(' | b'<' | b'>' | b'[' | b',' | b'|' | b'`' | b'/' | b':') => {
-            Standing::Quoted
-        }
-        Some(_)
-            if text.starts && before.len() <= 4 && before.iter().all(u8::is_ascii_whitespace) =>
-        {
-            Standing::Value
-        }
-        _ => Standing::Inside,
-    }
-}
-
-/// A URL's parts around its host.
-#[derive(Debug, Clone, Copy)]
-struct Location<'t> {
-    /// Where the URL begins, its scheme and userinfo included.
-    start: usize,
-    end: usize,
-    scheme: &'t [u8],
-    /// Something stands before the host: `user@`.
-    userinfo: bool,
-    host: &'t [u8],
-    port: &'t [u8],
-    /// Of the path, query and fragment.
-    path: &'t [u8],
-}
-
-impl<'t> Location<'t> {
-    /// The URL whose host (or userinfo) begins at `from`.
-    fn parse(bytes: &'t [u8], from: usize) -> Option<Self> {
-        let after = bytes.get(from..)?;
-        let after = after.get(..after.len().min(HOST)).unwrap_or_default();
-        let length = after.iter().take_while(|b| !ends_authority(**b)).count();
-        let authority = after.get(..length)?;
-        let at = authority
-            .iter()
-            .rposition(|b| *b == b'@')
-            .map_or(0, |i| i + 1);
-        let host = authority.get(at..)?;
-        let split = match host.first() {
-            Some(b'[') => host
-                .iter()
-                .position(|b| *b == b']')
-                .map_or(host.len(), |i| i + 1),
-            _ => host.iter().position(|b| *b == b':').unwrap_or(host.len()),
-        };
-        let (host, port) = host.split_at(split);
-        let port = port.strip_prefix(b":").unwrap_or_default();
-        let path = after.get(length..).unwrap_or_default();
-        let path = path
-            .split(|b| b.is_ascii_whitespace() || *b == b'"')
-            .next()
-            .unwrap_or_default();
-        let head = bytes.get(..from).unwrap_or_default();
-        // Back over `user@` when the host itself was found.
-        let user = match head.last() {
-            Some(b'@') => head
-                .iter()
-                .rev()
-                .take(HOST)
-                .take_while(|b| !ends_authority(**b) || **b == b'#')
-                .count(),
-            _ => 0,
-        };
-        let head = head.get(..head.len() - user).unwrap_or_default();
-        let slashes = head
-            .iter()
-            .rev()
-            .take(8)
-            .take_while(|b| matches!(b, b'/' | b'\\'))
-            .count();
-        let head = head.get(..head.len() - slashes).unwrap_or_default();
-        let scheme = match head.last() {
-            Some(b':') => head
-                .iter()
-                .rev()
-                .skip(1)
-                .take(16)
-                .take_while(|b| b.is_ascii_alphanumeric())
-                .count(),
-            _ => 0,
-        };
-        let (start, scheme) = if scheme > 0 {
-            let start = head.len() - 1 - scheme;
-            (start, head.get(start..start + scheme).unwrap_or_default())
-        } else if slashes >= 2 || user == 0 && slashes == 0 {
-            (head.len(), [].as_slice())
-        } else {
-            return None;
-        };
-        let end = from + length + path.len();
-        Some(Self {
-            start,
-            end,
-            scheme,
-            userinfo: at > 0 || user > 0,
-            host,
-            port,
-            path,
-        })
-    }
-}
-
-const fn ends_authority(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'/' | b'\\'
-            | b'?'
-            | b'#'
-            | b'"'
-            | b'\''
-            | b'<'
-            | b'>'
-            | b'('
-            | b')'
-            | b'{'
-            | b'}'
-            | b'|'
-            | b','
-            | b'&'
-            | 0..=b' '
-    )
 }
 
 fn location(text: &Text<'_>, from: usize, effort: &mut Effort) -> Option<Match> {
@@ -319,20 +170,6 @@ fn location(text: &Text<'_>, from: usize, effort: &mut Effort) -> Option<Match> 
         rule,
         span: url.start..url.end,
     })
-}
-
-fn ends(text: &Text<'_>, end: usize) -> bool {
-    text.ends
-        && text
-            .bytes
-            .get(end..)
-            .is_some_and(|rest| rest.iter().take(4).all(u8::is_ascii_whitespace))
-}
-
-fn is_http(scheme: &[u8]) -> bool {
-    [b"http".as_slice(), b"https", b"ftp"]
-        .iter()
-        .any(|s| scheme.eq_ignore_ascii_case(s))
 }
 
 /// Whether a plain loopback URL is meant for the function: not a page under development, not the
@@ -465,95 +302,6 @@ fn callback(text: &Text<'_>, at: usize) -> Option<Match> {
         rule: CALLBACK,
         span: start..at + name.len(),
     })
-}
-
-/// URLs of protocols that reach files, class loaders and line protocols.
-fn scheme(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
-    let bytes = text.bytes;
-    let colon = at + bytes.get(at..)?.iter().take(6).position(|b| *b == b':')?;
-    let head = bytes.get(..colon)?;
-    let length = head
-        .iter()
-        .rev()
-        .take(12)
-        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'-')
-        .count();
-    let start = colon - length;
-    let name = head.get(start..)?;
-    let after = bytes.get(colon + 1..)?;
-    let after = after.get(..after.len().min(HOST)).unwrap_or_default();
-    let length = after.iter().take_while(|b| b.is_ascii_graphic()).count();
-    let body = after.get(..length).unwrap_or_default();
-    if !effort.spend(length) {
-        return None;
-    }
-    let standing = standing(text, start);
-    let slashes = body
-        .iter()
-        .take_while(|b| matches!(b, b'/' | b'\\'))
-        .count();
-    let target = body.get(slashes..).unwrap_or_default();
-    let is = |names: &[&[u8]]| names.iter().any(|n| name.eq_ignore_ascii_case(n));
-    let hosted = slashes >= 2
-        && target
-            .first()
-            .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'[' | b'$' | b'_'));
-    let hostile = if is(&[b"gopher", b"dict"]) {
-        hosted && standing > Standing::Inside
-    } else if is(&[b"tftp", b"sftp", b"ldap", b"ldaps", b"rmi"]) {
-        hosted && standing >= Standing::Value && !target.contains(&b'@')
-    } else if is(&[b"netdoc"]) {
-        slashes > 0 && standing >= Standing::Value
-    } else if is(&[b"jar"]) {
-        let inner = body.iter().take_while(|b| b.is_ascii_alphabetic()).count();
-        let inner = body.get(..inner).unwrap_or_default();
-        (is_http(inner) || inner.eq_ignore_ascii_case(b"file") && body.contains(&b'!'))
-            && standing >= Standing::Value
-    } else if is(&[b"file", b"local-file", b"url:file"]) {
-        standing > Standing::Inside && local_file(body, slashes, target)
-    } else {
-        false
-    };
-    hostile.then(|| Match {
-        rule: SCHEME,
-        span: start..colon + 1 + length,
-    })
-}
-
-/// Whether a `file:` URL goes for the system's own files or is spelled to pass a check: wildcards,
-/// shell substitutions, a host.
-fn local_file(body: &[u8], slashes: usize, target: &[u8]) -> bool {
-    let first = target
-        .split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#'))
-        .next()
-        .unwrap_or_default();
-    let path = body.split(|b| *b == b'#').next().unwrap_or_default();
-    let substituted = path.windows(2).any(|w| matches!(w, b"${" | b"$(" | b"??"))
-        || path.contains(&b'*')
-        || path.windows(3).any(|w| w == b"/..");
-    let rooted = slashes == 1 || slashes >= 3;
-    let system = [
-        b"etc".as_slice(),
-        b"proc",
-        b"root",
-        b"dev",
-        b"sys",
-        b"boot",
-        b"windows",
-        b"winnt",
-    ];
-    if substituted && (rooted || body.first() == Some(&b'$')) {
-        return true;
-    }
-    if rooted && (target.is_empty() || system.iter().any(|s| first.eq_ignore_ascii_case(s))) {
-        return true;
-    }
-    slashes == 2
-        && matches!(
-            address::classify(first),
-            Target::Loopback | Target::Disguised
-        )
-        && target.len() > first.len() + 1
 }
 
 #[cfg(test)]
