@@ -57,7 +57,7 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("[\\x24@]typ"),
     Trigger::new("@cla"),
     Trigger::new("py/[or]"),
-    Trigger::new("\\[\\\\\"[cojnb]"),
+    Trigger::new("\\[\\\\[\\\\\"][\\\\cojnb]"),
     Trigger::new("\\[\"[cojnb][orahes]"),
     Trigger::new("\\x24\\x24nd"),
     // Ruby: 0x0408 and an object, a user-marshalled object or an array.

@@ -24,7 +24,7 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("\\*\\([&|!(]"),
     // A filter cut short, with NUL as it is or as filters escape it.
     Trigger::new("\\)\\0"),
-    Trigger::new("\\)\\\\[x0]0"),
+    Trigger::new("\\)\\\\[x0\\\\][0x\\\\]"),
     Trigger::new("\\(\\*\\*[a-z]"),
     // Nothing but the filter's own characters, to see what breaks.
     Trigger::new("\\*\\(\\)[|&!]"),

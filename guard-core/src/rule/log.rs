@@ -28,6 +28,7 @@ const TRIGGERS: &[Trigger] = &[
     // A break while still escaped (or spelled out), then what may begin a forged line.
     Trigger::new("\\\\[nr][ \\[a-z\\d][a-z\\d-]"),
     Trigger::new("[\\n\\r\\x0b\\x0c][ \\t\\[a-z\\d][a-z\\d-]"),
+    Trigger::new("\\\\n\\\\[t\\\\]"),
     // A line of JSON, as structured loggers write it.
     Trigger::new("\\\\[nr]\\{[\\\\\"]"),
     Trigger::new("[\\n\\r]\\{\"[a-z@]"),
@@ -41,7 +42,7 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("\\e\\[[\\d;?a-z]"),
     Trigger::new("\\e\\]\\d"),
     Trigger::new("\\x08\\x08"),
-    Trigger::new("\\\\b\\\\b"),
+    Trigger::new("\\\\b\\\\[b\\\\]"),
 ];
 
 /// The longest first line of a forged value.
@@ -50,7 +51,9 @@ const FIRST_LINE: usize = 128;
 fn context(bytes: &[u8], at: usize) -> bool {
     let rest = bytes.get(at..).unwrap_or_default();
     let (broken, after) = match rest {
-        [b'\\', b'b', ..] => return true,
+        [b'\\', b'b', after @ ..] => {
+            return after.iter().take(5).find(|b| **b != b'\\').is_none_or(|b| *b == b'b');
+        }
         [b'\\', kind, after @ ..] => (*kind == b'r', after),
         [kind @ (b'\n' | b'\r' | 0x0b | 0x0c), after @ ..] => (*kind == b'\r', after),
         _ => return true,
@@ -61,6 +64,14 @@ fn context(bytes: &[u8], at: usize) -> bool {
     }
     let after = match after {
         [b' ' | b'\t', after @ ..] => after,
+        // A tab, escaped once or more.
+        [b'\\', ..] => {
+            let escapes = after.iter().take(4).take_while(|b| **b == b'\\').count();
+            match after.get(escapes..) {
+                Some([b't', after @ ..]) => after,
+                _ => return false,
+            }
+        }
         after => after,
     };
     let token = after
@@ -92,7 +103,8 @@ fn context(bytes: &[u8], at: usize) -> bool {
 /// Whether a carriage return stands before the line feed at `bytes[at]`.
 fn returned(bytes: &[u8], at: usize) -> bool {
     let head = bytes.get(..at).unwrap_or_default();
-    matches!(head, [.., b'\r'] | [.., b'\\', b'r'])
+    let escapes = head.iter().rev().take(4).take_while(|b| **b == b'\\').count();
+    matches!(head.get(..at - escapes), Some([.., b'\r'] | [.., b'\\', b'r']))
 }
 
 fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
