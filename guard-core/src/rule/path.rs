@@ -46,7 +46,7 @@ const TRIGGERS: &[Trigger] = &[
     // access_log, error.log
     Trigger::new("[sr][_.]lo"),
     Trigger::new("[/\\\\]\\.[a-z][a-z_]"),
-    Trigger::new("[cd]:[/\\\\][\\\\/wpibxua]"),
+    Trigger::new("[cd]:[/\\\\][\\\\/wpibxuasnm]"),
     Trigger::new("[/\\\\][cd]\\x24[/\\\\]"),
     // php:, zip:, phar:, expect:, data:, glob:, compress.zlib:
     Trigger::new("[zhealp][iactoh][prtab]:"),
