@@ -39,6 +39,7 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("[oc]:[+\\d][\\d:]"),
     // The same in base64.
     Trigger::new("tzo[w-z0-5]"),
+    Trigger::new("yto[w-z0-5]"),
     // Pickle: protocols 2 to 5 in base64 and raw, protocol 0 as text and in base64.
     Trigger::new("ga[jnrvmiqusw][j9ov]"),
     Trigger::new("\\x80[\\x02\\x03\\x04\\x05][\\x95c}(\\]]"),
@@ -66,6 +67,10 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("<[so][ob][rj]"),
     Trigger::new("<dyn"),
     Trigger::new("<jav"),
+    // XStream names elements after classes: <jdk., <com., <sun., <org.
+    Trigger::new("<[jcso][dour][kmng]"),
+    // tag:yaml.org,2002:python/
+    Trigger::new("2:py"),
 ];
 
 fn context(bytes: &[u8], at: usize) -> bool {
@@ -88,9 +93,10 @@ fn context(bytes: &[u8], at: usize) -> bool {
                 && matches!(rest.get(n + 2), Some(b':' | b'%' | b'&' | b'\\'))
         }
         [b'g', b'A', ..] | [b'B', b'A', b'h', ..] => !is_base64(before),
-        [b'Y', b'1'..=b'3', ..] | [b'T', b'z', b'o', ..] | [b'/', b'w', b'E', b'y', ..] => {
-            !is_base64(before)
-        }
+        [b'Y', b'1'..=b'3', ..]
+        | [b'T', b'z', b'o', ..]
+        | [b'Y', b'T', b'o', ..]
+        | [b'/', b'w', b'E', b'y', ..] => !is_base64(before),
         [b'c', b'o', b's', ..] | [b's' | b'S', b'i' | b'I', b'x' | b'X', ..] => {
             // A module's line, then a function's.
             let tail = rest.get(3..).unwrap_or_default();
@@ -111,6 +117,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
         .iter()
         .any(|n| goes_on(n)),
         [b'!', ..] => goes_on(b"!ruby/") || goes_on(b"!php/"),
+        [b'2', ..] => goes_on(b"2:python/"),
         [b'D', b'/', ..] => matches!(before, Some(b'A' | b'%' | b'\\')),
         [b'$' | b'@', b't' | b'T', ..] => goes_on(b"@type") || goes_on(b"$type"),
         [b'@', ..] => goes_on(b"@class"),
@@ -133,6 +140,10 @@ fn context(bytes: &[u8], at: usize) -> bool {
             b"<object",
             b"<dynamic-proxy",
             b"<java",
+            b"<jdk.",
+            b"<com.",
+            b"<sun.",
+            b"<org.",
         ]
         .iter()
         .any(|n| goes_on(n)),
@@ -194,11 +205,13 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
             let length = from_base64(rest, &mut program);
             pickle::is_dangerous(program.get(..length)?).then(|| found(PICKLE, rest.len()))?
         }
-        [b'T', b'z', b'o', ..] => {
-            let mut object = [0; 192];
+        [b'T', b'z', b'o', ..] | [b'Y', b'T', b'o', ..] => {
+            let mut object = [0; 384];
             let length = from_base64(rest, &mut object);
-            let whole = php(object.get(..length)?, 0).is_some();
-            (whole && effort.spend(rest.len())).then(|| found(PHP, rest.len()))?
+            let object = object.get(..length)?;
+            let at = object.windows(2).position(|w| w == b"O:")?;
+            (php(object, at).is_some() && effort.spend(rest.len()))
+                .then(|| found(PHP, rest.len()))?
         }
         [b'/', b'w', b'E', b'y', data @ ..] => {
             let run = data
@@ -212,7 +225,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'c', b'o', ..] | [b's' | b'S', b'i' | b'I', ..] | [b'l', b't', ..] => {
             pickle_text(text.bytes, at)
         }
-        [b'!', ..] => yaml(rest).and_then(|length| found(YAML, length)),
+        [b'!' | b'2', ..] => yaml(rest).and_then(|length| found(YAML, length)),
         [b'D', b'/', ..] => {
             let start = at.checked_sub(6)?;
             let header = b"AAEAAAD/////";
@@ -256,7 +269,14 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
             let array = *kind == b'[' && matches!(rest.get(4), Some(b'c' | b'o' | b'U'));
             (object || array).then(|| found(RUBY, 4))?
         }
-        [b'<', ..] => xml(rest).and_then(|length| found(XML, length)),
+        [b'<', ..] => {
+            // `List<java.io.File>` is a type in a program.
+            let before = at.checked_sub(1).and_then(|i| text.bytes.get(i));
+            if before.is_some_and(u8::is_ascii_alphanumeric) {
+                return None;
+            }
+            xml(rest).and_then(|length| found(XML, length))
+        }
         _ => None,
     }
 }

@@ -41,6 +41,8 @@ const TRIGGERS: &[Trigger] = &[
     // CSI, OSC
     Trigger::new("\\e\\[[\\d;?a-z]"),
     Trigger::new("\\e\\]\\d"),
+    // CSI as one character, U+009B.
+    Trigger::new("\\xc2\\x9b[\\d;?]"),
     Trigger::new("\\x08\\x08"),
     Trigger::new("\\\\b\\\\[b\\\\]"),
 ];
@@ -52,7 +54,11 @@ fn context(bytes: &[u8], at: usize) -> bool {
     let rest = bytes.get(at..).unwrap_or_default();
     let (broken, after) = match rest {
         [b'\\', b'b', after @ ..] => {
-            return after.iter().take(5).find(|b| **b != b'\\').is_none_or(|b| *b == b'b');
+            return after
+                .iter()
+                .take(5)
+                .find(|b| **b != b'\\')
+                .is_none_or(|b| *b == b'b');
         }
         [b'\\', kind, after @ ..] => (*kind == b'r', after),
         [kind @ (b'\n' | b'\r' | 0x0b | 0x0c), after @ ..] => (*kind == b'\r', after),
@@ -103,14 +109,23 @@ fn context(bytes: &[u8], at: usize) -> bool {
 /// Whether a carriage return stands before the line feed at `bytes[at]`.
 fn returned(bytes: &[u8], at: usize) -> bool {
     let head = bytes.get(..at).unwrap_or_default();
-    let escapes = head.iter().rev().take(4).take_while(|b| **b == b'\\').count();
-    matches!(head.get(..at - escapes), Some([.., b'\r'] | [.., b'\\', b'r']))
+    let escapes = head
+        .iter()
+        .rev()
+        .take(4)
+        .take_while(|b| **b == b'\\')
+        .count();
+    matches!(
+        head.get(..at - escapes),
+        Some([.., b'\r'] | [.., b'\\', b'r'])
+    )
 }
 
 fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     let bytes = text.bytes;
     match bytes.get(at..)? {
         [0x1b, rest @ ..] => escape(at, rest, effort),
+        [0xc2, 0x9b, rest @ ..] => control(at + 1, rest, effort),
         [0x08, ..] => backspaces(text, at, effort),
         [b'\\', b'b', ..] => None,
         [0 | 0xc2 | 0xe2 | 0xe5, ..] => forged(text, at, true, effort),
@@ -259,14 +274,7 @@ fn escape(at: usize, rest: &[u8], effort: &mut Effort) -> Option<Match> {
         return None;
     }
     let length = match rest {
-        [b'[', parameters @ ..] => {
-            let n = parameters
-                .iter()
-                .take_while(|b| matches!(b, 0x20..=0x3f))
-                .count();
-            parameters.get(n).filter(|b| matches!(b, 0x40..=0x7e))?;
-            n + 2
-        }
+        [b'[', parameters @ ..] => return control(at + 1, parameters, effort),
         [b']', command @ ..] => {
             let n = command.iter().take_while(|b| b.is_ascii_digit()).count();
             command.get(n).filter(|b| **b == b';')?;
@@ -277,6 +285,17 @@ fn escape(at: usize, rest: &[u8], effort: &mut Effort) -> Option<Match> {
     Some(Match {
         rule: ESCAPE,
         span: at..at + 1 + length,
+    })
+}
+
+/// The parameters and the final byte of a control sequence whose introducer ends at `bytes[at]`.
+fn control(at: usize, rest: &[u8], effort: &mut Effort) -> Option<Match> {
+    let rest = rest.get(..rest.len().min(64))?;
+    let n = rest.iter().take_while(|b| matches!(b, 0x20..=0x3f)).count();
+    rest.get(n).filter(|b| matches!(b, 0x40..=0x7e))?;
+    effort.spend(n).then(|| Match {
+        rule: ESCAPE,
+        span: at - 1..at + 2 + n,
     })
 }
 

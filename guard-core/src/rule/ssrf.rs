@@ -47,6 +47,7 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("/met"),
     // kubernetes.default.svc
     Trigger::new("es\\.d"),
+    Trigger::new("ce-d"),
     // computeMetadata, meta-data
     Trigger::new("utem"),
     Trigger::new("ta-d"),
@@ -56,6 +57,7 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("[st]ftp"),
     Trigger::new("aps:"),
     Trigger::new("[#\\\\]@[a-z\\d][a-z\\d.]"),
+    Trigger::new(":\\d\\d@"),
     // Names of services that note who asked for them: oast.*, oastify.com, burpcollaborator.net
     Trigger::new("\\.oas"),
     Trigger::new("burp"),
@@ -95,6 +97,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
             )
         }
         [b'e' | b'E', b's' | b'S', b'.', ..] => goes_on(b"es.default"),
+        [b'c' | b'C', b'e' | b'E', ..] => goes_on(b"ce-data"),
         [b'u' | b'U', ..] => goes_on(b"utemetadata"),
         [b't' | b'T', b'a' | b'A', ..] => goes_on(b"ta-data"),
         [b's' | b't' | b'S' | b'T', b'f' | b'F', ..] => goes_on(b"sftp:") || goes_on(b"tftp:"),
@@ -120,7 +123,9 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
                 .count();
             location(text, at + 2 + slashes, effort)
         }
-        [b'e' | b'E', b's' | b'S', b'.', ..] => location(text, host_start(text.bytes, at), effort),
+        [b'e' | b'E', b's' | b'S', b'.', ..] | [b'c' | b'C', b'e' | b'E', b'-', ..] => {
+            location(text, host_start(text.bytes, at), effort)
+        }
         [_, _, b':', ..] | [_, _, _, b':', ..] => scheme(text, at, effort),
         [b'1' | b'l' | b'L' | b'n' | b'N' | b'x' | b'X', ..] => {
             location(text, host_start(text.bytes, at), effort)
@@ -128,6 +133,12 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'@', ..] => location(text, at + 1, effort),
         [b'u' | b'U' | b't' | b'T', _, b'e' | b'E' | b'-', ..] => metadata_path(text, at),
         [b'#' | b'\\', b'@', ..] => confused(text, at),
+        [b':', _, _, b'@', ..] => confused(text, at + 2).filter(|m| {
+            // A port before `@` is a password, unless a user stands before that.
+            text.bytes
+                .get(m.span.start..at)
+                .is_some_and(|head| head.contains(&b'@'))
+        }),
         [b'.' | b'b' | b'B', ..] => callback(text, at),
         _ => scheme(text, at, effort),
     }
@@ -159,11 +170,9 @@ fn location(text: &Text<'_>, from: usize, effort: &mut Effort) -> Option<Match> 
             (standing > Standing::Inside && (schemed || ends(text, url.end))).then_some(REBINDING)
         }
         Target::Disguised => (schemed && standing > Standing::Inside).then_some(DISGUISED),
-        _ if !schemed => None,
+        _ if bare => None,
         Target::Loopback if inward(text, &url, standing) => Some(LOOPBACK),
-        Target::Private if standing == Standing::Field || url.userinfo && is_http(url.scheme) => {
-            (text.place != Place::Header).then_some(PRIVATE)
-        }
+        Target::Private if inward(text, &url, standing) => Some(PRIVATE),
         _ => None,
     };
     rule.map(|rule| Match {
@@ -181,7 +190,12 @@ fn inward(text: &Text<'_>, url: &Location<'_>, standing: Standing) -> bool {
         b"445", b"873", b"1433", b"2375", b"2376", b"2379", b"3306", b"5432", b"5984", b"6379",
         b"6443", b"8500", b"9001", b"9200", b"10250", b"10255", b"11211", b"27017",
     ];
-    if !is_http(url.scheme) || standing < Standing::Value || text.place == Place::Header {
+    let relative = url.scheme.is_empty();
+    if !(relative || is_http(url.scheme))
+        || standing < Standing::Value
+        || text.place == Place::Header
+        || standing == Standing::Field && is_return(text.bytes, url.start)
+    {
         return false;
     }
     let named = url.host.first().is_some_and(u8::is_ascii_alphabetic);
@@ -202,11 +216,42 @@ fn inward(text: &Text<'_>, url: &Location<'_>, standing: Standing) -> bool {
         [b'3', b'0', b'0', _] | b"5173" | b"5500" | b"4200"
     );
     let service = SERVICES.contains(&url.port) || (numeric && !developing);
-    if redirect || !service {
+    // The URL is the value, or a field's; not the first word of a sentence.
+    let whole = standing == Standing::Field || ends(text, url.end);
+    if redirect || !service || !whole {
         return false;
     }
     // `http://localhost` alone is an origin.
-    url.userinfo || standing == Standing::Field || !named || path.len() > 1 || !url.port.is_empty()
+    url.userinfo
+        || standing == Standing::Field
+        || !named
+        || !path.is_empty()
+        || !url.port.is_empty()
+}
+
+/// Whether the field before `bytes[start]` says where a browser goes next, which may well be the
+/// caller's own machine.
+fn is_return(bytes: &[u8], start: usize) -> bool {
+    let head = bytes
+        .get(..start)
+        .and_then(|head| head.strip_suffix(b"="))
+        .unwrap_or_default();
+    let key = head
+        .get(head.len().saturating_sub(24)..)
+        .unwrap_or_default();
+    let key = key
+        .rsplit(|b| matches!(b, b'&' | b'?'))
+        .next()
+        .unwrap_or_default();
+    [
+        b"redirect".as_slice(),
+        b"callback",
+        b"return",
+        b"origin",
+        b"refer",
+    ]
+    .iter()
+    .any(|w| key.windows(w.len()).any(|k| k.eq_ignore_ascii_case(w)))
 }
 
 /// Paths of metadata services, whatever host they are asked of.

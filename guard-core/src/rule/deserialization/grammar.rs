@@ -93,7 +93,10 @@ pub(super) fn yaml(rest: &[u8]) -> Option<usize> {
         b"name:",
         b"module:",
     ];
-    if let Some(kind) = tag.strip_prefix(b"!!python/") {
+    if let Some(kind) = tag
+        .strip_prefix(b"!!python/")
+        .or_else(|| tag.strip_prefix(b"2:python/"))
+    {
         let named = python
             .iter()
             .any(|p| kind.starts_with(p) && kind.len() > p.len());
@@ -122,21 +125,20 @@ pub(super) fn xml(rest: &[u8]) -> Option<usize> {
     let tag = rest.get(..end)?;
     let has = |bytes: &[u8], wanted: &[u8]| bytes.windows(wanted.len()).any(|w| w == wanted);
     let inner = rest.get(end..)?;
-    let hostile =
-        if tag.starts_with(b"<java.util.PriorityQueue") || tag.starts_with(b"<java.lang.Process") {
-            true
-        } else if tag.starts_with(b"<java") {
-            has(tag, b"java.beans.XMLDecoder")
-        } else if tag.starts_with(b"<ObjectDataProvider") {
-            true
-        } else if tag.starts_with(b"<object") {
-            has(tag, b"class=\"java.") || has(tag, b"class=\"javax.") || has(tag, b"class='java.")
-        } else if tag.starts_with(b"<dynamic-proxy") {
-            has(inner, b"<handler") || has(inner, b"<interface")
-        } else if tag.starts_with(b"<sorted-set") {
-            has(inner, b"<dynamic-proxy") || has(inner, b"java") || has(inner, b"class=")
-        } else {
-            false
-        };
+    let hostile = if class::is_java_gadget(tag.get(1..)?) {
+        true
+    } else if tag.starts_with(b"<java") {
+        has(tag, b"java.beans.XMLDecoder")
+    } else if tag.starts_with(b"<ObjectDataProvider") {
+        true
+    } else if tag.starts_with(b"<object") {
+        has(tag, b"class=\"java.") || has(tag, b"class=\"javax.") || has(tag, b"class='java.")
+    } else if tag.starts_with(b"<dynamic-proxy") {
+        has(inner, b"<handler") || has(inner, b"<interface")
+    } else if tag.starts_with(b"<sorted-set") {
+        has(inner, b"<dynamic-proxy") || has(inner, b"java") || has(inner, b"class=")
+    } else {
+        false
+    };
     hostile.then_some(tag.len())
 }

@@ -109,7 +109,7 @@ fn entry(line: &[u8]) -> Option<usize> {
         }
         [b'l', b'e', b'v', b'e', b'l', b'=', ..] => Some(6),
         [b'0'..=b'9', ..] => {
-            if let Some(n) = stamp(line) {
+            if let Some(n) = stamp(line).or_else(|| clock(line)) {
                 // A date alone is an agenda's; an entry names its level or its source next.
                 let rest = line.get(n..)?;
                 let rest = rest.get(..rest.len().min(40))?;
@@ -131,9 +131,10 @@ fn entry(line: &[u8]) -> Option<usize> {
             let n = line.iter().take_while(|b| b.is_ascii_alphabetic()).count();
             let (word, rest) = line.split_at(n);
             let upper = word.iter().all(u8::is_ascii_uppercase);
-            let marked = rest.starts_with(b":")
-                || (upper && (rest.starts_with(b" - ") || rest.starts_with(b" [")));
-            if marked && is_level(word) && (upper || !rest.starts_with(b": ")) {
+            let marked = [b":".as_slice(), b" - ", b" [", b"  "]
+                .iter()
+                .any(|mark| rest.starts_with(mark));
+            if upper && marked && is_level(word) {
                 return Some(n + 1);
             }
             month_stamp(line)
@@ -153,6 +154,17 @@ fn stamp(line: &[u8]) -> Option<usize> {
             b'd' => b.is_ascii_digit(),
             b'-' => matches!(b, b'-' | b'/'),
             b' ' => matches!(b, b' ' | b'T'),
+            _ => b == shape,
+        });
+    matches.then_some(SHAPE.len())
+}
+
+/// `12:00:00`
+fn clock(line: &[u8]) -> Option<usize> {
+    const SHAPE: &[u8] = b"dd:dd:dd";
+    let matches = line.len() >= SHAPE.len()
+        && line.iter().zip(SHAPE).all(|(b, shape)| match shape {
+            b'd' => b.is_ascii_digit(),
             _ => b == shape,
         });
     matches.then_some(SHAPE.len())

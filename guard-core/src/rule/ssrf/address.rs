@@ -29,6 +29,37 @@ pub(super) fn classify(host: &[u8]) -> Target {
     if enclosed(host) {
         return Target::Disguised;
     }
+    // Full stops of other scripts, which IDNA takes for dots (UTS 46).
+    let mut plain = [0; 64];
+    if let Some(host) = undot(host, &mut plain) {
+        return if classify_plain(host) == Target::Elsewhere {
+            Target::Elsewhere
+        } else {
+            Target::Disguised
+        };
+    }
+    classify_plain(host)
+}
+
+/// `host` with U+3002, U+FF0E and U+FF61 as dots, if it holds any.
+fn undot<'p>(host: &[u8], plain: &'p mut [u8; 64]) -> Option<&'p [u8]> {
+    if !host.iter().any(|b| matches!(b, 0xe3 | 0xef)) {
+        return None;
+    }
+    let (mut i, mut length) = (0, 0);
+    while let Some(byte) = host.get(i) {
+        let (byte, width) = match host.get(i..i + 3) {
+            Some([0xe3, 0x80, 0x82] | [0xef, 0xbc, 0x8e] | [0xef, 0xbd, 0xa1]) => (b'.', 3),
+            _ => (*byte, 1),
+        };
+        *plain.get_mut(length)? = byte;
+        length += 1;
+        i += width;
+    }
+    plain.get(..length)
+}
+
+fn classify_plain(host: &[u8]) -> Target {
     let host = host.strip_suffix(b".").unwrap_or(host);
     if let Some(address) = V4::parse(host) {
         return address.target();
