@@ -239,21 +239,29 @@ fn first_line(first: &[u8]) -> Option<usize> {
     Some(first.trim_ascii().iter().filter(|b| **b == b' ').count())
 }
 
-/// Whether a first line is a bare value: no header, no start line of a message, no boundary of a
-/// multipart body.
+/// Whether a first line is a bare value: no header or property, no start line of a message or a
+/// frame (STOMP's is a command alone), no boundary of a multipart body or item of a list, no opening
+/// of a block that goes on.
 fn is_value(first: &[u8]) -> bool {
     let name = first
         .iter()
         .take_while(|b| b.is_ascii_alphanumeric() || **b == b'-')
         .count();
+    let verb = first.iter().take_while(|b| b.is_ascii_uppercase()).count();
     let headed = name > 0
         && first.get(name) == Some(&b':')
-        && matches!(first.get(name + 1), None | Some(b' '));
-    let verb = first.iter().take_while(|b| b.is_ascii_uppercase()).count();
+        && (verb == name || matches!(first.get(name + 1), None | Some(b' ')));
     let message = verb > 2
-        && matches!(first.get(verb), Some(b' ' | b'/'))
-        && first.windows(5).any(|w| w == b"HTTP/");
-    !headed && !message && !first.starts_with(b"--")
+        && match first.get(verb) {
+            None => true,
+            Some(b' ' | b'/') => first.windows(5).any(|w| w == b"HTTP/"),
+            Some(_) => false,
+        };
+    let opens = matches!(
+        first.trim_ascii_end().last(),
+        Some(b'{' | b'(' | b'[' | b';' | b',' | b'>')
+    );
+    !headed && !message && !opens && !first.starts_with(b"--") && first != b"-"
 }
 
 /// `[ANYTHING]`, where the break before it is one that nobody types.
