@@ -284,7 +284,10 @@ fn sensitive(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         let (end, weight) = name::anywhere(bytes, i)?;
         let head = bytes.get(token.start..i).unwrap_or_default();
-        is_local(head).then_some((end, weight, i))
+        let named = is_rooted(head)
+            || (token.anchor == Anchor::Query && !head.is_empty())
+            || weight == Weight::Strong;
+        (named && is_local(head)).then_some((end, weight, i))
     })?;
     if token.anchor == Anchor::Quoted && weight == Weight::Weak {
         return None;
@@ -320,9 +323,15 @@ fn is_root(head: &[u8]) -> bool {
             .all(|b| is_separator(*b) || matches!(b, b'.' | 0))
 }
 
+/// Whether a path begins at a root, a drive or a home. Object keys and archive members do not, and
+/// may well be named `logs/access.log`.
+fn is_rooted(head: &[u8]) -> bool {
+    matches!(head, [b'/' | b'\\' | b'~' | b'.' | 0, ..] | [_, b':', ..])
+}
+
 /// Whether a file with a telling name is asked for by a path, not by a URL of some other host.
 fn is_local(head: &[u8]) -> bool {
-    !head.is_empty() && !head.windows(3).any(|w| w == b"://")
+    !head.windows(3).any(|w| w == b"://")
 }
 
 /// `C:\Windows\System32\svchost.exe` is a process in telemetry, no file to be read.
