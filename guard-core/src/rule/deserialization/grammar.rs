@@ -93,14 +93,18 @@ pub(super) fn yaml(rest: &[u8]) -> Option<usize> {
         b"name:",
         b"module:",
     ];
-    if let Some(kind) = tag
-        .strip_prefix(b"!!python/")
-        .or_else(|| tag.strip_prefix(b"2:python/"))
-    {
+    if let Some(kind) = tag.strip_prefix(b"!!python/") {
         let named = python
             .iter()
             .any(|p| kind.starts_with(p) && kind.len() > p.len());
         return named.then_some(length);
+    }
+    // The tag in full, which programs that register types write too.
+    if let Some(kind) = tag.strip_prefix(b"2:python/") {
+        return [b"object/apply:".as_slice(), b"object/new:"]
+            .iter()
+            .any(|p| kind.starts_with(p))
+            .then_some(length);
     }
     if let Some(kind) = tag.strip_prefix(b"!ruby/") {
         let object = [

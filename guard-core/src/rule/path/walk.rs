@@ -89,13 +89,21 @@ fn anchor(bytes: &[u8], starts: bool, start: usize) -> Anchor {
                 _ => Anchor::Value,
             }
         }
-        Some(b'"' | b'\'' | b'>' | b'\n') => {
-            if starts && before.len() <= 2 {
-                Anchor::Value
-            } else {
-                Anchor::Quoted
+        Some(b'>') => Anchor::Quoted,
+        Some(b'"' | b'\'' | b'\n') if starts && before.len() <= 2 => Anchor::Value,
+        // A member, an argument, an attribute; not a name quoted in a sentence.
+        Some(b'"' | b'\'') => {
+            let opening = before
+                .iter()
+                .rev()
+                .take(6)
+                .find(|b| !matches!(b, b'"' | b'\'' | b' ' | b'\\'));
+            match opening {
+                Some(b':' | b'=' | b'(' | b'[' | b',' | b'{') => Anchor::Quoted,
+                _ => Anchor::Inside,
             }
         }
+        Some(b'\n') => Anchor::Quoted,
         Some(_) => {
             let blank = |b: &u8| b.is_ascii_whitespace() || *b == 0;
             if starts && (before.len() <= 4 && before.iter().all(blank) || spaced(before)) {
