@@ -99,9 +99,16 @@ fn context(bytes: &[u8], at: usize) -> bool {
         }
         (_, None | Some(b'%' | b'&' | b'=')) => true,
         (_, Some(b'\\')) => upper || after.get(token + 1) == Some(&b'u'),
-        (Some(b'0'..=b'9'), Some(b'.' | b'/' | b' ')) => token <= 4 || token == 10,
+        // An address; a date.
+        (Some(b'0'..=b'9'), Some(b'.' | b'/')) => token <= 4,
+        (Some(b'0'..=b'9'), Some(b' ')) => token == 10,
         (_, Some(b'\r' | b'\n')) => upper,
-        (_, Some(b' ' | b'/')) => upper || token == 3,
+        // A command or level; a month and its day.
+        (_, Some(b' ' | b'/')) => {
+            let day = matches!(after.get(token + 1), Some(b' ' | b'0'..=b'9'));
+            (upper && (token > 2 || word.last().is_some_and(u8::is_ascii_digit)))
+                || (token == 3 && day)
+        }
         _ => false,
     }
 }
