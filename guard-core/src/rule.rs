@@ -11,6 +11,8 @@ use crate::inspect::{Effort, Match, Text, Trigger};
 
 mod code;
 mod deserialization;
+#[cfg(test)]
+mod exercise;
 mod jndi;
 mod ldap;
 mod log;

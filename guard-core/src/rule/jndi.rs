@@ -28,7 +28,10 @@ const REACH: usize = 512;
 
 fn context(bytes: &[u8], at: usize) -> bool {
     let rest = bytes.get(at + 2..).unwrap_or_default();
-    let end = rest.iter().take(46).position(|b| matches!(b, b':' | b'$' | b'}' | b'\\' | b'%' | b'&' | b'(' | b' '));
+    let end = rest
+        .iter()
+        .take(46)
+        .position(|b| matches!(b, b':' | b'$' | b'}' | b'\\' | b'%' | b'&' | b'(' | b' '));
     match end.and_then(|i| rest.get(i)) {
         Some(b'}' | b'(' | b' ') => false,
         Some(_) => true,
@@ -53,5 +56,66 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         Outcome::Hidden => HIDDEN,
         Outcome::Harmless => return None,
     };
-    Some(Match { rule, span: at..at + length })
+    Some(Match {
+        rule,
+        span: at..at + length,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::exercise::exercise;
+
+    #[test]
+    fn attacks_differ_from_their_siblings() {
+        for (input, rule) in [
+            ("${jndi:ldap://x}", "jndi.lookup"),
+            ("${jndiName}", ""),
+            ("${script:js:x}", "jndi.remote_lookup"),
+            ("${env:HOME}", ""),
+        ] {
+            let text = Text::value(input.as_bytes());
+            let found = (0..input.len()).find_map(|at| {
+                let close = TRIGGERS.iter().any(|t| t.occurs(text.bytes, at));
+                (close && context(text.bytes, at))
+                    .then(|| confirm(&text, at, &mut Effort::new(4096)))
+                    .flatten()
+            });
+            assert_eq!(
+                found.map_or("", |found| found.rule.as_str()),
+                rule,
+                "{input}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_survived() {
+        let pieces: &[&[u8]] = &[
+            b"${",
+            b"}",
+            b"jndi:",
+            b"ldap://x",
+            b"lower:",
+            b"upper:",
+            b"::-",
+            b":-",
+            b"j",
+            b"n",
+            b"env:A",
+            b"base64:",
+            b"am5kaTo=",
+            b"date:'j'",
+            b"script:js:",
+            b"url:UTF-8:http://",
+            b"dns:address|",
+            b"$",
+            b"{",
+            b"\xc4\xb1",
+            b"\\",
+            b"%7d",
+        ];
+        exercise(&RULES, pieces);
+    }
 }

@@ -19,13 +19,15 @@ const FILTER: RuleId = RuleId::new("ldap.filter");
 
 const TRIGGERS: &[Trigger] = &[
     // One filter ends, another begins.
-    Trigger::new("\\)\\([&|!(a-z]"),
+    Trigger::new("\\)\\([&|!(a-z\\d]"),
     // A list of filters where a value was expected.
     Trigger::new("\\*\\([&|!(]"),
     // A filter cut short, with NUL as it is or as filters escape it.
     Trigger::new("\\)\\0"),
-    Trigger::new("\\)\\\\[x0]0"),
+    Trigger::new("\\)\\\\[x0\\\\][0x\\\\]"),
     Trigger::new("\\(\\*\\*[a-z]"),
+    // Nothing but the filter's own characters, to see what breaks.
+    Trigger::new("\\*\\(\\)[|&!]"),
     // 2.5.13.18:=
     Trigger::new("\\d:="),
 ];
@@ -40,8 +42,13 @@ fn context(bytes: &[u8], at: usize) -> bool {
     let encoded = |b: Option<&u8>| b.is_none_or(|b| matches!(b, b'\\' | b'%' | b'&'));
     match rest {
         // `)(name=`, not `)(name)`.
-        [b')', b'(', first, ..] if first.is_ascii_alphabetic() => {
-            let n = rest.iter().skip(2).take(40).take_while(|b| is_attribute(**b)).count();
+        [b')', b'(', first, ..] if first.is_ascii_alphanumeric() => {
+            let n = rest
+                .iter()
+                .skip(2)
+                .take(40)
+                .take_while(|b| is_attribute(**b))
+                .count();
             let next = rest.get(n + 2);
             matches!(next, Some(b'=' | b':' | b'~' | b'<' | b'>')) || encoded(next)
         }
@@ -50,8 +57,10 @@ fn context(bytes: &[u8], at: usize) -> bool {
             head.iter().rev().take(8).any(|b| *b == b'.')
         }
         [b')', b'(', _, next, ..] | [b'*', b'(', _, next, ..] => {
-            matches!(next, b'(' | b')' | b'&' | b'|' | b'!' | b'"' | b'\'' | b'\\' | b'%' | b' ')
-                || next.is_ascii_alphabetic()
+            matches!(
+                next,
+                b'(' | b')' | b'&' | b'|' | b'!' | b'"' | b'\'' | b'\\' | b'%' | b' '
+            ) || next.is_ascii_alphabetic()
         }
         _ => true,
     }
@@ -78,19 +87,36 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         b')' => depth - 1,
         _ => depth,
     });
-    let found = |rule, length| Some(Match { rule, span: 0..at + length });
+    let found = |rule, length| {
+        Some(Match {
+            rule,
+            span: 0..at + length,
+        })
+    };
     match rest {
         [b')', 0, ..] | [b')', b'\\', ..] => {
-            let literal = rest.get(1) == Some(&0) || rest.starts_with(b")\\x00") || rest.starts_with(b")\\00");
+            let literal = rest.get(1) == Some(&0)
+                || rest.starts_with(b")\\x00")
+                || rest.starts_with(b")\\00");
             // Closing what the value did not open, all of it or a filter of its own first.
-            (literal && depth <= 0).then(|| Match { rule: TRUNCATION, span: 0..at + 2 })
+            (literal && depth <= 0).then(|| Match {
+                rule: TRUNCATION,
+                span: 0..at + 2,
+            })
         }
         [b')', b'(', inner @ ..] => {
+            let length = filter_head(inner, head.last() == Some(&b'*'))?;
             if depth > 0 {
                 return known_filter(text, effort);
             }
-            let length = filter_head(inner, head.last() == Some(&b'*'))?;
             found(BREAKOUT, 2 + length)
+        }
+        [b'*', b'(', b')', ..] => {
+            let probe = at == 0 && bytes.len() <= 12 && bytes.iter().all(u8::is_ascii_punctuation);
+            probe.then_some(Match {
+                rule: WILDCARD,
+                span: 0..bytes.len(),
+            })
         }
         [b'*', b'(', inner @ ..] => {
             let short = head.len() <= 64 && !head.contains(&b' ');
@@ -100,7 +126,10 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         [b'(', b'*', b'*', ..] => {
             let closed = rest.iter().any(|b| matches!(b, b')' | b' ' | b'\n'));
-            (at == 0 && !closed && rest.ends_with(b"**")).then(|| Match { rule: WILDCARD, span: 0..rest.len() })
+            (at == 0 && !closed && rest.ends_with(b"**")).then_some(Match {
+                rule: WILDCARD,
+                span: 0..rest.len(),
+            })
         }
         _ => None,
     }
@@ -114,11 +143,18 @@ const fn is_attribute(byte: u8) -> bool {
 /// `&`, `|` or `!` before a filter or the end, or an attribute and its operator. Where a wildcard
 /// was closed, less is enough.
 fn filter_head(inner: &[u8], wildcard: bool) -> Option<usize> {
-    let operators = inner.iter().take(16).take_while(|b| matches!(b, b'&' | b'|' | b'!' | b'(')).count();
+    let operators = inner
+        .iter()
+        .take(16)
+        .take_while(|b| matches!(b, b'&' | b'|' | b'!' | b'('))
+        .count();
     let after = inner.get(operators..).unwrap_or_default();
     if operators > 0 {
         let ends = after.is_empty() || matches!(after, [b')', ..] | [0, ..]);
-        let listed = inner.iter().take(operators).any(|b| matches!(b, b'&' | b'|' | b'!'));
+        let listed = inner
+            .iter()
+            .take(operators)
+            .any(|b| matches!(b, b'&' | b'|' | b'!'));
         if listed && ends {
             return Some(operators);
         }
@@ -127,13 +163,20 @@ fn filter_head(inner: &[u8], wildcard: bool) -> Option<usize> {
     }
     let length = attribute(after)?;
     let value = after.get(length..).unwrap_or_default();
-    let plain = !value.iter().take_while(|b| **b != b')').any(|b| matches!(b, b' ' | b'"' | b'\'' | b'<' | b','));
+    let plain = !value
+        .iter()
+        .take_while(|b| **b != b')')
+        .any(|b| matches!(b, b' ' | b'"' | b'\'' | b'<' | b','));
     (wildcard || plain).then_some(length)
 }
 
 /// `name=`, `name>=`, `name~=`, `name:=`, `name:dn:=`, `name:1.2.3:=`.
 fn attribute(text: &[u8]) -> Option<usize> {
-    let n = text.iter().take(40).take_while(|b| is_attribute(**b)).count();
+    let n = text
+        .iter()
+        .take(40)
+        .take_while(|b| is_attribute(**b))
+        .count();
     if n == 0 {
         return None;
     }
@@ -147,13 +190,26 @@ fn attribute(text: &[u8]) -> Option<usize> {
 
 /// `userPassword:2.5.13.18:=`: an attribute compared by a rule of the caller's choice.
 fn matching_rule(head: &[u8], at: usize) -> Option<Match> {
-    let oid = head.iter().rev().take(32).take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+    let oid = head
+        .iter()
+        .rev()
+        .take(32)
+        .take_while(|b| b.is_ascii_digit() || **b == b'.')
+        .count();
     let (before, number) = head.split_at(head.len() - oid);
     let before = before.strip_suffix(b":")?;
     let before = before.strip_suffix(b":dn").unwrap_or(before);
-    let name = before.iter().rev().take(40).take_while(|b| is_attribute(**b)).count();
+    let name = before
+        .iter()
+        .rev()
+        .take(40)
+        .take_while(|b| is_attribute(**b))
+        .count();
     let dots = number.iter().filter(|b| **b == b'.').count();
-    (name > 0 && dots >= 2).then(|| Match { rule: MATCHING_RULE, span: before.len() - name..at + 3 })
+    (name > 0 && dots >= 2).then(|| Match {
+        rule: MATCHING_RULE,
+        span: before.len() - name..at + 3,
+    })
 }
 
 /// A whole filter as a value, that can only be true or false whatever the directory holds, or that
@@ -163,8 +219,75 @@ fn known_filter(text: &Text<'_>, effort: &mut Effort) -> Option<Match> {
     let [b'(', b'&' | b'|' | b'!', b'(', ..] = bytes else {
         return None;
     };
-    let constant = bytes.windows(5).any(|w| matches!(w, [b'(', b'0' | b'1', b'=', b'0' | b'1', b')']));
-    let secret = bytes.windows(13).any(|w| w.eq_ignore_ascii_case(b"userpassword="));
-    (effort.spend(bytes.len()) && (constant || secret))
-        .then(|| Match { rule: FILTER, span: 0..bytes.len() })
+    let constant = bytes
+        .windows(5)
+        .any(|w| matches!(w, [b'(', b'0' | b'1', b'=', b'0' | b'1', b')']));
+    let secret = bytes
+        .windows(13)
+        .any(|w| w.eq_ignore_ascii_case(b"userpassword="));
+    (effort.spend(bytes.len()) && (constant || secret)).then_some(Match {
+        rule: FILTER,
+        span: 0..bytes.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::exercise::exercise;
+
+    #[test]
+    fn attacks_differ_from_their_siblings() {
+        for (input, rule) in [
+            ("*)(uid=*", "ldap.breakout"),
+            ("(a)(uid=b", ""),
+            ("x))\0", "ldap.truncation"),
+            ("cn:2.5.13.2:=x", "ldap.matching_rule"),
+            ("a1:=2", ""),
+            ("*(|(mail=*))", "ldap.wildcard"),
+        ] {
+            let text = Text::value(input.as_bytes());
+            let found = (0..input.len()).find_map(|at| {
+                let close = TRIGGERS.iter().any(|t| t.occurs(text.bytes, at));
+                (close && context(text.bytes, at))
+                    .then(|| confirm(&text, at, &mut Effort::new(4096)))
+                    .flatten()
+            });
+            assert_eq!(
+                found.map_or("", |found| found.rule.as_str()),
+                rule,
+                "{input}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_survived() {
+        let pieces: &[&[u8]] = &[
+            b"*",
+            b")",
+            b"(",
+            b"&",
+            b"|",
+            b"!",
+            b"uid=",
+            b"*)(",
+            b"objectClass=*",
+            b"\0",
+            b"\\00",
+            b"\\x00",
+            b"a",
+            b" ",
+            b":=",
+            b"1.2.3",
+            b"cn:",
+            b"**x**",
+            b"(1=0)",
+            b"userPassword=",
+            b"=",
+            b"%",
+            b"(&(",
+        ];
+        exercise(&RULES, pieces);
+    }
 }

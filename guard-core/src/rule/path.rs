@@ -9,9 +9,11 @@ use crate::rule::{Family, RuleId, Rules};
 
 mod name;
 mod walk;
+mod wrapper;
 
 use name::{Weight, is_separator};
-use walk::{Anchor, REACH, Steps, Token};
+use walk::{Anchor, Steps, Token};
+use wrapper::{included, including, is_wrapper_tail, remote, wrapper};
 
 pub(super) const RULES: Rules = Rules {
     family: Family::Path,
@@ -44,7 +46,7 @@ const TRIGGERS: &[Trigger] = &[
     // access_log, error.log
     Trigger::new("[sr][_.]lo"),
     Trigger::new("[/\\\\]\\.[a-z][a-z_]"),
-    Trigger::new("[cd]:[/\\\\][\\\\/wpibxua]"),
+    Trigger::new("[cd]:[/\\\\][\\\\/wpibxuasnm]"),
     Trigger::new("[/\\\\][cd]\\x24[/\\\\]"),
     // php:, zip:, phar:, expect:, data:, glob:, compress.zlib:
     Trigger::new("[zhealp][iactoh][prtab]:"),
@@ -66,8 +68,10 @@ fn context(bytes: &[u8], at: usize) -> bool {
         [b'.', ..] => {
             // Before the extension, one of the names that are looked for; after it, its end.
             let before = bytes.get(at.saturating_sub(1)).copied().unwrap_or(0) | 0x20;
-            matches!(before, b'n' | b't' | b'p' | b'y' | b'm' | b'e' | b'x' | b'd' | b'2' | b'b' | b's')
-                || encoded(4)
+            matches!(
+                before,
+                b'n' | b't' | b'p' | b'y' | b'm' | b'e' | b'x' | b'd' | b'2' | b'b' | b's'
+            ) || encoded(4)
         }
         [a, b, c, b':', ..] if is_wrapper_tail([*a, *b, *c]) => {
             matches!(rest.get(4), Some(b'/') | Some(b'e' | b'E')) || encoded(4)
@@ -77,25 +81,23 @@ fn context(bytes: &[u8], at: usize) -> bool {
         }
         [b'/' | b'\\', b'.', first, ..] => matches!(
             first | 0x20,
-            b's' | b'a' | b'e' | b'g' | b'h' | b'b' | b'k' | b'd' | b'c' | b'n' | b'p' | b'm' | b'r'
-                | b'v' | b'z'
+            b's' | b'a'
+                | b'e'
+                | b'g'
+                | b'h'
+                | b'b'
+                | b'k'
+                | b'd'
+                | b'c'
+                | b'n'
+                | b'p'
+                | b'm'
+                | b'r'
+                | b'v'
+                | b'z'
         ),
         _ => true,
     }
-}
-
-/// Whether the three letters end one of the wrappers' schemes.
-const fn is_wrapper_tail(tail: [u8; 3]) -> bool {
-    matches!(
-        [tail[0] | 0x20, tail[1] | 0x20, tail[2] | 0x20],
-        [b'z', b'i', b'p']
-            | [b'h', b'a', b'r']
-            | [b'e', b'c', b't']
-            | [b'a', b't', b'a']
-            | [b'l', b'i', b'b' | b'p']
-            | [b'l', b'o', b'b']
-            | [b'p', b'h', b'p']
-    )
 }
 
 fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
@@ -105,8 +107,19 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'.', b'.', ..] => {
             // The first step of a token judges all of it.
             let head = bytes.get(..at).unwrap_or_default();
-            let gap = head.iter().rev().take(8).take_while(|b| is_separator(**b) || **b == b'.').count();
-            if gap >= 2 && head.get(at - gap..).unwrap_or_default().windows(3).any(is_step) {
+            let gap = head
+                .iter()
+                .rev()
+                .take(8)
+                .take_while(|b| is_separator(**b) || **b == b'.')
+                .count();
+            if gap >= 2
+                && head
+                    .get(at - gap..)
+                    .unwrap_or_default()
+                    .windows(3)
+                    .any(is_step)
+            {
                 return None;
             }
             traversal(text, at, effort)
@@ -139,7 +152,10 @@ fn traversal(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         Some((_, Weight::Weak | Weight::Step)) => steps.ups >= 2 || token.anchor >= Anchor::Value,
         None => climbs(token, steps, tail),
     };
-    hostile.then(|| Match { rule: TRAVERSAL, span: token.start..token.end })
+    hostile.then_some(Match {
+        rule: TRAVERSAL,
+        span: token.start..token.end,
+    })
 }
 
 /// A name that is telling in any directory, in the last segments of the token.
@@ -168,7 +184,14 @@ fn climbs(token: Token, steps: Steps, tail: &[u8]) -> bool {
     if steps.padded >= 2 {
         return value || steps.padded >= 3;
     }
-    let above = if steps.rooted && steps.ups >= 2 { steps.climb + 1 } else { steps.climb };
+    let above = if steps.rooted && steps.ups >= 2 {
+        steps.climb + 1
+    } else {
+        steps.climb
+    };
+    if value && steps.ups >= 1 && kind(tail) == Kind::Data {
+        return true;
+    }
     // Nobody writes a path that goes down in order to leave where it began.
     if value && steps.downs_first && above >= 2 {
         return true;
@@ -204,10 +227,16 @@ fn kind(tail: &[u8]) -> Kind {
     if tail.is_empty() {
         return Kind::Nothing;
     }
-    let start = tail.iter().rposition(|b| is_separator(*b)).map_or(0, |i| i + 1);
+    let start = tail
+        .iter()
+        .rposition(|b| is_separator(*b))
+        .map_or(0, |i| i + 1);
     let name = tail.get(start..).unwrap_or_default();
     // `a.js:12:3`, as stack traces have it.
-    let name = name.split(|b| matches!(b, b':' | b';' | b'#' | 0)).next().unwrap_or_default();
+    let name = name
+        .split(|b| matches!(b, b':' | b';' | b'#' | 0))
+        .next()
+        .unwrap_or_default();
     let Some(dot) = name.iter().rposition(|b| *b == b'.') else {
         return Kind::Bare;
     };
@@ -223,10 +252,10 @@ fn kind(tail: &[u8]) -> Kind {
         b"js" | b"jsx" | b"mjs" | b"cjs" | b"ts" | b"tsx" | b"mts" | b"json" | b"css" | b"scss"
         | b"sass" | b"less" | b"vue" | b"html" | b"htm" | b"md" | b"mdx" | b"rst" | b"svg"
         | b"png" | b"jpg" | b"jpeg" | b"gif" | b"webp" | b"ico" | b"woff" | b"woff2" | b"ttf"
-        | b"rs" | b"py" | b"pyi" | b"go" | b"c" | b"h" | b"cc" | b"cpp" | b"hpp" | b"java" | b"kt"
-        | b"swift" | b"rb" | b"cs" | b"dll" | b"proj" | b"sln" | b"lock" | b"toml" | b"map"
-        | b"wasm" | b"proto" | b"tf" | b"gyp" | b"lua" | b"mp4" | b"dart" | b"m" | b"mm" | b"xsd"
-        | b"props" | b"pdf" | b"yaml" | b"yml" | b"txt" => Kind::Code,
+        | b"rs" | b"py" | b"pyi" | b"go" | b"c" | b"h" | b"cc" | b"cpp" | b"hpp" | b"java"
+        | b"kt" | b"swift" | b"rb" | b"cs" | b"dll" | b"proj" | b"sln" | b"lock" | b"toml"
+        | b"map" | b"wasm" | b"proto" | b"tf" | b"gyp" | b"lua" | b"mp4" | b"dart" | b"m"
+        | b"mm" | b"xsd" | b"props" | b"pdf" | b"yaml" | b"yml" | b"txt" => Kind::Code,
         b"ini" | b"conf" | b"cnf" | b"cfg" | b"log" | b"bak" | b"old" | b"sql" | b"db" | b"key"
         | b"pem" | b"pfx" | b"p12" | b"jks" => Kind::Data,
         _ => Kind::Other,
@@ -255,14 +284,19 @@ fn sensitive(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         let (end, weight) = name::anywhere(bytes, i)?;
         let head = bytes.get(token.start..i).unwrap_or_default();
-        is_local(head).then_some((end, weight, i))
+        let named = is_rooted(head)
+            || (token.anchor == Anchor::Query && !head.is_empty())
+            || weight == Weight::Strong;
+        (named && is_local(head)).then_some((end, weight, i))
     })?;
     if token.anchor == Anchor::Quoted && weight == Weight::Weak {
         return None;
     }
     let name = bytes.get(start..token.end).unwrap_or_default();
-    (!is_program(name) && !is_template(name))
-        .then(|| Match { rule: SENSITIVE, span: token.start..end.max(token.end) })
+    (!is_program(name) && !is_template(name)).then(|| Match {
+        rule: SENSITIVE,
+        span: token.start..end.max(token.end),
+    })
 }
 
 const fn begins_after(byte: u8) -> bool {
@@ -275,24 +309,37 @@ fn is_root(head: &[u8]) -> bool {
         Some(scheme) if scheme.eq_ignore_ascii_case(b"file:") => head.get(5..).unwrap_or_default(),
         _ => head,
     };
-    let drive = path.iter().position(|b| *b == b':').map_or(0, |colon| colon + 1);
+    let drive = path
+        .iter()
+        .position(|b| *b == b':')
+        .map_or(0, |colon| colon + 1);
     let (drive, rest) = path.split_at(drive);
     let lettered = |b: &u8| is_separator(*b) || *b == b':' || b.is_ascii_alphabetic();
     !head.is_empty()
         && drive.iter().all(lettered)
         && drive.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 1
-        && rest.iter().all(|b| is_separator(*b) || matches!(b, b'.' | 0))
+        && rest
+            .iter()
+            .all(|b| is_separator(*b) || matches!(b, b'.' | 0))
+}
+
+/// Whether a path begins at a root, a drive or a home. Object keys and archive members do not, and
+/// may well be named `logs/access.log`.
+fn is_rooted(head: &[u8]) -> bool {
+    matches!(head, [b'/' | b'\\' | b'~' | b'.' | 0, ..] | [_, b':', ..])
 }
 
 /// Whether a file with a telling name is asked for by a path, not by a URL of some other host.
 fn is_local(head: &[u8]) -> bool {
-    !head.is_empty() && !head.windows(3).any(|w| w == b"://")
+    !head.windows(3).any(|w| w == b"://")
 }
 
 /// `C:\Windows\System32\svchost.exe` is a process in telemetry, no file to be read.
 fn is_program(name: &[u8]) -> bool {
     let last = name.get(name.len().saturating_sub(4)..).unwrap_or_default();
-    [b".exe", b".dll", b".sys", b".com", b".msc"].iter().any(|e| last.eq_ignore_ascii_case(*e))
+    [b".exe", b".dll", b".sys", b".com", b".msc"]
+        .iter()
+        .any(|e| last.eq_ignore_ascii_case(*e))
 }
 
 /// `/etc/$NAME/conf` and the like in manifests.
@@ -300,125 +347,28 @@ fn is_template(name: &[u8]) -> bool {
     name.iter().any(|b| matches!(b, b'*' | b'$'))
 }
 
-trait EqIgnoreCase {
-    fn eq_ignore_case(self, wanted: &[u8]) -> bool;
-}
-
-impl<'a, I: Iterator<Item = &'a u8>> EqIgnoreCase for I {
-    fn eq_ignore_case(self, wanted: &[u8]) -> bool {
-        let mut n = 0;
-        let same = self.zip(wanted).all(|(a, b)| {
-            n += 1;
-            a.eq_ignore_ascii_case(b)
-        });
-        same && n == wanted.len()
-    }
-}
-
-/// PHP's stream wrappers (php.net, "Supported Protocols and Wrappers").
-fn wrapper(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
-    let bytes = text.bytes;
-    let colon = at + 3;
-    let head = bytes.get(..colon).unwrap_or_default();
-    let length = head
-        .iter()
-        .rev()
-        .take(16)
-        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'.')
-        .count();
-    let start = colon - length;
-    let scheme = head.get(start..).unwrap_or_default();
-    let after = bytes.get(colon + 1..).unwrap_or_default();
-    let after = after.get(..after.len().min(REACH)).unwrap_or_default();
-    if !effort.spend(64) {
-        return None;
-    }
-    let slashes = after.starts_with(b"//");
-    let next = after.get(2..).unwrap_or_default();
-    let is = |wanted: &[u8]| scheme.eq_ignore_ascii_case(wanted);
-    let begins = |s: &[u8], wanted: &[u8]| s.iter().take(wanted.len()).eq_ignore_case(wanted);
-    let hostile = if is(b"php") {
-        let streams: [&[u8]; 9] =
-            [b"filter", b"input", b"stdin", b"memory", b"temp", b"output", b"fd", b"stdout", b"stderr"];
-        (slashes && streams.iter().any(|s| begins(next, s)))
-            || begins(after, b"expect://")
-            || begins(after, b"/filter")
-    } else if is(b"expect") || is(b"phar") || is(b"glob") || is(b"compress.zlib") {
-        slashes && !next.is_empty() && !next.starts_with(b" ")
-    } else if is(b"zip") || is(b"compress.zip") {
-        slashes && next.first().is_some_and(|b| b.is_ascii_graphic())
-    } else if is(b"data") {
-        slashes && (begins(next, b"text/") || begins(next, b";") || begins(next, b",") || begins(next, b"application/"))
-    } else {
-        false
-    };
-    let end = colon + 1 + after.iter().take_while(|b| b.is_ascii_graphic()).count();
-    hostile.then(|| Match { rule: WRAPPER, span: start..end })
-}
-
 /// A name cut short: the check sees the last extension, C's string functions the first.
 fn null_byte(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     let token = walk::token(text.bytes, text.starts, at);
     let tail = text.bytes.get(at + 3..).unwrap_or_default();
-    let extension = tail.iter().take(5).take_while(|b| b.is_ascii_alphanumeric()).count();
+    let extension = tail
+        .iter()
+        .take(5)
+        .take_while(|b| b.is_ascii_alphanumeric())
+        .count();
     let name = text.bytes.get(token.start..=at).unwrap_or_default();
     let path = name.iter().any(|b| is_separator(*b) || *b == b'.');
     (effort.spend(name.len() + 8)
         && path
         && token.anchor > Anchor::Inside
         && (2..5).contains(&extension)
-        && tail.get(extension).is_none_or(|b| !b.is_ascii_alphanumeric()))
-    .then(|| Match { rule: NULL_BYTE, span: token.start..at + 3 + extension })
-}
-
-/// A URL of a text file with `?` or NUL at its end, which makes a query of what an include appends.
-fn remote(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
-    let bytes = text.bytes;
-    let token = walk::token(bytes, text.starts, at);
-    let url = bytes.get(token.start..at + 3).unwrap_or_default();
-    let is_url = [b"http:".as_slice(), b"https:", b"ftp:"]
-        .iter()
-        .any(|s| url.iter().take(s.len()).eq_ignore_case(s));
-    let cut = bytes.len() <= at + 4 && text.ends;
-    (effort.spend(url.len()) && is_url && cut && token.anchor > Anchor::Inside)
-        .then(|| Match { rule: REMOTE, span: token.start..at + 4 })
-}
-
-/// Whether the key before `bytes[at]` is what scripts call a file to include.
-fn including(bytes: &[u8], at: usize) -> bool {
-    const KEYS: [&[u8]; 20] = [
-        b"page", b"file", b"inc", b"include", b"path", b"template", b"tpl", b"document", b"doc",
-        b"content", b"conf", b"lang", b"theme", b"mod", b"module", b"dir", b"root", b"folder",
-        b"layout", b"basepath",
-    ];
-    let head = bytes.get(..at).unwrap_or_default();
-    let key = head.iter().rev().take(24).take_while(|b| b.is_ascii_alphanumeric()).count();
-    let (before, key) = head.split_at(at - key);
-    matches!(before.last(), None | Some(b'?' | b'&' | b'_' | b';' | b'"' | b'\\'))
-        && KEYS.iter().any(|k| key.eq_ignore_ascii_case(k))
-}
-
-/// `?page=http://host/x.txt`: a script of another host to run.
-fn included(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
-    let bytes = text.bytes;
-    let value = bytes.get(at + 1..).unwrap_or_default();
-    let value = value.get(..value.len().min(REACH)).unwrap_or_default();
-    let length = value
-        .iter()
-        .take_while(|b| b.is_ascii_graphic() && !matches!(b, b'&' | b'#' | b'?' | b'"' | b'\''))
-        .count();
-    let url = value.get(..length).unwrap_or_default();
-    if !effort.spend(length + 32) || !including(bytes, at) {
-        return None;
-    }
-    let path = url.iter().position(|b| *b == b':')? + 3;
-    let (scheme, path) = url.split_at_checked(path)?;
-    let remote = scheme.ends_with(b"://") && scheme.len() <= 8;
-    let script = [b".txt".as_slice(), b".php", b".inc", b".phtml", b".phar"]
-        .iter()
-        .any(|e| path.len() > e.len() && path.iter().skip(path.len() - e.len()).eq_ignore_case(e));
-    (remote && script && path.contains(&b'/'))
-        .then(|| Match { rule: REMOTE, span: at + 1..at + 1 + length })
+        && tail
+            .get(extension)
+            .is_none_or(|b| !b.is_ascii_alphanumeric()))
+    .then(|| Match {
+        rule: NULL_BYTE,
+        span: token.start..at + 3 + extension,
+    })
 }
 
 /// `\\host\c$\`: the drives that Windows shares with administrators.
@@ -426,5 +376,78 @@ fn share(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     let token = walk::token(text.bytes, text.starts, at);
     let head = text.bytes.get(token.start..at).unwrap_or_default();
     (effort.spend(head.len()) && matches!(head, [b'\\', b'\\', _, ..] | [b'/', b'/', _, ..]))
-        .then(|| Match { rule: SHARE, span: token.start..token.end })
+        .then_some(Match {
+            rule: SHARE,
+            span: token.start..token.end,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::exercise::exercise;
+
+    #[test]
+    fn attacks_differ_from_their_siblings() {
+        for (input, rule) in [
+            ("../../etc/passwd", "path.traversal"),
+            ("../../lib/a.js", ""),
+            ("/etc/passwd", "path.sensitive_file"),
+            ("the file /etc/passwd", ""),
+            ("php://filter/resource=x", "path.wrapper"),
+            ("php is fun", ""),
+            ("a.php\0.jpg", "path.null_byte"),
+            ("?page=http://h/x.txt", "path.remote_include"),
+            ("?next=http://h/x.txt", ""),
+            ("\\\\h\\c$\\x", "path.admin_share"),
+        ] {
+            let text = Text::value(input.as_bytes());
+            let found = (0..input.len()).find_map(|at| {
+                let close = TRIGGERS.iter().any(|t| t.occurs(text.bytes, at));
+                (close && context(text.bytes, at))
+                    .then(|| confirm(&text, at, &mut Effort::new(4096)))
+                    .flatten()
+            });
+            assert_eq!(
+                found.map_or("", |found| found.rule.as_str()),
+                rule,
+                "{input}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_survived() {
+        let pieces: &[&[u8]] = &[
+            b"../",
+            b"..\\",
+            b"....//",
+            b"..;/",
+            b"\0",
+            b"etc/passwd",
+            b"/",
+            b"c:\\",
+            b"windows/win.ini",
+            b"php://",
+            b"filter",
+            b"=",
+            b"?page=http://h/",
+            b".txt",
+            b"?",
+            b" ",
+            b"\xef\xbf\xbd",
+            b"/.env",
+            b"WEB-INF/",
+            b"\\\\h\\c$\\",
+            b"access.log",
+            b"%2e",
+            b"\"",
+            b"a",
+            b".php",
+            b"zip://",
+            b"proc/self/environ",
+            b"\xc0",
+        ];
+        exercise(&RULES, pieces);
+    }
 }

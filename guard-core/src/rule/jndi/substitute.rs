@@ -55,7 +55,10 @@ impl Output {
 
 /// Evaluates the expression that `text` begins with; also how many bytes were read.
 pub(super) fn evaluate(text: &[u8]) -> (Outcome, usize) {
-    let mut output = Output { bytes: [0; OUTPUT], length: 0 };
+    let mut output = Output {
+        bytes: [0; OUTPUT],
+        length: 0,
+    };
     let mut starts = [0; DEPTH];
     let mut depth = 0;
     let mut spelled = 0;
@@ -96,10 +99,21 @@ pub(super) fn evaluate(text: &[u8]) -> (Outcome, usize) {
         }
     }
     // What base64 yields is substituted again.
-    if output.from(0).windows(7).any(|w| w.eq_ignore_ascii_case(b"${jndi:")) {
+    if output
+        .from(0)
+        .windows(7)
+        .any(|w| w.eq_ignore_ascii_case(b"${jndi:"))
+    {
         return (Outcome::Jndi, i);
     }
-    (if spelled >= 2 { Outcome::Hidden } else { Outcome::Harmless }, i)
+    (
+        if spelled >= 2 {
+            Outcome::Hidden
+        } else {
+            Outcome::Harmless
+        },
+        i,
+    )
 }
 
 /// What a lookup by this text would do.
@@ -111,15 +125,32 @@ fn judge(content: &[u8]) -> Outcome {
     let rest = rest.get(1..).unwrap_or_default();
     let is = |name: &[u8]| prefix.eq_ignore_ascii_case(name);
     let begins = |names: &[&[u8]]| {
-        names.iter().any(|n| rest.get(..n.len()).is_some_and(|r| r.eq_ignore_ascii_case(n)))
+        names.iter().any(|n| {
+            rest.get(..n.len())
+                .is_some_and(|r| r.eq_ignore_ascii_case(n))
+        })
     };
     if is(b"jndi") {
         return Outcome::Jndi;
     }
-    let charset = || rest.iter().position(|b| *b == b':').and_then(|i| rest.get(i + 1..));
+    let charset = || {
+        rest.iter()
+            .position(|b| *b == b':')
+            .and_then(|i| rest.get(i + 1..))
+    };
     let remote = (is(b"script")
-        && begins(&[b"javascript:", b"js:", b"nashorn:", b"ecmascript:", b"groovy:", b"python:",
-            b"ruby:", b"jexl:", b"kotlin:", b"rhino:"]))
+        && begins(&[
+            b"javascript:",
+            b"js:",
+            b"nashorn:",
+            b"ecmascript:",
+            b"groovy:",
+            b"python:",
+            b"ruby:",
+            b"jexl:",
+            b"kotlin:",
+            b"rhino:",
+        ]))
         || (is(b"url") && charset().is_some_and(|url| url.windows(3).any(|w| w == b"://")))
         || (is(b"dns") && begins(&[b"address|", b"name|", b"canonical|", b"canonical-name|"]))
         || (is(b"file")
@@ -129,8 +160,16 @@ fn judge(content: &[u8]) -> Outcome {
         return Outcome::Remote;
     }
     let secret = is(b"env")
-        && begins(&[b"aws_secret_access_key", b"aws_session_token", b"aws_access_key_id"]);
-    if secret { Outcome::Secret } else { Outcome::Harmless }
+        && begins(&[
+            b"aws_secret_access_key",
+            b"aws_session_token",
+            b"aws_access_key_id",
+        ]);
+    if secret {
+        Outcome::Secret
+    } else {
+        Outcome::Harmless
+    }
 }
 
 /// Puts what the expression at `start` yields in its place; whether it was a letter or two spelled
@@ -154,7 +193,11 @@ fn resolve(output: &mut Output, start: usize) -> bool {
             output.push(b'I');
         }
         for byte in output.bytes.iter_mut().take(output.length).skip(start) {
-            *byte = if upper { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
+            *byte = if upper {
+                byte.to_ascii_uppercase()
+            } else {
+                byte.to_ascii_lowercase()
+            };
         }
         return short;
     }

@@ -7,6 +7,8 @@ pub(super) enum Line {
     Header,
     /// `Two-Words:` with no such meaning known.
     Named,
+    /// Any `name:value` without white space.
+    Pair,
     /// A level or a time stamp, as loggers write them.
     Entry,
     /// A command or an answer of SMTP, IMAP, HTTP, Redis.
@@ -22,13 +24,58 @@ pub(super) fn classify(line: &[u8]) -> Option<(Line, usize)> {
     if let Some(found) = header(line) {
         return Some(found);
     }
-    command(line).map(|n| (Line::Command, n))
+    if let Some(n) = command(line) {
+        return Some((Line::Command, n));
+    }
+    let n = line
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric())
+        .count();
+    let value = line.get(n + 1..).and_then(|value| value.first());
+    let pair = n >= 2 && line.get(n) == Some(&b':') && value.is_some_and(u8::is_ascii_alphanumeric);
+    pair.then_some((Line::Pair, n + 1))
+}
+
+/// Headers, and levels before a colon, that are one plain word.
+pub(super) fn is_plain_name(word: &[u8]) -> bool {
+    const WORDS: [&[u8]; 10] = [
+        b"location",
+        b"refresh",
+        b"cookie",
+        b"connection",
+        b"host",
+        b"referer",
+        b"bcc",
+        b"cc",
+        b"etag",
+        b"link",
+    ];
+    WORDS.iter().any(|w| w.eq_ignore_ascii_case(word)) || is_level(word)
 }
 
 const LEVELS: [&[u8]; 22] = [
-    b"ERROR", b"WARN", b"WARNING", b"INFO", b"DEBUG", b"CRITICAL", b"FATAL", b"TRACE", b"NOTICE",
-    b"ALERT", b"EMERG", b"EMERGENCY", b"SEVERE", b"SUCCESS", b"AUDIT", b"SECURITY", b"PANIC",
-    b"ERR", b"CRIT", b"VERBOSE", b"LOG", b"ADMIN",
+    b"ERROR",
+    b"WARN",
+    b"WARNING",
+    b"INFO",
+    b"DEBUG",
+    b"CRITICAL",
+    b"FATAL",
+    b"TRACE",
+    b"NOTICE",
+    b"ALERT",
+    b"EMERG",
+    b"EMERGENCY",
+    b"SEVERE",
+    b"SUCCESS",
+    b"AUDIT",
+    b"SECURITY",
+    b"PANIC",
+    b"ERR",
+    b"CRIT",
+    b"VERBOSE",
+    b"LOG",
+    b"ADMIN",
 ];
 
 /// `[ERROR]`, `INFO:`, `WARN -`, a time stamp before one of them, a line of an access log.
@@ -43,8 +90,26 @@ fn entry(line: &[u8]) -> Option<usize> {
             let inner = rest.iter().take(40).position(|b| *b == b']')?;
             stamp(rest.get(..inner)?).map(|_| inner + 2)
         }
+        // Structured loggers: JSON, logfmt.
+        [b'{', b'"', rest @ ..] => {
+            let keys: [&[u8]; 9] = [
+                b"level\"",
+                b"severity\"",
+                b"msg\"",
+                b"message\"",
+                b"time\"",
+                b"timestamp\"",
+                b"ts\"",
+                b"@timestamp\"",
+                b"log\"",
+            ];
+            keys.iter()
+                .find(|k| rest.starts_with(k))
+                .map(|k| k.len() + 2)
+        }
+        [b'l', b'e', b'v', b'e', b'l', b'=', ..] => Some(6),
         [b'0'..=b'9', ..] => {
-            if let Some(n) = stamp(line) {
+            if let Some(n) = stamp(line).or_else(|| clock(line)) {
                 // A date alone is an agenda's; an entry names its level or its source next.
                 let rest = line.get(n..)?;
                 let rest = rest.get(..rest.len().min(40))?;
@@ -54,15 +119,22 @@ fn entry(line: &[u8]) -> Option<usize> {
                 return level.then_some(n);
             }
             // `10.0.0.1 - - [`: the common log format.
-            let address = line.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
-            line.get(address..)?.starts_with(b" - ").then_some(address + 3)
+            let address = line
+                .iter()
+                .take_while(|b| b.is_ascii_digit() || **b == b'.')
+                .count();
+            line.get(address..)?
+                .starts_with(b" - ")
+                .then_some(address + 3)
         }
         _ => {
             let n = line.iter().take_while(|b| b.is_ascii_alphabetic()).count();
             let (word, rest) = line.split_at(n);
             let upper = word.iter().all(u8::is_ascii_uppercase);
-            let marked = rest.starts_with(b":") || (upper && (rest.starts_with(b" - ") || rest.starts_with(b" [")));
-            if marked && is_level(word) && (upper || !rest.starts_with(b": ")) {
+            let marked = [b":".as_slice(), b" - ", b" [", b"  "]
+                .iter()
+                .any(|mark| rest.starts_with(mark));
+            if upper && marked && is_level(word) {
                 return Some(n + 1);
             }
             month_stamp(line)
@@ -87,6 +159,17 @@ fn stamp(line: &[u8]) -> Option<usize> {
     matches.then_some(SHAPE.len())
 }
 
+/// `12:00:00`
+fn clock(line: &[u8]) -> Option<usize> {
+    const SHAPE: &[u8] = b"dd:dd:dd";
+    let matches = line.len() >= SHAPE.len()
+        && line.iter().zip(SHAPE).all(|(b, shape)| match shape {
+            b'd' => b.is_ascii_digit(),
+            _ => b == shape,
+        });
+    matches.then_some(SHAPE.len())
+}
+
 /// `Jan 31 12:00:00`, as syslog has it (RFC 3164, 4.1.2).
 fn month_stamp(line: &[u8]) -> Option<usize> {
     const MONTHS: [&[u8; 3]; 12] = [
@@ -96,29 +179,82 @@ fn month_stamp(line: &[u8]) -> Option<usize> {
     let month = MONTHS.iter().any(|m| line.starts_with(*m));
     let shape = matches!(
         line.get(3..)?,
-        [b' ', b' ' | b'0'..=b'9', b'0'..=b'9', b' ', b'0'..=b'9', b'0'..=b'9', b':', ..]
+        [
+            b' ',
+            b' ' | b'0'..=b'9',
+            b'0'..=b'9',
+            b' ',
+            b'0'..=b'9',
+            b'0'..=b'9',
+            b':',
+            ..
+        ]
     );
     (month && shape).then_some(15)
 }
 
 /// Headers with a meaning, in lower case.
 const HEADERS: [&[u8]; 53] = [
-    b"set-cookie", b"set-cookie2", b"content-type", b"content-length", b"content-disposition",
-    b"content-encoding", b"content-language", b"content-location", b"content-range",
-    b"content-security-policy", b"transfer-encoding", b"transfer-encodings", b"location",
-    b"refresh", b"access-control-allow-origin", b"access-control-allow-credentials",
-    b"access-control-allow-headers", b"access-control-allow-methods",
-    b"access-control-expose-headers", b"x-xss-protection", b"x-frame-options",
-    b"x-content-type-options", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto",
-    b"x-real-ip", b"x-original-url", b"x-rewrite-url", b"x-accel-redirect", b"x-sendfile",
-    b"x-http-method-override", b"x-mailer", b"cache-control", b"last-modified", b"www-authenticate",
-    b"proxy-authenticate", b"strict-transport-security", b"clear-site-data", b"authorization",
-    b"user-agent", b"set-header", b"cookie", b"connection", b"host", b"referer", b"bcc", b"cc",
-    b"reply-to", b"mime-version", b"return-path", b"etag", b"expires", b"link",
+    b"set-cookie",
+    b"set-cookie2",
+    b"content-type",
+    b"content-length",
+    b"content-disposition",
+    b"content-encoding",
+    b"content-language",
+    b"content-location",
+    b"content-range",
+    b"content-security-policy",
+    b"transfer-encoding",
+    b"transfer-encodings",
+    b"location",
+    b"refresh",
+    b"access-control-allow-origin",
+    b"access-control-allow-credentials",
+    b"access-control-allow-headers",
+    b"access-control-allow-methods",
+    b"access-control-expose-headers",
+    b"x-xss-protection",
+    b"x-frame-options",
+    b"x-content-type-options",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-proto",
+    b"x-real-ip",
+    b"x-original-url",
+    b"x-rewrite-url",
+    b"x-accel-redirect",
+    b"x-sendfile",
+    b"x-http-method-override",
+    b"x-mailer",
+    b"cache-control",
+    b"last-modified",
+    b"www-authenticate",
+    b"proxy-authenticate",
+    b"strict-transport-security",
+    b"clear-site-data",
+    b"authorization",
+    b"user-agent",
+    b"set-header",
+    b"cookie",
+    b"connection",
+    b"host",
+    b"referer",
+    b"bcc",
+    b"cc",
+    b"reply-to",
+    b"mime-version",
+    b"return-path",
+    b"etag",
+    b"expires",
+    b"link",
 ];
 
 fn header(line: &[u8]) -> Option<(Line, usize)> {
-    let n = line.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'-').count();
+    let n = line
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'-')
+        .count();
     if !(2..=40).contains(&n) || line.get(n) != Some(&b':') {
         return None;
     }
@@ -130,7 +266,8 @@ fn header(line: &[u8]) -> Option<(Line, usize)> {
     if known {
         // Plain words that letters and notes use too: only with a value the header takes.
         let proper = if is(&[b"location"]) {
-            value.starts_with(b"/") || value.windows(3).any(|w| w == b"://")
+            matches!(value.first(), None | Some(b'/' | b'\r' | b'\n'))
+                || value.windows(3).any(|w| w == b"://")
         } else if is(&[b"link"]) {
             value.starts_with(b"<")
         } else if is(&[b"bcc", b"cc"]) {
@@ -152,21 +289,51 @@ fn header(line: &[u8]) -> Option<(Line, usize)> {
 /// Git's trailers and what other tools write at the foot of a message.
 fn is_trailer(name: &[u8]) -> bool {
     let ends = |suffix: &[u8]| {
-        name.len().checked_sub(suffix.len()).and_then(|i| name.get(i..)).is_some_and(|end| {
-            end.eq_ignore_ascii_case(suffix)
-        })
+        name.len()
+            .checked_sub(suffix.len())
+            .and_then(|i| name.get(i..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
     };
-    ends(b"-by") || ends(b"-id") || ends(b"-to") || ends(b"-change") || ends(b"-issue")
-        || ends(b"-pr") || ends(b"-url") || ends(b"-bug") || ends(b"-sha")
+    ends(b"-by")
+        || ends(b"-id")
+        || ends(b"-to")
+        || ends(b"-change")
+        || ends(b"-issue")
+        || ends(b"-pr")
+        || ends(b"-url")
+        || ends(b"-bug")
+        || ends(b"-sha")
 }
 
 fn command(line: &[u8]) -> Option<usize> {
-    const ALONE: [&[u8]; 8] =
-        [b"QUIT", b"DATA", b"RSET", b"NOOP", b"LOGOUT", b"FLUSHALL", b"STARTTLS", b"MULTI"];
+    const ALONE: [&[u8]; 8] = [
+        b"QUIT",
+        b"DATA",
+        b"RSET",
+        b"NOOP",
+        b"LOGOUT",
+        b"FLUSHALL",
+        b"STARTTLS",
+        b"MULTI",
+    ];
     const WITH: [&[u8]; 17] = [
-        b"RCPT TO:", b"MAIL FROM:", b"HELO ", b"EHLO ", b"VRFY ", b"AUTH LOGIN", b"AUTH PLAIN",
-        b"CONFIG SET ", b"SLAVEOF ", b"REPLICAOF ", b"EVAL ", b"HTTP/1.", b"HTTP/2 ", b"EXPN ",
-        b"MODULE LOAD ", b"FLUSHDB", b"PASV",
+        b"RCPT TO:",
+        b"MAIL FROM:",
+        b"HELO ",
+        b"EHLO ",
+        b"VRFY ",
+        b"AUTH LOGIN",
+        b"AUTH PLAIN",
+        b"CONFIG SET ",
+        b"SLAVEOF ",
+        b"REPLICAOF ",
+        b"EVAL ",
+        b"HTTP/1.",
+        b"HTTP/2 ",
+        b"EXPN ",
+        b"MODULE LOAD ",
+        b"FLUSHDB",
+        b"PASV",
     ];
     if let Some(word) = ALONE.iter().find(|w| line.starts_with(w)) {
         let rest = line.get(word.len()..)?;
@@ -178,17 +345,35 @@ fn command(line: &[u8]) -> Option<usize> {
     // `GET /x HTTP/1.1`
     let verb = line.iter().take_while(|b| b.is_ascii_uppercase()).count();
     if (3..=7).contains(&verb) && line.get(verb..)?.starts_with(b" ") {
-        let end = line.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(line.len());
+        let end = line
+            .iter()
+            .position(|b| matches!(b, b'\r' | b'\n'))
+            .unwrap_or(line.len());
         let request = line.get(..end)?;
-        if request.windows(8).any(|w| matches!(w, [b' ', b'H', b'T', b'T', b'P', b'/', ..])) {
+        if request
+            .windows(8)
+            .any(|w| matches!(w, [b' ', b'H', b'T', b'T', b'P', b'/', ..]))
+        {
             return Some(end);
         }
     }
     // IMAP: a tag, then a command (RFC 3501, 2.2.1).
-    const IMAP: [&[u8]; 8] =
-        [b"CAPABILITY", b"FETCH ", b"LOGIN ", b"SELECT ", b"LIST ", b"STORE ", b"APPEND ", b"LOGOUT"];
+    const IMAP: [&[u8]; 8] = [
+        b"CAPABILITY",
+        b"FETCH ",
+        b"LOGIN ",
+        b"SELECT ",
+        b"LIST ",
+        b"STORE ",
+        b"APPEND ",
+        b"LOGOUT",
+    ];
     let letter = line.first().is_some_and(u8::is_ascii_uppercase);
-    let digits = line.iter().skip(1).take_while(|b| b.is_ascii_digit()).count();
+    let digits = line
+        .iter()
+        .skip(1)
+        .take_while(|b| b.is_ascii_digit())
+        .count();
     let rest = line.get(digits + 1..)?.strip_prefix(b" ")?;
     let known = IMAP.iter().find(|c| rest.starts_with(c))?;
     (letter && (1..=6).contains(&digits)).then_some(digits + 2 + known.len())

@@ -42,10 +42,16 @@ const ROOTED: &[(&[u8], Weight)] = &[
     (b"proc/net/", Weak),
     (b"proc/sys/", Weak),
     (b"proc/kcore", Weak),
+    (b"proc/interrupts", Weak),
+    (b"proc/ioports", Weak),
+    (b"proc/", Step),
     (b"var/task/", Weak),
     (b"var/runtime/", Weak),
     (b"var/rapid/", Weak),
-    (b"var/run/secrets/kubernetes.io/serviceaccount/token", Strong),
+    (
+        b"var/run/secrets/kubernetes.io/serviceaccount/token",
+        Strong,
+    ),
     (b"var/run/secrets/", Step),
     (b"var/run/utmp", Weak),
     (b"var/log/apache", Weak),
@@ -66,6 +72,14 @@ const ROOTED: &[(&[u8], Weight)] = &[
     (b"var/log/sshd", Weak),
     (b"var/log/dpkg", Weak),
     (b"var/log/yum", Weak),
+    (b"var/log/maillog", Weak),
+    (b"var/log/cron", Weak),
+    (b"var/log/daemon", Weak),
+    (b"var/log/faillog", Weak),
+    (b"var/log/kern", Weak),
+    (b"var/log/secure", Weak),
+    (b"var/log/boot", Weak),
+    (b"var/log/httpsd/", Weak),
     (b"var/lib/mysql/", Step),
     (b"var/lib/mlocate/", Weak),
     (b"var/lib/php", Weak),
@@ -77,12 +91,33 @@ const ROOTED: &[(&[u8], Weight)] = &[
     (b"var/webmin/", Weak),
     (b"var/adm/", Weak),
     (b"var/db/", Step),
+    (b"var/", Step),
+    (b"usr/", Step),
+    (b"opt/", Step),
+    (b"mnt/", Step),
+    (b"srv/", Step),
+    (b"sys/", Step),
+    (b"root/.", Step),
+    (b"boot/grub", Step),
+    (b"run/secrets/", Step),
+    (b"tmp/sess_", Step),
+    (b"lib/systemd/", Step),
+    (b"dev/random", Step),
+    (b"dev/urandom", Step),
+    (b"dev/zero", Step),
+    (b"dev/fd/", Step),
+    (b"dev/stdin", Step),
     (b"windows/win.ini", Strong),
     (b"windows/system.ini", Strong),
     (b"windows/system32/config/", Weak),
     (b"windows/system32/drivers/etc/", Strong),
     (b"windows/system32/inetsrv/", Weak),
     (b"windows/system32/logfiles/", Weak),
+    (b"windows/system32/license.rtf", Weak),
+    (b"windows/system32/eula.txt", Weak),
+    (b"windows/debug/netsetup.log", Weak),
+    (b"windows/windowsupdate.log", Weak),
+    (b"windows/iis", Weak),
     (b"windows/system32/", Step),
     (b"windows/repair/", Weak),
     (b"windows/panther/", Weak),
@@ -99,9 +134,12 @@ const ROOTED: &[(&[u8], Weight)] = &[
     (b"inetpub/", Step),
     (b"xampp/", Weak),
     (b"wamp", Weak),
-    (b"sysprep", Step),
-    (b"unattend", Step),
+    (b"users/administrator/ntuser.dat", Weak),
     (b"users/administrator/", Step),
+    (b"pagefile.sys", Weak),
+    (b"ntldr", Weak),
+    (b"unattend.", Weak),
+    (b"sysprep/", Weak),
     (b"users/default/ntuser.dat", Weak),
     (b"documents and settings/", Step),
     (b"program files/", Step),
@@ -234,7 +272,12 @@ pub(super) fn anywhere(bytes: &[u8], at: usize) -> Option<(usize, Weight)> {
 /// `proc/PID/` of any process.
 fn process(bytes: &[u8], at: usize) -> Option<usize> {
     let i = prefix(b"proc/", bytes, at)?;
-    let digits = bytes.iter().skip(i).take(8).take_while(|b| b.is_ascii_digit()).count();
+    let digits = bytes
+        .iter()
+        .skip(i)
+        .take(8)
+        .take_while(|b| b.is_ascii_digit())
+        .count();
     let end = i + digits;
     (digits > 0 && bytes.get(end).copied().is_some_and(is_separator)).then_some(end + 1)
 }
@@ -253,13 +296,16 @@ fn prefix(name: &[u8], bytes: &[u8], at: usize) -> Option<usize> {
     for &wanted in name {
         if wanted == b'/' {
             i = separators(bytes, i)?;
-        } else if bytes.get(i).is_some_and(|b| b.eq_ignore_ascii_case(&wanted)) {
+        } else if bytes
+            .get(i)
+            .is_some_and(|b| b.eq_ignore_ascii_case(&wanted))
+        {
             i += 1;
         } else {
             return None;
         }
     }
-    let open = name.last().is_some_and(|b| matches!(b, b'/' | b'.'));
+    let open = name.last().is_some_and(|b| matches!(b, b'/' | b'.' | b'_'));
     // `apache2`, `auth.log`, `passwd-`, `passwd~`: a log's or daemon's name may go on.
     let goes_on = bytes.get(i).is_some_and(u8::is_ascii_alphabetic);
     (open || !goes_on).then_some(i)

@@ -32,7 +32,12 @@ pub(super) struct Token {
 /// The token around `bytes[at]`.
 pub(super) fn token(bytes: &[u8], starts: bool, at: usize) -> Token {
     let head = bytes.get(..at).unwrap_or_default();
-    let back = head.iter().rev().take(REACH).take_while(|b| is_path(**b)).count();
+    let back = head
+        .iter()
+        .rev()
+        .take(REACH)
+        .take_while(|b| is_path(**b))
+        .count();
     let start = at - back;
     let end = at
         + bytes
@@ -42,12 +47,23 @@ pub(super) fn token(bytes: &[u8], starts: bool, at: usize) -> Token {
             .take(REACH)
             .take_while(|b| is_path(**b))
             .count();
-    let anchor = if back == REACH { Anchor::Value } else { anchor(bytes, starts, start) };
+    let anchor = if back == REACH {
+        Anchor::Value
+    } else {
+        anchor(bytes, starts, start)
+    };
     let whole = match bytes.get(end) {
         None | Some(0 | b'?' | b'&' | b'#' | b'\n' | b'\r') => true,
+        // What closes a quoted or tagged value.
+        Some(b'"' | b'\'' | b'<') => true,
         Some(_) => end - at == REACH || bytes.len() - end < 3,
     };
-    Token { start, end, anchor, whole }
+    Token {
+        start,
+        end,
+        anchor,
+        whole,
+    }
 }
 
 fn anchor(bytes: &[u8], starts: bool, start: usize) -> Anchor {
@@ -73,22 +89,50 @@ fn anchor(bytes: &[u8], starts: bool, start: usize) -> Anchor {
                 _ => Anchor::Value,
             }
         }
-        Some(b'"' | b'\'' | b'>' | b'\n') => {
-            if starts && before.len() <= 2 {
-                Anchor::Value
-            } else {
-                Anchor::Quoted
+        Some(b'>') => Anchor::Quoted,
+        Some(b'"' | b'\'' | b'\n') if starts && before.len() <= 2 => Anchor::Value,
+        // A member, an argument, an attribute; not a name quoted in a sentence.
+        Some(b'"' | b'\'') => {
+            let opening = before
+                .iter()
+                .rev()
+                .take(6)
+                .find(|b| !matches!(b, b'"' | b'\'' | b' ' | b'\\'));
+            match opening {
+                Some(b':' | b'=' | b'(' | b'[' | b',' | b'{') => Anchor::Quoted,
+                _ => Anchor::Inside,
             }
         }
+        Some(b'\n') => Anchor::Quoted,
         Some(_) => {
             let blank = |b: &u8| b.is_ascii_whitespace() || *b == 0;
-            if starts && before.len() <= 4 && before.iter().all(blank) {
+            if starts && (before.len() <= 4 && before.iter().all(blank) || spaced(before)) {
                 Anchor::Value
             } else {
                 Anchor::Inside
             }
         }
     }
+}
+
+/// Whether a path with white space in its directories goes on here: `C:\Program Files\`.
+fn spaced(before: &[u8]) -> bool {
+    const NAMES: [&[u8]; 4] = [
+        b"program ",
+        b"program files ",
+        b"documents and ",
+        b"apache ",
+    ];
+    let drive = matches!(before, [b'/' | b'\\', ..] | [_, b':', b'/' | b'\\', ..]);
+    drive
+        && before.len() <= 64
+        && NAMES.iter().any(|name| {
+            before
+                .len()
+                .checked_sub(name.len())
+                .and_then(|i| before.get(i..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(name))
+        })
 }
 
 const fn is_key(byte: u8) -> bool {
@@ -98,8 +142,22 @@ const fn is_key(byte: u8) -> bool {
 const fn is_path(byte: u8) -> bool {
     !matches!(
         byte,
-        1..=b' ' | b'"' | b'\'' | b'<' | b'>' | b'=' | b'&' | b'?' | b',' | b'(' | b')' | b'|' | b'`'
-            | b'{' | b'}' | 0x7f
+        1..=b' '
+            | b'"'
+            | b'\''
+            | b'<'
+            | b'>'
+            | b'='
+            | b'&'
+            | b'?'
+            | b','
+            | b'('
+            | b')'
+            | b'|'
+            | b'`'
+            | b'{'
+            | b'}'
+            | 0x7f
     )
 }
 
@@ -127,7 +185,10 @@ pub(super) struct Steps {
 
 /// Walks the token's segments once.
 pub(super) fn steps(bytes: &[u8], token: Token) -> Steps {
-    let mut steps = Steps { tail: token.start, ..Steps::default() };
+    let mut steps = Steps {
+        tail: token.start,
+        ..Steps::default()
+    };
     let text = bytes.get(..token.end).unwrap_or(bytes);
     let mut depth = 0_i32;
     let mut i = token.start;
@@ -190,23 +251,47 @@ fn segment(text: &[u8], i: usize) -> (Segment, usize) {
         let padded = dots > 2;
         match rest.get(dots..).unwrap_or_default() {
             [] | [b'/' | b'\\', ..] => {
-                return (Segment::Up { padded, disguised: false }, i + dots);
+                return (
+                    Segment::Up {
+                        padded,
+                        disguised: false,
+                    },
+                    i + dots,
+                );
             }
             [0, b'/' | b'\\', ..] => {
-                return (Segment::Up { padded, disguised: true }, i + dots + 1);
+                return (
+                    Segment::Up {
+                        padded,
+                        disguised: true,
+                    },
+                    i + dots + 1,
+                );
             }
             // A path parameter: containers drop it before they normalise, proxies do not.
             [b';', more @ ..] => {
                 let n = more.iter().take_while(|b| !is_separator(**b)).count();
                 if n < more.len() {
-                    return (Segment::Up { padded, disguised: true }, i + dots + 1 + n);
+                    return (
+                        Segment::Up {
+                            padded,
+                            disguised: true,
+                        },
+                        i + dots + 1 + n,
+                    );
                 }
             }
             // U+FFFD left by a decoder; U+2044, U+2215, U+2216 that best-fit mappings make slashes.
             [0xef, 0xbf, 0xbd, ..] | [0xe2, 0x81, 0x84, ..] | [0xe2, 0x88, 0x95 | 0x96, ..] => {
                 let after = rest.get(dots..).unwrap_or_default();
                 let n = after.chunks_exact(3).take_while(|c| is_stray(c)).count();
-                return (Segment::Up { padded, disguised: true }, i + dots + 3 * n);
+                return (
+                    Segment::Up {
+                        padded,
+                        disguised: true,
+                    },
+                    i + dots + 3 * n,
+                );
             }
             _ => {}
         }
@@ -215,12 +300,24 @@ fn segment(text: &[u8], i: usize) -> (Segment, usize) {
     if dots >= 2
         && let [0xc0 | 0xc1, b'/' | b'\\', ..] = rest.get(dots..).unwrap_or_default()
     {
-        return (Segment::Up { padded: false, disguised: true }, i + dots + 1);
+        return (
+            Segment::Up {
+                padded: false,
+                disguised: true,
+            },
+            i + dots + 1,
+        );
     }
     // Dots that did not decode: overlong forms come in twos or fours.
     let stray = rest.chunks_exact(3).take_while(|c| is_stray(c)).count();
     if stray >= 2 && rest.get(3 * stray).copied().is_some_and(is_separator) {
-        return (Segment::Up { padded: false, disguised: true }, i + 3 * stray);
+        return (
+            Segment::Up {
+                padded: false,
+                disguised: true,
+            },
+            i + 3 * stray,
+        );
     }
     let n = rest.iter().take_while(|b| !is_separator(**b)).count();
     let (name, after) = rest.split_at(n);
@@ -228,7 +325,11 @@ fn segment(text: &[u8], i: usize) -> (Segment, usize) {
         return (Segment::Nothing, i + n);
     }
     if name.last() == Some(&b':') && matches!(after, [b'/' | b'\\', b'/' | b'\\', ..]) {
-        let host = after.iter().skip(2).take_while(|b| !is_separator(**b)).count();
+        let host = after
+            .iter()
+            .skip(2)
+            .take_while(|b| !is_separator(**b))
+            .count();
         let dotted = after.get(2..).unwrap_or_default().starts_with(b"..");
         return (Segment::Scheme, i + n + 2 + if dotted { 0 } else { host });
     }
@@ -236,7 +337,10 @@ fn segment(text: &[u8], i: usize) -> (Segment, usize) {
 }
 
 fn is_stray(chunk: &[u8]) -> bool {
-    matches!(chunk, [0xef, 0xbf, 0xbd] | [0xe2, 0x81, 0x84] | [0xe2, 0x88, 0x95 | 0x96])
+    matches!(
+        chunk,
+        [0xef, 0xbf, 0xbd] | [0xe2, 0x81, 0x84] | [0xe2, 0x88, 0x95 | 0x96]
+    )
 }
 
 #[cfg(test)]

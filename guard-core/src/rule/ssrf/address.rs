@@ -20,14 +20,46 @@ pub(super) enum Target {
 /// Where `host` leads (no userinfo, no port; brackets for IPv6).
 pub(super) fn classify(host: &[u8]) -> Target {
     if let [b'[', inner @ ..] = host {
-        return inner.iter().position(|b| *b == b']').and_then(|end| inner.get(..end)).map_or(
-            Target::Elsewhere,
-            |inner| v6(inner),
-        );
+        return inner
+            .iter()
+            .position(|b| *b == b']')
+            .and_then(|end| inner.get(..end))
+            .map_or(Target::Elsewhere, v6);
     }
     if enclosed(host) {
         return Target::Disguised;
     }
+    // Full stops of other scripts, which IDNA takes for dots (UTS 46).
+    let mut plain = [0; 64];
+    if let Some(host) = undot(host, &mut plain) {
+        return if classify_plain(host) == Target::Elsewhere {
+            Target::Elsewhere
+        } else {
+            Target::Disguised
+        };
+    }
+    classify_plain(host)
+}
+
+/// `host` with U+3002, U+FF0E and U+FF61 as dots, if it holds any.
+fn undot<'p>(host: &[u8], plain: &'p mut [u8; 64]) -> Option<&'p [u8]> {
+    if !host.iter().any(|b| matches!(b, 0xe3 | 0xef)) {
+        return None;
+    }
+    let (mut i, mut length) = (0, 0);
+    while let Some(byte) = host.get(i) {
+        let (byte, width) = match host.get(i..i + 3) {
+            Some([0xe3, 0x80, 0x82] | [0xef, 0xbc, 0x8e] | [0xef, 0xbd, 0xa1]) => (b'.', 3),
+            _ => (*byte, 1),
+        };
+        *plain.get_mut(length)? = byte;
+        length += 1;
+        i += width;
+    }
+    plain.get(..length)
+}
+
+fn classify_plain(host: &[u8]) -> Target {
     let host = host.strip_suffix(b".").unwrap_or(host);
     if let Some(address) = V4::parse(host) {
         return address.target();
@@ -70,7 +102,11 @@ impl V4 {
             _ => low(a, 8) << 24 | low(b, 8) << 16 | low(c, 8) << 8 | low(d, 8),
         };
         let numeric = (hexadecimal || count == 1) && a >= 1 << 24 || (hexadecimal && count == 4);
-        Some(Self { bits, canonical: canonical && count == 4, numeric })
+        Some(Self {
+            bits,
+            canonical: canonical && count == 4,
+            numeric,
+        })
     }
 
     fn target(self) -> Target {
@@ -111,7 +147,9 @@ fn number(part: &[u8]) -> Option<(u64, bool)> {
     let mut value = 0_u64;
     for digit in digits {
         let digit = char::from(*digit).to_digit(radix)?;
-        value = value.wrapping_mul(u64::from(radix)).wrapping_add(u64::from(digit));
+        value = value
+            .wrapping_mul(u64::from(radix))
+            .wrapping_add(u64::from(digit));
     }
     Some((value, radix == 10))
 }
@@ -146,11 +184,15 @@ fn v6(text: &[u8]) -> Target {
 /// Enclosed digits and letters (U+2460 and on), which IDNA maps to plain ones and people never
 /// type into a host.
 fn enclosed(host: &[u8]) -> bool {
-    host.windows(3).any(|w| matches!(w, [0xe2, 0x91..=0x93, 0x80..=0xbf]))
+    host.windows(3)
+        .any(|w| matches!(w, [0xe2, 0x91..=0x93, 0x80..=0xbf]))
 }
 
 fn name(host: &[u8]) -> Target {
-    const METADATA: [&[u8]; 9] = [
+    const METADATA: [&[u8]; 12] = [
+        b"kubernetes.default",
+        b"kubernetes.default.svc",
+        b"kubernetes.default.svc.cluster.local",
         b"metadata.google.internal",
         b"metadata",
         b"instance-data",
@@ -161,8 +203,13 @@ fn name(host: &[u8]) -> Target {
         b"rancher-metadata",
         b"metadata.azure.internal",
     ];
-    const LOOPBACK: [&[u8]; 5] =
-        [b"localhost", b"localhost.localdomain", b"ip6-localhost", b"ip6-loopback", b"loopback"];
+    const LOOPBACK: [&[u8]; 5] = [
+        b"localhost",
+        b"localhost.localdomain",
+        b"ip6-localhost",
+        b"ip6-loopback",
+        b"loopback",
+    ];
     const REBINDING: [&[u8]; 3] = [b"localtest.me", b"lvh.me", b"vcap.me"];
     const EMBEDDING: [&[u8]; 4] = [b"nip.io", b"xip.io", b"sslip.io", b"nip.name"];
     let is = |names: &[&[u8]]| names.iter().any(|n| host.eq_ignore_ascii_case(n));
@@ -178,6 +225,8 @@ fn name(host: &[u8]) -> Target {
     }
     match below(&EMBEDDING) {
         Some(rest) if embeds_inner(rest) => Target::Rebinding,
+        // Retired, and its short form is not readable as an address.
+        _ if strip(host, b"xip.io").is_some() => Target::Rebinding,
         _ => Target::Elsewhere,
     }
 }
@@ -187,7 +236,9 @@ fn strip<'h>(host: &'h [u8], suffix: &[u8]) -> Option<&'h [u8]> {
     let split = host.len().checked_sub(suffix.len() + 1)?;
     let (rest, end) = host.split_at_checked(split)?;
     let same = end.first() == Some(&b'.')
-        && end.get(1..).is_some_and(|end| end.eq_ignore_ascii_case(suffix));
+        && end
+            .get(1..)
+            .is_some_and(|end| end.eq_ignore_ascii_case(suffix));
     same.then_some(rest)
 }
 
