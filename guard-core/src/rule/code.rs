@@ -57,7 +57,7 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("n_ba"),
     Trigger::new("e_re"),
     // `__import__`, `__builtins__`, `__class__`, `__globals__`, `__subclasses__`, `__mro__`
-    Trigger::new("__[icbgsm][nmulaer]"),
+    Trigger::new("__[icbgsm][mulr]"),
     // `constructor.constructor`, `constructor['constructor']`
     Trigger::new("tor[\\['\"\\\\.]"),
     // `child_process`, `mainModule`
@@ -82,6 +82,17 @@ fn context(bytes: &[u8], at: usize) -> bool {
             at.checked_sub(8).and_then(|start| bytes.get(start..at)).is_none_or(|b| {
                 b.eq_ignore_ascii_case(b"construc")
             })
+        }
+        [b'_', b'_', name @ ..] => {
+            let known: [&[u8]; 6] =
+                [b"import", b"builtins", b"class", b"globals", b"subclasses", b"mro"];
+            known.iter().any(|known| name.get(..3).is_none_or(|name| known.starts_with(name)))
+        }
+        // `$name(`: a short name and its bracket.
+        [b'$', name @ ..] if !matches!(name.first(), Some(b'_' | b'G' | b'H')) => {
+            let name = name.get(..name.len().min(24)).unwrap_or_default();
+            let end = name.iter().position(|b| !b.is_ascii_alphanumeric() && *b != b'_');
+            end.is_none_or(|end| matches!(name.get(end), Some(b'(' | b' ' | b'\\' | b'%' | b'&')))
         }
         _ => true,
     }

@@ -66,7 +66,7 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("[<>]\\([a-z/][a-z/]"),
     Trigger::new("\\{[a-z/][a-z,][a-z,/]"),
     // PowerShell: `powershell -enc`, `New-Object Net.WebClient`.
-    Trigger::new("wers"),
+    Trigger::new("rshe"),
     Trigger::new("w-ob"),
     // `for /f %i in (`, `for %i in (`
     Trigger::new("or [/%]"),
@@ -87,6 +87,10 @@ fn context(bytes: &[u8], at: usize) -> bool {
         b';' | b'|' | b'&' | b'\n' | b'`' => may_command(rest),
         b'\\' => may_command(rest.get(1..).unwrap_or_default()),
         b'$' if rest.first() == Some(&b'(') => may_command(rest.get(1..).unwrap_or_default()),
+        b'{' => {
+            let name = rest.iter().take(24).position(|b| !b.is_ascii_alphanumeric() && *b != b'/');
+            name.is_none_or(|end| matches!(rest.get(end), Some(b',' | b'\\' | b'%' | b'&')))
+        }
         // What comes before decides, and `confirm` sees it decoded.
         _ => true,
     }
@@ -102,22 +106,22 @@ fn may_command(rest: &[u8]) -> bool {
         .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         .count();
     let mut name = [0; command::LONGEST];
-    let after = rest.get(length);
-    match after {
-        // Encoded, quoted, or a path: only the parser can tell.
-        None | Some(b'\\' | b'%' | b'&' | b'/' | b'\'' | b'"' | b'^' | b'?' | b'*' | b'$') => {
-            return true;
-        }
-        // An assignment before the command is rare, a parameter is not.
-        Some(b'=' | b':') => return false,
-        Some(_) => {}
-    }
-    let (Some(slot), Some(word)) = (name.get_mut(..length), rest.get(..length)) else {
+    let (Some(name), Some(word)) = (name.get_mut(..length), rest.get(..length)) else {
         return false;
     };
-    slot.copy_from_slice(word);
-    slot.make_ascii_lowercase();
-    command::lookup(slot).is_some()
+    name.copy_from_slice(word);
+    name.make_ascii_lowercase();
+    match rest.get(length) {
+        None => true,
+        // An assignment before the command is rare, a parameter is not.
+        Some(b'=' | b':' | b'.') => false,
+        Some(b'/') => matches!(&*name, b"" | b"usr" | b"bin" | b"sbin" | b"etc" | b"c") || command::lookup(name).is_some(),
+        // Encoded or quoted: the name may go on.
+        Some(b'\\' | b'%' | b'&' | b'\'' | b'"' | b'^' | b'?' | b'*' | b'$') => {
+            command::is_prefix(name) || command::lookup(name).is_some()
+        }
+        Some(_) => command::lookup(name).is_some(),
+    }
 }
 
 fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
@@ -133,9 +137,9 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'$', b'(', ..] => substituted(text, at),
         [b'<' | b'>', ..] => process(text, at),
         [b'{', ..] => braces(text, at),
-        [b'w' | b'W', b'e' | b'E', ..] => power_shell(text, at),
         [b'w' | b'W', ..] => web_client(text, at),
         [b'o' | b'O', b'r' | b'R', ..] => for_loop(text, at.checked_sub(1)?),
+        [b'r' | b'R', b's' | b'S', ..] => power_shell(text, at),
         [b'r' | b'R', ..] => recipient(text, at),
         [b'$', ..] => field_separator(text, at),
         [b'(', ..] => imported(text, at),
@@ -470,7 +474,7 @@ fn braces(text: &Text<'_>, at: usize) -> Option<Match> {
 /// `powershell` with a flag that hides what it runs.
 fn power_shell(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
-    let start = at.checked_sub(2)?;
+    let start = at.checked_sub(4)?;
     let rest = bytes.get(start..)?;
     let rest = rest.get(..rest.len().min(160))?;
     rest.get(..10)?.eq_ignore_ascii_case(b"powershell").then_some(())?;

@@ -32,6 +32,12 @@ pub(super) fn lookup(word: &[u8]) -> Option<Name> {
     (versioned && !version.is_empty()).then_some(Term)
 }
 
+/// Whether a known name begins with `word` (in lower case).
+pub(super) fn is_prefix(word: &[u8]) -> bool {
+    let at = COMMANDS.partition_point(|(name, _)| name.as_bytes() < word);
+    COMMANDS.get(at).is_some_and(|(name, _)| name.as_bytes().starts_with(word))
+}
+
 /// Whether `word` is an argument that makes an ambiguous Windows command plain.
 pub(super) fn is_subcommand(name: &[u8], word: &[u8]) -> bool {
     match name {
