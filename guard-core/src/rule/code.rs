@@ -37,12 +37,19 @@ const TRIGGERS: &[Trigger] = &[
     // Any call: the name before the bracket decides.
     Trigger::new("\\w\\w\\w\\("),
     Trigger::new("\\w \\([\\\\'\"\\x24]"),
+    Trigger::new("[lc] \\([a-z@]"),
+    // `system 'id'`
+    Trigger::new("e[mc] [\\\\'\"]"),
+    // `%x(id)`, `qx{id}`
+    Trigger::new("%x[{(]"),
+    Trigger::new("qx[{(]"),
     // `<?php`, `<?=`
     Trigger::new("<\\?[a-wyz =]"),
     // `<!--#exec`, `<esi:`, `<cfexecute`
     Trigger::new("!--#"),
     Trigger::new("<esi"),
     Trigger::new("<cfe"),
+    Trigger::new("<jsp"),
     // `$_GET[`
     Trigger::new("\\x24_[gprscfe]"),
     Trigger::new("\\x24[gh][lt][ot]"),
@@ -78,6 +85,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
     match rest {
         [_, _, _, b'(', ..] => names_function(bytes, at + 3),
         [_, b' ', b'(', ..] => names_function(bytes, at + 1),
+        [_, _, b' ', _, ..] => names_function(bytes, at + 2),
         [b't' | b'T', b'o' | b'O', b'r' | b'R', ..] => {
             at.checked_sub(8).and_then(|start| bytes.get(start..at)).is_none_or(|b| {
                 b.eq_ignore_ascii_case(b"construc")
@@ -92,7 +100,10 @@ fn context(bytes: &[u8], at: usize) -> bool {
         [b'$', name @ ..] if !matches!(name.first(), Some(b'_' | b'G' | b'H')) => {
             let name = name.get(..name.len().min(24)).unwrap_or_default();
             let end = name.iter().position(|b| !b.is_ascii_alphanumeric() && *b != b'_');
-            end.is_none_or(|end| matches!(name.get(end), Some(b'(' | b' ' | b'\\' | b'%' | b'&')))
+            end.is_none_or(|end| match name.get(end) {
+                Some(b'\\') => name.get(end + 1) == Some(&b'u'),
+                after => matches!(after, Some(b'(' | b' ' | b'%' | b'&')),
+            })
         }
         _ => true,
     }
@@ -134,6 +145,8 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'g' | b'G', b'.', ..] => java(text, at),
         [_, _, _, b'(', ..] => call(text, at + 3, at + 3),
         [_, b' ', b'(', ..] => call(text, at + 1, at + 2),
+        [_, _, b' ', _, ..] => statement(text, at + 2),
+        [b'%' | b'q' | b'Q', ..] => command_literal(text, at),
         [b't' | b'T', ..] => constructor(text, at),
         [b'a' | b'A', b's' | b'S', ..] => class_loader(text, at),
         [b'l' | b'L', ..] => named_by_field(text, at),
@@ -176,12 +189,14 @@ fn call(text: &Text<'_>, end: usize, open: usize) -> Option<Match> {
         Kind::Sure => close.is_some() || argument != Argument::Other,
         Kind::Run => {
             matches!(argument, Argument::Text | Argument::Variable | Argument::Call)
-                && (!is_method || receiver(bytes, start) != Receiver::Plain)
+                && (!is_method
+                    || receiver(bytes, start) != Receiver::Plain
+                    || matches!(name, b"ScriptEngineManager" | b"ProcessBuilder" | b"constructor"))
         }
         Kind::Method => {
             matches!(argument, Argument::Text | Argument::Call | Argument::Variable)
                 && match receiver(bytes, start) {
-                    Receiver::None => !matches!(name, b"start" | b"compile" | b"execute" | b"spawn"),
+                    Receiver::None => !matches!(name, b"start" | b"compile" | b"execute" | b"spawn" | b"call" | b"run" | b"invoke" | b"binding"),
                     Receiver::Call | Receiver::Host => true,
                     // `"..".exec("id")."`: joined by PHP.
                     Receiver::Text => matches!(name, b"exec") && argument == Argument::Text,
@@ -193,13 +208,16 @@ fn call(text: &Text<'_>, end: usize, open: usize) -> Option<Match> {
         }
         Kind::Show => {
             shows(arguments, close.map(|close| close - open))
-                || is_method && bytes.get(..start)?.ends_with(b"process.") && place == Before::Start
+                || is_method && bytes.get(..start)?.ends_with(b"process.")
         }
         Kind::Shown => {
             let word = position::word_before(bytes, start);
             matches!(word, b"echo" | b"print" | b"die" | b"exit" | b"puts") && argument != Argument::Other
         }
-        Kind::Codes => argument == Argument::Number && is_method,
+        Kind::Codes => {
+            let after = close.and_then(|close| bytes.get(close + 1..)).unwrap_or_default();
+            argument == Argument::Number && (is_method && name != b"chr" || after.starts_with(b"chr("))
+        }
         Kind::Loop => {
             place == Before::Start
                 && [&b"true)"[..], b"1)", b"!0)"].iter().any(|always| arguments.starts_with(always))
@@ -224,6 +242,39 @@ fn call(text: &Text<'_>, end: usize, open: usize) -> Option<Match> {
         _ => CALL,
     };
     found(rule, start, close.unwrap_or(open + 1))
+}
+
+/// `system 'id'`: a call without brackets, as Ruby and Perl have it, that is the whole value.
+fn statement(text: &Text<'_>, end: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let start = [&b"system"[..], b"exec"].iter().find_map(|name| {
+        bytes.get(..end)?.ends_with(name).then(|| end - name.len())
+    })?;
+    let quote = *bytes.get(end + 1)?;
+    let body = bytes.get(end + 2..)?;
+    let close = body.iter().take(ARGUMENTS).position(|b| *b == quote)?;
+    let whole = position::before(bytes, start, text.starts) == Before::Start
+        && position::goes_on(bytes, end + 2 + close + 1, text.ends);
+    (whole && close > 0).then_some(())?;
+    found(CALL, start, end + 2 + close + 1)
+}
+
+/// `%x(id)`, `qx{id}`: commands as literals of Ruby and Perl.
+fn command_literal(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let before = at.checked_sub(1).and_then(|i| bytes.get(i));
+    before.is_none_or(|b| !b.is_ascii_alphanumeric()).then_some(())?;
+    let close = match bytes.get(at + 2)? {
+        b'{' => b'}',
+        _ => b')',
+    };
+    let body = bytes.get(at + 3..)?;
+    let length = body.iter().take(ARGUMENTS).position(|b| *b == close)?;
+    let end = at + 3 + length + 1;
+    let place = position::before(bytes, at, text.starts);
+    let named = body.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'/');
+    (named && place != Before::Prose && position::goes_on(bytes, end, text.ends)).then_some(())?;
+    found(CALL, at, end)
 }
 
 /// What a call's first argument begins with.
@@ -346,7 +397,7 @@ fn loads(name: &[u8], arguments: &[u8], used: bool) -> bool {
     ];
     let placed = roots.iter().any(|root| quoted.starts_with(root));
     match name {
-        b"require" | b"import" => module && used || placed,
+        b"require" | b"import" => module && used || placed || quoted == b"child_process",
         b"open" => placed || quoted.starts_with(b"|"),
         b"scandir" | b"readdirSync" | b"opendir" => true,
         _ => {
@@ -390,6 +441,7 @@ fn tag(text: &Text<'_>, at: usize) -> Option<Match> {
     };
     let body = rest.get(length..rest.len().min(length + 96))?;
     let runs = body.iter().any(|b| matches!(b, b'(' | b'`'))
+        || length == 1 && body.first().is_some_and(u8::is_ascii_digit)
         || body.windows(2).any(|pair| pair == b"$_");
     let place = position::before(bytes, at, text.starts);
     (runs || place == Before::Start && length == 3).then_some(())?;
@@ -406,6 +458,7 @@ fn directive(text: &Text<'_>, at: usize) -> Option<Match> {
     let rest = bytes.get(at..)?;
     if let Some(body) = rest.strip_prefix(b"!--#") {
         let start = at.checked_sub(1).filter(|i| bytes.get(*i) == Some(&b'<'))?;
+        let body = body.strip_prefix(b" ").unwrap_or(body);
         let name = body.iter().take(10).take_while(|b| b.is_ascii_alphabetic()).count();
         let (name, after) = body.split_at_checked(name)?;
         let known: [&[u8]; 7] =
@@ -421,6 +474,8 @@ fn directive(text: &Text<'_>, at: usize) -> Option<Match> {
         5
     } else if folded(b"<cfexecute") {
         10
+    } else if folded(b"<jsp:") {
+        5
     } else {
         return None;
     };
@@ -539,9 +594,12 @@ fn internals(text: &Text<'_>, at: usize) -> Option<Match> {
             matches!(after, [b'(', b'\'' | b'"' | b'\\' | b'o' | b'r' | b's', ..])
                 && position::before(bytes, at, text.starts) != Before::Prose
         }
-        b"builtins" => matches!(after.first(), Some(b'.' | b'[')),
+        b"builtins" if matches!(after.first(), Some(b'.' | b'[')) => true,
         _ => {
-            matches!(before, Some(b'.' | b'\'' | b'"'))
+            let quoted = matches!(before, Some(b'\'' | b'"'))
+                && matches!(at.checked_sub(2).and_then(|i| bytes.get(i)), Some(b'[' | b'('))
+                && matches!(after, [b'\'' | b'"', b']' | b')', ..]);
+            quoted || matches!(before, Some(b'.' | b'\'' | b'"'))
                 && (after.starts_with(b".__")
                     || after.starts_with(b"[") && name != b"init"
                     || after.starts_with(b"()[") || after.starts_with(b"().__"))

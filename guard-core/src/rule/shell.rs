@@ -39,11 +39,18 @@ const MAIL: RuleId = RuleId::new("shell.mail_command");
 
 const TRIGGERS: &[Trigger] = &[
     // A separator and a word right after it, or after one blank or a second separator.
-    Trigger::new("[;|&`\\n][a-z/{'\"\\\\][a-z'\"?*^@\\\\,][a-z'\"?*;|&`/\\\\^$@ +)-]"),
-    Trigger::new("[;|&`\\n][ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
-    Trigger::new("[;|&`\\n][ +\\t|;&][ +\\t|;&(][a-z/{'\"\\\\$]"),
+    Trigger::new("[;|&`\\n][a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new("[;|&`][ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
+    Trigger::new("[;|&`][ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
+    Trigger::new("\\n[ +\\t][ a-z/][a-z]"),
     // Names of two letters, which may end the text.
     Trigger::new("[;|&`\\n][ilpncdsw][dscpfhvm]"),
+    // `;$x`, with `x=id` before.
+    Trigger::new("[;|&]\\x24[a-z]"),
+    // `$'\x69\x64'`
+    Trigger::new("\\x24'\\\\[x\\\\\\d]"),
+    // `cmd /c`, `cmd.exe /c`
+    Trigger::new("[de] /[ck]"),
     // A line break that is still escaped in JSON.
     Trigger::new("\\\\n[a-z/;|&][a-z]"),
     // Substitutions: `$(id)`, `$( id )`, `$(`id`)`, `$({cat,/x})`.
@@ -64,7 +71,7 @@ const TRIGGERS: &[Trigger] = &[
     // `$((7*7))`, `<(id)`, `{cat,/etc/passwd}`.
     Trigger::new("\\x24\\(\\(\\d"),
     Trigger::new("[<>]\\([a-z/][a-z/]"),
-    Trigger::new("\\{[a-z/][a-z,][a-z,/]"),
+    Trigger::new("\\{[a-z][a-z,][a-z,/]"),
     // PowerShell: `powershell -enc`, `New-Object Net.WebClient`.
     Trigger::new("rshe"),
     Trigger::new("w-ob"),
@@ -84,6 +91,8 @@ fn context(bytes: &[u8], at: usize) -> bool {
     let Some(rest) = bytes.get(at..bytes.len().min(at + 48)) else { return true };
     let Some((first, rest)) = rest.split_first() else { return true };
     match first {
+        b'$' if matches!(rest, [b'(', b'(', b'0'..=b'9', ..] | [b'\'', ..]) => true,
+        b';' | b'|' | b'&' if matches!(rest, [b'$', letter, ..] if letter.is_ascii_alphabetic()) => true,
         b';' | b'|' | b'&' | b'\n' | b'`' => may_command(rest),
         b'\\' => may_command(rest.get(1..).unwrap_or_default()),
         b'$' if rest.first() == Some(&b'(') => may_command(rest.get(1..).unwrap_or_default()),
@@ -130,7 +139,10 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     }
     let rest = text.bytes.get(at..)?;
     match rest {
+        [b';' | b'|' | b'&', b'$', ..] => assigned(text, at).or_else(|| separated(text, at, 1)),
         [b';' | b'|' | b'&' | b'\n', ..] => separated(text, at, 1),
+        [b'$', b'\'', ..] => ansi_quoted(text, at),
+        [b'd' | b'D' | b'e' | b'E', b' ', ..] => command_interpreter(text, at),
         [b'\\', b'n', ..] => separated(text, at, 2),
         [b'`', ..] => backquoted(text, at),
         [b'$', b'(', b'(', b'0'..=b'9', ..] => arithmetic(text, at),
@@ -180,6 +192,7 @@ impl Command {
             Some(Name::Word) if shouted && !word.tricked => return None,
             Some(strength) => strength,
             None if word.in_bin && word.wildcards == 0 => Name::Sure,
+            None if word.wildcards > 0 && is_program_pattern(written) => Name::Sure,
             None => return None,
         };
         if word.tricked {
@@ -210,7 +223,8 @@ impl Command {
             Name::Word => matches!(
                 self.name(),
                 b"sleep" | b"ping" | b"echo" | b"type" | b"cat" | b"timeout" | b"more" | b"host"
-                    | b"dig" | b"id" | b"tail" | b"head" | b"kill" | b"touch" | b"tac" | b"which"
+                    | b"dig" | b"find" | b"tar" | b"nl" | b"rev" | b"less" | b"sort" | b"strings" | b"od" | b"if"
+                    | b"time" | b"reboot" | b"shutdown" | b"id" | b"tail" | b"head" | b"kill" | b"touch" | b"tac" | b"which"
             ),
         }
     }
@@ -220,8 +234,16 @@ fn has_subcommand(bytes: &[u8], word: &Word, after: usize) -> bool {
     let Some(next) = Word::read(bytes, after) else { return false };
     let name = word.name();
     let name = name.strip_suffix(b".exe").unwrap_or(name);
-    command::is_subcommand(name, next.name())
-        || command::runs_another(name) && command::lookup(next.name()).is_some()
+    if command::is_subcommand(name, next.name()) {
+        return true;
+    }
+    let Some(strength) = command::lookup(next.name()) else { return false };
+    let (tail, _) = tail::read(bytes, next.end, true);
+    command::runs_another(name)
+        && match strength {
+            Name::Sure | Name::Term => tail != Tail::Foreign && tail != Tail::Plain,
+            Name::Word => tail >= Tail::Soft || tail != Tail::Foreign && next.name() == b"id",
+        }
 }
 
 /// First byte past blanks, further separators and grouping.
@@ -320,6 +342,7 @@ fn after_separator(
         (Anchor::Word, Name::Sure) => command.tail != Tail::Plain,
         (Anchor::Start | Anchor::Value, Name::Term) => {
             alone || command.tail >= Tail::Soft
+                || tail::ends_soon(text.bytes, command.after, text.ends)
         }
         (Anchor::Word, Name::Term) => command.tail >= Tail::Soft || alone && tight,
         (Anchor::Start, Name::Word) => {
@@ -343,18 +366,86 @@ fn is_table(text: &Text<'_>, command: &Command, separator: u8) -> bool {
     separator == b'|' && spaced && text.bytes.get(command.after) == Some(&b'|')
 }
 
+/// `;x=id;$x`: a variable set before is run.
+fn assigned(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let rest = bytes.get(at + 2..)?;
+    let length = rest.iter().take(16).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let name = rest.get(..length)?;
+    let before = bytes.get(at.saturating_sub(96)..at)?;
+    let set = (0..before.len()).any(|i| {
+        let here = before.get(i..).unwrap_or_default();
+        let apart = i.checked_sub(1).and_then(|i| before.get(i)).is_none_or(|b| b" ;&|'\"".contains(b));
+        apart && here.strip_prefix(name).is_some_and(|rest| rest.starts_with(b"="))
+    });
+    let after = rest.get(length);
+    let runs = after.is_none_or(|b| matches!(b, b' ' | b'$' | b';' | b'|' | b'"' | b'\''));
+    (length > 0 && set && runs).then_some(())?;
+    found(COMMAND, at, at + 2 + length)
+}
+
+/// `$'\x69\x64'`: a word in escapes, which nothing but a shell reads.
+fn ansi_quoted(text: &Text<'_>, at: usize) -> Option<Match> {
+    let rest = text.bytes.get(at + 2..)?;
+    let escape = |i: usize| {
+        let here = rest.get(i..).unwrap_or_default();
+        let here = here.strip_prefix(b"\\")?;
+        let here = here.strip_prefix(b"\\").unwrap_or(here);
+        match here {
+            [b'x', a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => Some(3),
+            [a, b, c, ..] if [a, b, c].iter().all(|b| b.is_ascii_digit()) => Some(3),
+            _ => None,
+        }
+    };
+    escape(0)?;
+    let close = rest.iter().take(200).position(|b| *b == b'\'')?;
+    found(COMMAND, at, at + 2 + close + 1)
+}
+
+/// `cmd /c dir`, `cmd.exe /k ...`
+fn command_interpreter(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let before = bytes.get(at.saturating_sub(6)..=at)?;
+    let width = [&b"cmd"[..], b"cmd.exe"].iter().map(|name| name.len()).find(|width| {
+        before.len() >= *width
+            && before.get(before.len() - width..).is_some_and(|found| {
+                found.eq_ignore_ascii_case(b"cmd") || found.eq_ignore_ascii_case(b"cmd.exe")
+            })
+    })?;
+    let start = (at + 1).checked_sub(width)?;
+    let rest = bytes.get(at + 4..)?;
+    let goes_on = matches!(rest.first(), Some(b' ' | b'+' | b'"'));
+    let apart = start.checked_sub(1).and_then(|i| bytes.get(i)).is_none_or(|b| !b.is_ascii_alphanumeric());
+    (goes_on && apart && anchor::read(bytes, start, text.starts) != Anchor::Prose).then_some(())?;
+    found(COMMAND, start, at + 4)
+}
+
 /// Whether after a separator at `at` the text ends, or goes on with another command.
 fn goes_on_as_shell(text: &Text<'_>, at: usize) -> bool {
     let start = skip_to_word(text.bytes, at);
     match text.bytes.get(start) {
         None => text.ends,
         Some(b'#' | b'"' | b'\'' | b')' | b'`' | b'\\' | b'$' | b'/') => true,
+        // The next field of a form.
+        Some(_) if text.bytes.get(at) == Some(&b'&') && is_field(text.bytes, at + 1) => true,
         Some(_) => Command::read(text, start).is_some_and(|next| next.tail != Tail::Foreign),
     }
 }
 
+/// Whether `name=` stands at `at`.
+fn is_field(bytes: &[u8], at: usize) -> bool {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let name = rest.iter().take(32).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    name > 0 && rest.get(name) == Some(&b'=')
+}
+
 /// Whether the bytes before `at` are a query string or form.
 fn is_query(bytes: &[u8], at: usize) -> bool {
+    let double = at.checked_sub(1).and_then(|i| bytes.get(i)) == Some(&b'&')
+        || bytes.get(at + 1) == Some(&b'&');
+    if double {
+        return false;
+    }
     let before = bytes.get(at.saturating_sub(64)..at).unwrap_or_default();
     before.iter().rev().any(|b| matches!(b, b'=' | b'?' | b'&'))
         && !before.iter().rev().take(24).any(|b| matches!(b, b' ' | b';' | b'|'))
@@ -364,21 +455,28 @@ fn is_query(bytes: &[u8], at: usize) -> bool {
 fn backquoted(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let blanks = bytes.get(at + 1..)?.iter().take(4).take_while(|b| **b == b' ').count();
-    let command = Command::read(text, at + 1 + blanks)?;
+    let mut command = Command::read(text, at + 1 + blanks)?;
+    if bytes.get(command.after) == Some(&b'`') {
+        command.tail = Tail::End;
+    }
     let inner = bytes.get(command.word.end..)?;
     let close = inner.iter().take(160).position(|b| *b == b'`')?;
     let close = command.word.end + close;
     let before = at.checked_sub(1).and_then(|i| bytes.get(i)).copied();
     let after = bytes.get(close + 1).copied();
-    if before == Some(b'`') && after == Some(b'`') {
-        // A code fence or a span of code.
+    // A code fence or span of code, or the mark that closes one.
+    let ticks = bytes.get(at.saturating_sub(160)..at)?.iter().filter(|b| **b == b'`').count();
+    if before == Some(b'`') && after == Some(b'`') || blanks > 0 && ticks % 2 == 1 {
         return None;
     }
     let plausible = match command.tail {
         Tail::Foreign => false,
         Tail::Plain => command.strength == Name::Sure || command.name() == b"echo",
         Tail::Soft => command.takes_soft(),
-        Tail::End | Tail::Separator | Tail::Hard => true,
+        Tail::Hard => true,
+        Tail::End | Tail::Separator => {
+            command.strength != Name::Word || command::is_probe(command.name())
+        }
     };
     if !plausible {
         return None;
@@ -387,8 +485,9 @@ fn backquoted(text: &Text<'_>, at: usize) -> Option<Match> {
         None => text.ends,
         Some(b'"' | b'\'' | b';' | b'|' | b'&' | b'#' | b'\\' | b'$' | b'`') => true,
         Some(b'.' | b'-' | b'/') => {
-            bytes.get(close + 2).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'{')
+            bytes.get(close + 2).is_some_and(|b| b.is_ascii_alphanumeric() || b"{'\"".contains(b))
         }
+        Some(b) if b.is_ascii_alphanumeric() => command.tail == Tail::Hard,
         Some(b')') => before == Some(b'('),
         Some(b' ') => {
             matches!(bytes.get(close + 2), Some(b'#' | b'|' | b';' | b'&'))
@@ -397,7 +496,9 @@ fn backquoted(text: &Text<'_>, at: usize) -> Option<Match> {
     };
     let tight = match before {
         None => text.starts,
-        Some(b) => b.is_ascii_alphanumeric() || b"=\"'|&;$/\\{(".contains(&b),
+        // `echo `id``: PHP runs it as well.
+        Some(b' ') => bytes.get(..at)?.ends_with(b"echo ") || bytes.get(..at)?.ends_with(b"print "),
+        Some(b) => b.is_ascii_alphanumeric() || b"=\"'|&;$/\\{(.".contains(&b),
     };
     let anchor = anchor::read(bytes, at, text.starts);
     let accepted = match anchor {
@@ -597,6 +698,13 @@ fn program(text: &Text<'_>, at: usize) -> Option<Match> {
     found(PROGRAM, start, command.after + 1)
 }
 
+/// Whether `path` is a pattern for a program's path: two names or more, each with a letter or `?`.
+fn is_program_pattern(path: &[u8]) -> bool {
+    let names = path.split(|b| *b == b'/').skip(1);
+    let named = |name: &[u8]| name.iter().any(|b| b.is_ascii_alphanumeric() || *b == b'?');
+    path.first() == Some(&b'/') && names.clone().count() >= 2 && names.clone().all(named)
+}
+
 /// `/???/c?t`: a path that a shell completes to a program's.
 fn wildcard(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
@@ -612,9 +720,9 @@ fn wildcard(text: &Text<'_>, at: usize) -> Option<Match> {
     let shaped = written.first() == Some(&b'/')
         && slashes == 2
         && names == 2
-        && questions >= 2
-        && (doubled || questions >= 3);
+        && questions >= 2;
     let (tail, after) = tail::read(bytes, word.end, text.ends);
+    let shaped = shaped && (doubled || questions >= 3 || tail == Tail::Hard);
     (shaped && !matches!(tail, Tail::Foreign | Tail::Plain)).then_some(())?;
     (anchor::read(bytes, start, text.starts) != Anchor::Prose).then_some(())?;
     found(WILDCARD, start, after)

@@ -33,7 +33,7 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("\\{%"),
     // EL, FreeMarker, Velocity, Ruby, Thymeleaf, Razor, OGNL, Pug.
     Trigger::new("[$#*~@!%]\\{"),
-    Trigger::new("@\\([\\d('\" ]"),
+    Trigger::new("@\\([^)]"),
     // ERB, EJS, JSP, ASP.
     Trigger::new("<%[^\\d]"),
     // Smarty, Latte: `{$smarty.`, `{php}`, `{7*7}`, `{#7*7}`, `{*comment*}`.
@@ -47,13 +47,27 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("#set"),
     Trigger::new("#for"),
     Trigger::new("#eva"),
+    Trigger::new("#par"),
+    // `{math equation=`, `{fetch file=`, `{include file=`, `{eval var=`
+    Trigger::new("\\{[fime][evna][tvac]"),
+    // `[[7*7]]`
+    Trigger::new("\\[\\[\\d[\\d*]"),
+    // `x.getClass()`
+    Trigger::new("tcla"),
     Trigger::new("\\{s[em][la]"),
     Trigger::new("?new"),
 ];
 
 fn context(bytes: &[u8], at: usize) -> bool {
-    let _ = (bytes, at);
-    true
+    let rest = bytes.get(at..).unwrap_or_default();
+    match rest {
+        // Nested arrays of numbers are everyday JSON.
+        [b'[', b'[', digits @ ..] => {
+            let end = digits.iter().take(12).position(|b| !b.is_ascii_digit());
+            end.is_none_or(|end| matches!(digits.get(end), Some(b'*' | b'\\' | b'%' | b'&')))
+        }
+        _ => true,
+    }
 }
 
 fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
@@ -84,10 +98,15 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         [b'@', b'(', ..] => expression(text, at, at + 2, b")", false, effort),
         [b'?', ..] => instantiation(text, at),
+        [b't' | b'T', ..] => reflection(text, at),
+        [b'[', b'[', ..] => {
+            let found = expression(text, at, at + 2, b"]]", false, effort)?;
+            (found.rule == ARITHMETIC).then_some(found)
+        }
         [b'#', ..] => assignment(text, at),
         [b'<' | b'[', b'#', ..] => directive(text, at),
         [b'{', b'*', ..] => comment(text, at),
-        [b'{', b'$' | b'p' | b'P' | b'i' | b'I' | b's' | b'S', ..] => smarty(text, at, effort),
+        [b'{', b'$' | b'p' | b'P' | b'i' | b'I' | b's' | b'S' | b'm' | b'f' | b'e', ..] => smarty(text, at, effort),
         [b'{', ..] => {
             let skip = usize::from(matches!(rest.get(1), Some(b'#' | b'@' | b'=')));
             let found = expression(text, at, at + 1 + skip, b"}", false, effort)?;
@@ -116,6 +135,25 @@ fn expression(
         return None;
     }
     let plain = content.strip_prefix(b"=").unwrap_or(content);
+    // Commands as literals of Ruby, and Python's way to import inside a tag.
+    let ruby = matches!(bytes.get(at), Some(b'#' | b'<'))
+        && (plain.starts_with(b"`") || plain.trim_ascii_start().starts_with(b"%x"));
+    let python = close == b"%>" && plain.trim_ascii_start().starts_with(b"import ");
+    if ruby || python {
+        return found(CALL, at, end);
+    }
+    // `${#ctx}`: the expression's own objects (Thymeleaf, OGNL).
+    if let Some(object) = plain.strip_prefix(b"#").filter(|_| !double) {
+        let length = object.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let own = matches!(
+            object.get(..length)?,
+            b"ctx" | b"vars" | b"root" | b"strings" | b"request" | b"response" | b"session"
+                | b"servletContext" | b"context" | b"execInfo" | b"this" | b"application" | b"rt"
+        );
+        if own {
+            return found(REACH, at, end);
+        }
+    }
     let evidence = expression::read(plain, double);
     let rule = match evidence {
         Evidence::Placeholder => {
@@ -128,7 +166,7 @@ fn expression(
                 && [&b" page "[..], b"page ", b" include ", b"include ", b" taglib "]
                     .iter()
                     .any(|name| plain.starts_with(name));
-            let special = !double && [&b".version"[..], b".data_model", b".globals", b".now"].contains(&plain);
+            let special = !double && [&b".version"[..], b".data_model", b".globals", b".now", b".template_name", b".main"].contains(&plain);
             let whole = at == 0 && end == bytes.len() && text.starts && text.ends;
             if double && (block || calls || polyglot && close == b"}}" || whole && plain == b".") || page || special {
                 DIRECTIVE
@@ -235,6 +273,11 @@ fn statement(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
             found(CALL, at, end)
         }
         Evidence::Computation => found(ARITHMETIC, at, end),
+        _ if keyword == b"set" => {
+            let value = rest.iter().position(|b| *b == b'=').and_then(|i| rest.get(i + 1..))?;
+            (expression::read(value, true) == Evidence::Computation).then_some(())?;
+            found(ARITHMETIC, at, end)
+        }
         _ => None,
     }
 }
@@ -249,6 +292,22 @@ fn lookup(text: &Text<'_>, at: usize) -> Option<Match> {
     let after = rest.get(prefix.len()..)?;
     (after.first()?.is_ascii_alphanumeric() && after.iter().take(200).any(|b| *b == b'}')).then_some(())?;
     found(LOOKUP, at, at + 2 + prefix.len())
+}
+
+/// `$x.getClass()`, `x.getClass().forName(...)`: from any object to every class.
+fn reflection(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let start = at.checked_sub(2)?;
+    let rest = bytes.get(start..)?.strip_prefix(b"getClass()")?;
+    let before = bytes.get(..start)?.strip_suffix(b".")?;
+    let name = before.iter().rev().take(24).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let sigil = before.len().checked_sub(name + 1).and_then(|i| before.get(i));
+    let literal = name == 0 && matches!(before.last(), Some(b'"' | b'\'' | b')' | b']'));
+    let members: [&[u8]; 5] =
+        [b".forName(", b".getClassLoader(", b".getMethod(", b".getDeclared", b".getProtectionDomain("];
+    let reaches = members.iter().any(|member| rest.starts_with(member));
+    (reaches || sigil == Some(&b'$') && name > 0 || literal && rest.starts_with(b".")).then_some(())?;
+    found(REACH, start, start + 10)
 }
 
 /// `"freemarker.template.utility.Execute"?new()`
@@ -268,7 +327,8 @@ fn assignment(text: &Text<'_>, at: usize) -> Option<Match> {
     } else if let Some(rest) = rest.strip_prefix(b"#foreach") {
         (rest, false)
     } else {
-        (rest.strip_prefix(b"#evaluate")?, false)
+        let evaluates = rest.strip_prefix(b"#evaluate");
+        (evaluates.or_else(|| rest.strip_prefix(b"#parse"))?, false)
     };
     let rest = rest.get(..rest.len().min(80))?;
     let inner = rest.trim_ascii_start().strip_prefix(b"(")?.trim_ascii_start();
@@ -321,6 +381,10 @@ fn smarty(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         return found(REACH, at, at + 7);
     }
     if rest.starts_with(b"php}") {
+        return found(DIRECTIVE, at, at + 5);
+    }
+    let functions: [&[u8]; 4] = [b"math equation=", b"fetch file=", b"include file=", b"eval var="];
+    if functions.iter().any(|function| rest.starts_with(function)) {
         return found(DIRECTIVE, at, at + 5);
     }
     let body = rest.strip_prefix(b"if ")?;

@@ -91,8 +91,8 @@ fn shape(segment: &[u8], complete: bool) -> Anchor {
         let letters = part.iter().filter(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
         // Fields joined by separators (`name;date`) are words, no value.
         let plain = part.iter().all(|b| {
-            b.is_ascii_alphabetic() || b",.!?:-';|&_".contains(b) || *b >= 0x80
-        });
+            b.is_ascii_alphabetic() || b",!?:-';|&_".contains(b) || *b >= 0x80
+        }) || part.strip_suffix(b".").is_some_and(|part| part.iter().all(u8::is_ascii_alphabetic));
         words += u32::from(plain && letters >= 2);
     }
     match parts {
@@ -101,6 +101,7 @@ fn shape(segment: &[u8], complete: bool) -> Anchor {
         1 => Anchor::Value,
         _ if complete && is_command(first) => Anchor::Value,
         _ if words == 0 && parts <= 6 || words <= 1 && parts <= 3 && complete => Anchor::Value,
+        2 | 3 if words <= 2 && complete => Anchor::Word,
         _ => Anchor::Prose,
     }
 }

@@ -16,7 +16,7 @@ pub(super) enum Name {
 use Name::{Sure, Term, Word};
 
 /// Longest name in [`COMMANDS`].
-pub(super) const LONGEST: usize = 14;
+pub(super) const LONGEST: usize = 17;
 
 /// The strength of `word` (in lower case) as a command's name.
 pub(super) fn lookup(word: &[u8]) -> Option<Name> {
@@ -131,6 +131,7 @@ const COMMANDS: &[(&str, Name)] = &[
     ("diskshadow", Sure),
     ("dmesg", Sure),
     ("dmidecode", Sure),
+    ("do", Word),
     ("dpkg", Sure),
     ("driverquery", Sure),
     ("dsquery", Sure),
@@ -138,6 +139,7 @@ const COMMANDS: &[(&str, Name)] = &[
     ("echo", Word),
     ("ed", Term),
     ("elinks", Term),
+    ("else", Word),
     ("emacs", Term),
     ("env", Term),
     ("eval", Term),
@@ -189,13 +191,15 @@ const COMMANDS: &[(&str, Name)] = &[
     ("iconv", Sure),
     ("id", Word),
     ("iex", Term),
+    ("if", Word),
     ("ifconfig", Sure),
     ("ifdown", Sure),
     ("ifup", Sure),
     ("insmod", Sure),
     ("install", Word),
-    ("invoke-expr", Sure),
-    ("invoke-webreq", Sure),
+    ("invoke-expression", Sure),
+    ("invoke-restmethod", Sure),
+    ("invoke-webrequest", Sure),
     ("ionice", Term),
     ("ip", Word),
     ("ipconfig", Sure),
@@ -361,6 +365,7 @@ const COMMANDS: &[(&str, Name)] = &[
     ("ss", Term),
     ("ssh", Term),
     ("start", Word),
+    ("start-job", Sure),
     ("start-process", Sure),
     ("start-sleep", Sure),
     ("stat", Term),
@@ -389,6 +394,7 @@ const COMMANDS: &[(&str, Name)] = &[
     ("telnetd", Sure),
     ("test", Word),
     ("tftp", Sure),
+    ("then", Word),
     ("time", Word),
     ("timeout", Word),
     ("tmux", Sure),
@@ -430,6 +436,7 @@ const COMMANDS: &[(&str, Name)] = &[
     ("wevtutil", Sure),
     ("wget", Sure),
     ("which", Word),
+    ("while", Word),
     ("who", Word),
     ("whoami", Sure),
     ("whois", Sure),
@@ -456,7 +463,8 @@ pub(super) fn runs_another(name: &[u8]) -> bool {
     matches!(
         name,
         b"sudo" | b"eval" | b"exec" | b"nohup" | b"time" | b"xargs" | b"nice" | b"busybox" | b"env"
-            | b"start" | b"watch" | b"setsid" | b"timeout" | b"stdbuf" | b"iex"
+            | b"start" | b"then" | b"do" | b"else" | b"if" | b"while" | b"which" | b"powershell" | b"pwsh"
+            | b"cmd" | b"watch" | b"setsid" | b"timeout" | b"stdbuf" | b"iex"
     )
 }
 
@@ -466,7 +474,7 @@ pub(super) fn is_probe(name: &[u8]) -> bool {
         name,
         b"id" | b"set" | b"ver" | b"who" | b"w" | b"groups" | b"uptime" | b"date" | b"true"
             | b"false" | b"reboot" | b"route" | b"users" | b"last" | b"top" | b"time" | b"echo"
-            | b"history" | b"ping" | b"tree" | b"passwd"
+            | b"history" | b"mount" | b"vol" | b"ping" | b"tree" | b"passwd"
     )
 }
 

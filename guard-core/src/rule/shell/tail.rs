@@ -33,7 +33,9 @@ pub(super) fn read(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
         b'&' => (Tail::Separator, at),
         b'<' | b'>' => match rest.get(1) {
             // A tag, unless an input redirection from a well-known directory.
-            Some(b'/' | b'!' | b'a'..=b'z' | b'A'..=b'Z') if first == b'<' && !is_rooted(rest) => {
+            Some(b'/' | b'!' | b'a'..=b'z' | b'A'..=b'Z')
+                if first == b'<' && rest.iter().take(40).any(|b| *b == b'>') && !is_rooted(rest) =>
+            {
                 (Tail::Foreign, at)
             }
             _ => (Tail::Hard, at),
@@ -121,6 +123,8 @@ fn arguments(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
             _ => Tail::Soft,
         },
         b'?' | b'*' | b'\\' | b'{' | b'@' => Tail::Soft,
+        b'.' if second == b' ' || rest.len() == 1 => Tail::Soft,
+        b'[' if second == b' ' => Tail::Soft,
         first if first.is_ascii_alphanumeric() || first == b'_' => word(rest),
         _ => Tail::Foreign,
     };
@@ -139,6 +143,15 @@ pub(super) fn has_hard_argument(bytes: &[u8], at: usize) -> bool {
         [b':', b'/', b'/'] => true,
         _ => false,
     })
+}
+
+/// Whether from `at` one or two plain words lead to the end.
+pub(super) fn ends_soon(bytes: &[u8], at: usize, ends: bool) -> bool {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    ends && rest.len() <= 32
+        && rest.split(|b| *b == b' ').count() <= 2
+        && rest.split(|b| *b == b' ').all(|part| part.iter().all(word))
 }
 
 /// The first argument is a plain word, or something with a shape.

@@ -88,6 +88,19 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
                 }
             }
             Token::Text if name::is_internal_text(part) => return Evidence::Reach,
+            // FreeMarker: `"x"?upper_case`, `7?c`.
+            Token::Other
+                if byte == b'?'
+                    && names == 0
+                    && matches!(last, Token::Text | Token::Number)
+                    && rest.get(1).is_some_and(u8::is_ascii_lowercase)
+                    && !rest.contains(&b':') =>
+            {
+                evidence = evidence.max(Evidence::Computation);
+            }
+            Token::Other if rest.starts_with(b"?api") || rest.starts_with(b"?new") => {
+                return Evidence::Reach;
+            }
             // A literal through a filter of the language's own.
             Token::Pipe if double && names == 0 && matches!(last, Token::Text | Token::Close) => {
                 if name::is_core_filter(rest.get(1..).unwrap_or_default().trim_ascii()) {
@@ -149,6 +162,8 @@ struct Arithmetic {
     operators: u32,
     /// Operators other than minus, which dates have too.
     telling: u32,
+    /// Operators that join texts too.
+    joins: u32,
     other: u32,
 }
 
@@ -164,6 +179,7 @@ impl Arithmetic {
                 self.operators += 1;
                 let doubled = last == Token::Operator && part != b"*";
                 self.telling += u32::from(part != b"-");
+                self.joins += u32::from(matches!(part, b"~" | b"+"));
                 self.other += u32::from(doubled);
             }
             Token::Open | Token::Close => {}
@@ -174,7 +190,7 @@ impl Arithmetic {
 
     fn is_probe(&self) -> bool {
         self.other == 0
-            && self.numbers > 0
+            && (self.numbers > 0 || self.joins > 0)
             && self.operands >= 2
             && self.operators > 0
             && (self.telling > 0 || self.numbers == 2)

@@ -59,11 +59,12 @@ pub(super) fn reaches(name: &[u8], after: Use, place: Place) -> bool {
         | b"execSync" | b"spawnSync" | b"getenv" | b"proc_open" | b"phpversion" | b"getInputStream"
         | b"registerUndefinedFilterCallback" | b"file_get_contents" | b"file_put_contents"
         | b"getDeclaredMethod" | b"getMethod" | b"getProtectionDomain" => true,
+        b"system" | b"exec" if filter => true,
         b"exec" | b"system" | b"eval" | b"mro" | b"require" | b"include" | b"sleep" | b"md5"
         | b"print" | b"dump" | b"getFilter" | b"assert" | b"T" | b"popen2" | b"readFileSync"
         | b"spawn" | b"instance_eval" | b"load" | b"println" | b"printf" | b"write"
         | b"call_user_func" | b"base64_decode" | b"var_dump" => after == Use::Call,
-        b"constructor" => used,
+        b"constructor" => used || member,
         b"prototype" => used && member,
         // Java packages, Ruby and Node classes.
         b"java" | b"javax" | b"freemarker" | b"ognl" => after == Use::Member && !member,
@@ -85,7 +86,8 @@ pub(super) fn reaches(name: &[u8], after: Use, place: Place) -> bool {
         b"request" => {
             first && double && matches!(after, Use::Alone | Use::Index | Use::Filter)
         }
-        b"environ" | b"application" => member && double && used,
+        b"environ" => member && double,
+        b"application" => member && double && used,
         b"debug" => first && double && after == Use::Alone,
         b"SECRET_KEY" => true,
         // Filters that reach attributes or call functions by name.
@@ -120,6 +122,7 @@ pub(super) fn is_core_filter(filter: &[u8]) -> bool {
 pub(super) fn is_internal_text(text: &[u8]) -> bool {
     let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
     is_dunder(inner)
+        || inner == b"constructor"
         || inner.starts_with(b"\\x5f\\x5f")
         || inner.starts_with(b"freemarker.template")
         || inner.starts_with(b"java.lang.")
