@@ -284,7 +284,10 @@ fn separated(text: &Text<'_>, at: usize, width: usize) -> Option<Match> {
     let tight = start == at + width;
     let anchor = anchor::read(bytes, at, text.starts);
     let accepted = match separator {
-        b'\n' | b'\\' => after_line(&command, anchor),
+        b'\n' | b'\\' => {
+            is_single_line(text, at, width, start) && after_line(&command, anchor)
+                && (separator == b'\n' || at == 0 || command.tail >= Tail::Soft)
+        }
         _ if start > at + width && bytes.get(start - 1) == Some(&b' ') && bytes.get(at + width..start).is_some_and(|b| b.contains(&b'=')) => {
             // Cookies and style rules are assignments too.
             anchor != Anchor::Prose && command.strength != Name::Word && command.tail == Tail::Hard
@@ -303,6 +306,18 @@ fn separated(text: &Text<'_>, at: usize, width: usize) -> Option<Match> {
         return None;
     }
     found(COMMAND, at, command.after.max(command.word.end))
+}
+
+/// Whether the line that ends at `at` is no code fence and the line after it is not one of many: a
+/// script or listing is text.
+fn is_single_line(text: &Text<'_>, at: usize, width: usize, start: usize) -> bool {
+    let before = text.bytes.get(at.saturating_sub(96)..at).unwrap_or_default();
+    let line = before.rsplit(|b| *b == b'\n').find(|line| !line.is_empty()).unwrap_or_default();
+    let after = text.bytes.get(start..text.bytes.len().min(start + 200)).unwrap_or_default();
+    let lines = after.trim_ascii_end().iter().filter(|b| **b == b'\n').count();
+    let indented = text.bytes.get(at + width..start).is_some_and(|b| b.contains(&b'\t') || b.len() > 2);
+    let fence = line.trim_ascii_start().starts_with(b"```") || line.starts_with(b">");
+    !fence && !indented && lines <= 2
 }
 
 fn after_line(command: &Command, anchor: Anchor) -> bool {
@@ -333,7 +348,9 @@ fn after_separator(
 ) -> bool {
     let alone = match command.tail {
         Tail::End => true,
-        Tail::Separator => goes_on_as_shell(text, command.after),
+        Tail::Separator => {
+            goes_on_as_shell(text, command.after) && !is_table(text, command, separator)
+        }
         _ => false,
     };
     match (anchor, command.strength) {
@@ -346,7 +363,7 @@ fn after_separator(
         }
         (Anchor::Word, Name::Term) => command.tail >= Tail::Soft || alone && tight,
         (Anchor::Start, Name::Word) => {
-            alone && command::is_probe(command.name()) && !is_table(text, command, separator)
+            alone && command::is_probe(command.name())
                 || command.tail == Tail::Hard || command.tail == Tail::Soft && command.takes_soft()
                 || command.tail == Tail::Plain && command.name() == b"echo"
         }
@@ -580,8 +597,14 @@ fn power_shell(text: &Text<'_>, at: usize) -> Option<Match> {
     let rest = rest.get(..rest.len().min(160))?;
     rest.get(..10)?.eq_ignore_ascii_case(b"powershell").then_some(())?;
     let body = rest.get(10..)?;
-    let flags: [&[u8]; 7] =
-        [b"-enc", b"-windowstyle", b"-w hidden", b"-nop", b"-ec ", b"-exec bypass", b"-ep bypass"];
+    let name = if body.get(..4)?.eq_ignore_ascii_case(b".exe") { 4 } else { 0 };
+    let body = body.get(name..)?;
+    let blanks = body.iter().take(8).take_while(|b| matches!(b, b' ' | b'+' | b'"')).count();
+    (body.get(blanks) == Some(&b'-')).then_some(())?;
+    let flags: [&[u8]; 8] = [
+        b"-enc ", b"-encode", b"-windowstyle", b"-w hidden", b"-nop", b"-ec ", b"-exec bypass",
+        b"-ep bypass",
+    ];
     let hidden = (0..body.len()).any(|i| {
         let here = body.get(i..).unwrap_or_default();
         flags.iter().any(|flag| {

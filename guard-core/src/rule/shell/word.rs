@@ -83,7 +83,9 @@ impl Word {
                                 inner => word.push(*inner),
                             }
                         }
-                        word.tricked = true;
+                        // A word that is quoted as a whole is only that.
+                        let more = bytes.get(word.end + length + 2);
+                        word.tricked |= letters > 0 || more.is_some_and(|b| is_word(*b));
                         length + 2
                     }
                     None => break,
@@ -123,6 +125,10 @@ impl Word {
         self.in_bin = matches!(self.name(), b"bin" | b"sbin" | b"system32" | b"tmp" | b"shm");
         self.len = 0;
     }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'\'' | b'"' | b'\\' | b'?' | b'*')
 }
 
 fn follows_letter(bytes: &[u8], at: usize) -> bool {

@@ -141,7 +141,7 @@ pub(super) fn is_well_formed(content: &[u8]) -> bool {
                 }
                 1
             }
-            b'`' | b';' | b'^' | b'<' | b'>' | b'#' | b'?' | 0x7f.. | 0..=8 => return false,
+            b'`' | b';' | b'^' | b'<' | b'>' | b'#' | b'?' | b'\n' | 0x7f.. | 0..=8 => return false,
             _ => 1,
         };
     }
