@@ -14,8 +14,12 @@ mod position;
 use function::Kind;
 use position::Before;
 
-pub(super) const RULES: Rules =
-    Rules { family: Family::Code, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Code,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 /// Bytes that one confirmation may look at.
 const WINDOW: usize = 320;
@@ -86,20 +90,29 @@ fn context(bytes: &[u8], at: usize) -> bool {
         [_, _, _, b'(', ..] => names_function(bytes, at + 3),
         [_, b' ', b'(', ..] => names_function(bytes, at + 1),
         [_, _, b' ', _, ..] => names_function(bytes, at + 2),
-        [b't' | b'T', b'o' | b'O', b'r' | b'R', ..] => {
-            at.checked_sub(8).and_then(|start| bytes.get(start..at)).is_none_or(|b| {
-                b.eq_ignore_ascii_case(b"construc")
-            })
-        }
+        [b't' | b'T', b'o' | b'O', b'r' | b'R', ..] => at
+            .checked_sub(8)
+            .and_then(|start| bytes.get(start..at))
+            .is_none_or(|b| b.eq_ignore_ascii_case(b"construc")),
         [b'_', b'_', name @ ..] => {
-            let known: [&[u8]; 6] =
-                [b"import", b"builtins", b"class", b"globals", b"subclasses", b"mro"];
-            known.iter().any(|known| name.get(..3).is_none_or(|name| known.starts_with(name)))
+            let known: [&[u8]; 6] = [
+                b"import",
+                b"builtins",
+                b"class",
+                b"globals",
+                b"subclasses",
+                b"mro",
+            ];
+            known
+                .iter()
+                .any(|known| name.get(..3).is_none_or(|name| known.starts_with(name)))
         }
         // `$name(`: a short name and its bracket.
         [b'$', name @ ..] if !matches!(name.first(), Some(b'_' | b'G' | b'H')) => {
             let name = name.get(..name.len().min(24)).unwrap_or_default();
-            let end = name.iter().position(|b| !b.is_ascii_alphanumeric() && *b != b'_');
+            let end = name
+                .iter()
+                .position(|b| !b.is_ascii_alphanumeric() && *b != b'_');
             end.is_none_or(|end| match name.get(end) {
                 Some(b'\\') => name.get(end + 1) == Some(&b'u'),
                 after => matches!(after, Some(b'(' | b' ' | b'%' | b'&')),
@@ -111,15 +124,23 @@ fn context(bytes: &[u8], at: usize) -> bool {
 
 /// Whether a known function's name ends at `end`.
 fn names_function(bytes: &[u8], end: usize) -> bool {
-    let before = bytes.get(end.saturating_sub(function::LONGEST + 1)..end).unwrap_or_default();
-    let name = before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let before = bytes
+        .get(end.saturating_sub(function::LONGEST + 1)..end)
+        .unwrap_or_default();
+    let name = before
+        .iter()
+        .rev()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
     match before.get(before.len() - name..) {
         // `\neval(`: the escape's letter may stand before the name.
         Some(word) => {
             function::lookup(word).is_some()
                 || before.len() > name
                     && before.get(before.len() - name - 1) == Some(&b'\\')
-                    && word.get(1..).is_some_and(|word| function::lookup(word).is_some())
+                    && word
+                        .get(1..)
+                        .is_some_and(|word| function::lookup(word).is_some())
                 || word == b"concat"
         }
         None => false,
@@ -134,9 +155,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     match rest {
         [b'<', b'?', ..] => tag(text, at),
         [b'<' | b'!', ..] => directive(text, at),
-        [b'$', b'_' | b'G' | b'H', ..] => {
-            superglobal(text, at).or_else(|| variable_call(text, at))
-        }
+        [b'$', b'_' | b'G' | b'H', ..] => superglobal(text, at).or_else(|| variable_call(text, at)),
         [b'$', ..] => variable_call(text, at),
         [b')' | b'\'' | b'"' | b']', b'(', ..] => variable_call(text, at),
         [b'_', b'_', ..] => internals(text, at),
@@ -157,15 +176,21 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
 }
 
 fn found(rule: RuleId, start: usize, end: usize) -> Option<Match> {
-    Some(Match { rule, span: start..end })
+    Some(Match {
+        rule,
+        span: start..end,
+    })
 }
 
 /// A call: the name ends at `end`, the bracket opens at `open`.
 fn call(text: &Text<'_>, end: usize, open: usize) -> Option<Match> {
     let bytes = text.bytes;
     let before = bytes.get(end.saturating_sub(function::LONGEST + 1)..end)?;
-    let length =
-        before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let length = before
+        .iter()
+        .rev()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
     let start = end - length;
     let name = bytes.get(start..end)?;
     let arguments = bytes.get(open + 1..)?.trim_ascii_start();
@@ -186,25 +211,47 @@ fn call(text: &Text<'_>, end: usize, open: usize) -> Option<Match> {
     }
     let argument = Argument::read(arguments);
     let suits = match kind {
+        Kind::Sure if name == b"getRuntime" => {
+            let after = close
+                .and_then(|close| bytes.get(close..))
+                .unwrap_or_default();
+            after.starts_with(b".exec(") && after.get(6) != Some(&b')') || after.is_empty()
+        }
         Kind::Sure => close.is_some() || argument != Argument::Other,
         Kind::Run => {
-            matches!(argument, Argument::Text | Argument::Variable | Argument::Call)
-                && (!is_method
-                    || receiver(bytes, start) != Receiver::Plain
-                    || matches!(name, b"ScriptEngineManager" | b"ProcessBuilder" | b"constructor"))
+            matches!(
+                argument,
+                Argument::Text | Argument::Variable | Argument::Call
+            ) && (!is_method
+                || receiver(bytes, start) != Receiver::Plain
+                || matches!(
+                    name,
+                    b"ScriptEngineManager" | b"ProcessBuilder" | b"constructor"
+                ))
         }
         Kind::Method => {
-            matches!(argument, Argument::Text | Argument::Call | Argument::Variable)
-                && match receiver(bytes, start) {
-                    Receiver::None => !matches!(name, b"start" | b"compile" | b"execute" | b"spawn" | b"call" | b"run" | b"invoke" | b"binding"),
-                    Receiver::Call | Receiver::Host => true,
-                    // `"..".exec("id")."`: joined by PHP.
-                    Receiver::Text => matches!(name, b"exec") && argument == Argument::Text,
-                    Receiver::Plain => false,
-                }
-                || name.eq_ignore_ascii_case(b"execute")
-                    && argument == Argument::Empty
-                    && receiver(bytes, start) == Receiver::Text
+            matches!(
+                argument,
+                Argument::Text | Argument::Call | Argument::Variable
+            ) && match receiver(bytes, start) {
+                Receiver::None => !matches!(
+                    name,
+                    b"start"
+                        | b"compile"
+                        | b"execute"
+                        | b"spawn"
+                        | b"call"
+                        | b"run"
+                        | b"invoke"
+                        | b"binding"
+                ),
+                Receiver::Call | Receiver::Host => true,
+                // `"..".exec("id")."`: joined by PHP.
+                Receiver::Text => matches!(name, b"exec") && argument == Argument::Text,
+                Receiver::Plain => false,
+            } || name.eq_ignore_ascii_case(b"execute")
+                && argument == Argument::Empty
+                && receiver(bytes, start) == Receiver::Text
         }
         Kind::Show => {
             shows(arguments, close.map(|close| close - open))
@@ -212,19 +259,28 @@ fn call(text: &Text<'_>, end: usize, open: usize) -> Option<Match> {
         }
         Kind::Shown => {
             let word = position::word_before(bytes, start);
-            matches!(word, b"echo" | b"print" | b"die" | b"exit" | b"puts") && argument != Argument::Other
+            matches!(word, b"echo" | b"print" | b"die" | b"exit" | b"puts")
+                && argument != Argument::Other
         }
         Kind::Codes => {
-            let after = close.and_then(|close| bytes.get(close + 1..)).unwrap_or_default();
-            argument == Argument::Number && (is_method && name != b"chr" || after.starts_with(b"chr("))
+            let after = close
+                .and_then(|close| bytes.get(close + 1..))
+                .unwrap_or_default();
+            argument == Argument::Number
+                && (is_method && name != b"chr" || after.starts_with(b"chr("))
         }
         Kind::Loop => {
             place == Before::Start
-                && [&b"true)"[..], b"1)", b"!0)"].iter().any(|always| arguments.starts_with(always))
+                && [&b"true)"[..], b"1)", b"!0)"]
+                    .iter()
+                    .any(|always| arguments.starts_with(always))
         }
         Kind::Request => {
             matches!(argument, Argument::Text)
-                && matches!(position::word_before(bytes, start), b"eval" | b"execute" | b"Execute")
+                && matches!(
+                    position::word_before(bytes, start),
+                    b"eval" | b"execute" | b"Execute"
+                )
         }
         Kind::Delay => {
             argument == Argument::Number
@@ -247,9 +303,9 @@ fn call(text: &Text<'_>, end: usize, open: usize) -> Option<Match> {
 /// `system 'id'`: a call without brackets, as Ruby and Perl have it, that is the whole value.
 fn statement(text: &Text<'_>, end: usize) -> Option<Match> {
     let bytes = text.bytes;
-    let start = [&b"system"[..], b"exec"].iter().find_map(|name| {
-        bytes.get(..end)?.ends_with(name).then(|| end - name.len())
-    })?;
+    let start = [&b"system"[..], b"exec"]
+        .iter()
+        .find_map(|name| bytes.get(..end)?.ends_with(name).then(|| end - name.len()))?;
     let quote = *bytes.get(end + 1)?;
     let body = bytes.get(end + 2..)?;
     let close = body.iter().take(ARGUMENTS).position(|b| *b == quote)?;
@@ -263,7 +319,9 @@ fn statement(text: &Text<'_>, end: usize) -> Option<Match> {
 fn command_literal(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let before = at.checked_sub(1).and_then(|i| bytes.get(i));
-    before.is_none_or(|b| !b.is_ascii_alphanumeric()).then_some(())?;
+    before
+        .is_none_or(|b| !b.is_ascii_alphanumeric())
+        .then_some(())?;
     let close = match bytes.get(at + 2)? {
         b'{' => b'}',
         _ => b')',
@@ -272,7 +330,9 @@ fn command_literal(text: &Text<'_>, at: usize) -> Option<Match> {
     let length = body.iter().take(ARGUMENTS).position(|b| *b == close)?;
     let end = at + 3 + length + 1;
     let place = position::before(bytes, at, text.starts);
-    let named = body.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'/');
+    let named = body
+        .first()
+        .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'/');
     (named && place != Before::Prose && position::goes_on(bytes, end, text.ends)).then_some(())?;
     found(CALL, at, end)
 }
@@ -324,8 +384,13 @@ enum Receiver {
 }
 
 fn receiver(bytes: &[u8], start: usize) -> Receiver {
-    let Some(before) = bytes.get(start.saturating_sub(32)..start) else { return Receiver::Plain };
-    let Some(before) = before.strip_suffix(b".").or_else(|| before.strip_suffix(b"::")) else {
+    let Some(before) = bytes.get(start.saturating_sub(32)..start) else {
+        return Receiver::Plain;
+    };
+    let Some(before) = before
+        .strip_suffix(b".")
+        .or_else(|| before.strip_suffix(b"::"))
+    else {
         return Receiver::None;
     };
     match before.last() {
@@ -333,21 +398,51 @@ fn receiver(bytes: &[u8], start: usize) -> Receiver {
         Some(b'\'' | b'"' | b']') => return Receiver::Text,
         _ => {}
     }
-    let length =
-        before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let length = before
+        .iter()
+        .rev()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
     let name = before.get(before.len() - length..).unwrap_or_default();
     let host = matches!(
         name,
-        b"os" | b"subprocess" | b"pty" | b"commands" | b"Kernel" | b"IO" | b"Open3" | b"Process"
-            | b"child_process" | b"Runtime" | b"Class" | b"Socket" | b"time" | b"Thread" | b"io"
-            | b"builtins" | b"process" | b"Server" | b"global" | b"globalThis" | b"window" | b"self" | b"cp" | b"popen2"
+        b"os"
+            | b"subprocess"
+            | b"pty"
+            | b"commands"
+            | b"Kernel"
+            | b"IO"
+            | b"Open3"
+            | b"Process"
+            | b"child_process"
+            | b"Runtime"
+            | b"Class"
+            | b"Socket"
+            | b"time"
+            | b"Thread"
+            | b"io"
+            | b"builtins"
+            | b"process"
+            | b"Server"
+            | b"global"
+            | b"globalThis"
+            | b"window"
+            | b"self"
+            | b"cp"
+            | b"popen2"
     );
-    if host { Receiver::Host } else { Receiver::Plain }
+    if host {
+        Receiver::Host
+    } else {
+        Receiver::Plain
+    }
 }
 
 /// Whether what is shown is computed, as the answer to a probe must be.
 fn shows(arguments: &[u8], length: Option<usize>) -> bool {
-    let arguments = arguments.get(..arguments.len().min(length.unwrap_or(64).min(64))).unwrap_or_default();
+    let arguments = arguments
+        .get(..arguments.len().min(length.unwrap_or(64).min(64)))
+        .unwrap_or_default();
     let (digits, rest) = number(arguments);
     if digits > 0 {
         let rest = rest.trim_ascii_start();
@@ -356,15 +451,40 @@ fn shows(arguments: &[u8], length: Option<usize>) -> bool {
             _ => false,
         };
     }
-    let name = arguments.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let name = arguments
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
     let (name, rest) = arguments.split_at_checked(name).unwrap_or_default();
     let computed: &[&[u8]] = &[
-        b"md5", b"sha1", b"hash", b"crc32", b"base64_decode", b"system", b"exec", b"shell_exec",
-        b"phpinfo", b"phpversion", b"php_uname", b"file_get_contents", b"chr", b"eval", b"str_rot13",
-        b"strrev", b"getenv", b"passthru", b"popen", b"lc", b"require", b"open", b"__import__",
+        b"md5",
+        b"sha1",
+        b"hash",
+        b"crc32",
+        b"base64_decode",
+        b"system",
+        b"exec",
+        b"shell_exec",
+        b"phpinfo",
+        b"phpversion",
+        b"php_uname",
+        b"file_get_contents",
+        b"chr",
+        b"eval",
+        b"str_rot13",
+        b"strrev",
+        b"getenv",
+        b"passthru",
+        b"popen",
+        b"lc",
+        b"require",
+        b"open",
+        b"__import__",
     ];
     match rest.first() {
-        Some(b'(') => computed.iter().any(|known| known.eq_ignore_ascii_case(name)),
+        Some(b'(') => computed
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name)),
         Some(b'`') => name.is_empty(),
         Some(b'$') => name.is_empty() && rest.starts_with(b"$_"),
         _ => false,
@@ -386,14 +506,20 @@ fn loads(name: &[u8], arguments: &[u8], used: bool) -> bool {
         _ => return arguments.starts_with(b"base64_decode(") || arguments.starts_with(b"chr("),
     };
     let quoted = quoted.strip_prefix(b"node:").unwrap_or(quoted);
-    let length = quoted.iter().take(64).position(|b| matches!(b, b'\'' | b'"' | b'`' | b'\\'));
-    let quoted = length.and_then(|length| quoted.get(..length)).unwrap_or(quoted);
+    let length = quoted
+        .iter()
+        .take(64)
+        .position(|b| matches!(b, b'\'' | b'"' | b'`' | b'\\'));
+    let quoted = length
+        .and_then(|length| quoted.get(..length))
+        .unwrap_or(quoted);
     let module = matches!(
         quoted,
         b"child_process" | b"fs" | b"os" | b"net" | b"vm" | b"process" | b"fs/promises"
     );
     let roots: [&[u8]; 10] = [
-        b"/etc/", b"/proc/", b"/var/", b"/root/", b"/home/", b"/tmp/", b"c:", b"C:", b"php:", b"data:",
+        b"/etc/", b"/proc/", b"/var/", b"/root/", b"/home/", b"/tmp/", b"c:", b"C:", b"php:",
+        b"data:",
     ];
     let placed = roots.iter().any(|root| quoted.starts_with(root));
     match name {
@@ -426,7 +552,10 @@ fn concatenation(text: &Text<'_>, start: usize, open: usize) -> Option<Match> {
 fn tag(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let rest = bytes.get(at + 2..)?;
-    let length = if rest.get(..3).is_some_and(|b| b.eq_ignore_ascii_case(b"php")) {
+    let length = if rest
+        .get(..3)
+        .is_some_and(|b| b.eq_ignore_ascii_case(b"php"))
+    {
         match rest.get(3) {
             None => 3,
             Some(b) if b.is_ascii_whitespace() || matches!(b, b'/' | b'\\' | b'+') => 3,
@@ -434,7 +563,10 @@ fn tag(text: &Text<'_>, at: usize) -> Option<Match> {
         }
     } else if rest.first() == Some(&b'=') {
         1
-    } else if rest.get(..3).is_some_and(|b| b.eq_ignore_ascii_case(b"xml")) {
+    } else if rest
+        .get(..3)
+        .is_some_and(|b| b.eq_ignore_ascii_case(b"xml"))
+    {
         return None;
     } else {
         0
@@ -447,7 +579,8 @@ fn tag(text: &Text<'_>, at: usize) -> Option<Match> {
     (runs || place == Before::Start && length == 3).then_some(())?;
     (length > 0 || place != Before::Prose && body.contains(&b'(')).then_some(())?;
     // A question about the tag has words before and after it.
-    let asked = place == Before::Prose && !body.windows(2).any(|pair| pair == b"$_" || pair == b"('");
+    let asked =
+        place == Before::Prose && !body.windows(2).any(|pair| pair == b"$_" || pair == b"('");
     (!asked).then_some(())?;
     found(TAG, at, at + 2 + length)
 }
@@ -459,16 +592,34 @@ fn directive(text: &Text<'_>, at: usize) -> Option<Match> {
     if let Some(body) = rest.strip_prefix(b"!--#") {
         let start = at.checked_sub(1).filter(|i| bytes.get(*i) == Some(&b'<'))?;
         let body = body.strip_prefix(b" ").unwrap_or(body);
-        let name = body.iter().take(10).take_while(|b| b.is_ascii_alphabetic()).count();
+        let name = body
+            .iter()
+            .take(10)
+            .take_while(|b| b.is_ascii_alphabetic())
+            .count();
         let (name, after) = body.split_at_checked(name)?;
-        let known: [&[u8]; 7] =
-            [b"exec", b"include", b"echo", b"printenv", b"config", b"set", b"flastmod"];
-        known.iter().any(|known| known.eq_ignore_ascii_case(name)).then_some(())?;
-        after.first().is_none_or(|b| b.is_ascii_whitespace() || matches!(b, b'-' | b'+')).then_some(())?;
+        let known: [&[u8]; 7] = [
+            b"exec",
+            b"include",
+            b"echo",
+            b"printenv",
+            b"config",
+            b"set",
+            b"flastmod",
+        ];
+        known
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+            .then_some(())?;
+        after
+            .first()
+            .is_none_or(|b| b.is_ascii_whitespace() || matches!(b, b'-' | b'+'))
+            .then_some(())?;
         return found(DIRECTIVE, start, at + 4 + name.len());
     }
     let folded = |prefix: &[u8]| {
-        rest.get(..prefix.len()).is_some_and(|found| found.eq_ignore_ascii_case(prefix))
+        rest.get(..prefix.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(prefix))
     };
     let length = if folded(b"<esi:") {
         5
@@ -479,7 +630,9 @@ fn directive(text: &Text<'_>, at: usize) -> Option<Match> {
     } else {
         return None;
     };
-    rest.get(length).is_some_and(|b| b.is_ascii_alphabetic() || *b == b' ').then_some(())?;
+    rest.get(length)
+        .is_some_and(|b| b.is_ascii_alphabetic() || *b == b' ')
+        .then_some(())?;
     found(DIRECTIVE, at, at + length)
 }
 
@@ -487,18 +640,39 @@ fn directive(text: &Text<'_>, at: usize) -> Option<Match> {
 fn superglobal(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let rest = bytes.get(at + 1..)?;
-    let length = rest.iter().take(24).take_while(|b| b.is_ascii_uppercase() || **b == b'_').count();
+    let length = rest
+        .iter()
+        .take(24)
+        .take_while(|b| b.is_ascii_uppercase() || **b == b'_')
+        .count();
     let known = matches!(
         rest.get(..length)?,
-        b"_GET" | b"_POST" | b"_REQUEST" | b"_SERVER" | b"_COOKIE" | b"_FILES" | b"_SESSION" | b"_ENV"
-            | b"GLOBALS" | b"HTTP_RAW_POST_DATA" | b"HTTP_GET_VARS" | b"HTTP_POST_VARS"
-            | b"HTTP_COOKIE_VARS" | b"HTTP_SERVER_VARS" | b"HTTP_ENV_VARS" | b"HTTP_POST_FILES"
+        b"_GET"
+            | b"_POST"
+            | b"_REQUEST"
+            | b"_SERVER"
+            | b"_COOKIE"
+            | b"_FILES"
+            | b"_SESSION"
+            | b"_ENV"
+            | b"GLOBALS"
+            | b"HTTP_RAW_POST_DATA"
+            | b"HTTP_GET_VARS"
+            | b"HTTP_POST_VARS"
+            | b"HTTP_COOKIE_VARS"
+            | b"HTTP_SERVER_VARS"
+            | b"HTTP_ENV_VARS"
+            | b"HTTP_POST_FILES"
     );
     known.then_some(())?;
     let mut end = at + 1 + length;
     if let Some(b'[' | b'{') = bytes.get(end) {
         let index = bytes.get(end..)?;
-        end += index.iter().take(40).position(|b| matches!(b, b']' | b'}'))? + 1;
+        end += index
+            .iter()
+            .take(40)
+            .position(|b| matches!(b, b']' | b'}'))?
+            + 1;
         if bytes.get(end) == Some(&b'(') {
             return found(SUPERGLOBAL, at, end);
         }
@@ -513,7 +687,11 @@ fn variable_call(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let (start, open) = if bytes.get(at) == Some(&b'$') {
         let name = bytes.get(at + 1..)?;
-        let length = name.iter().take(24).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let length = name
+            .iter()
+            .take(24)
+            .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+            .count();
         let blank = usize::from(bytes.get(at + 1 + length) == Some(&b' '));
         (at, at + 1 + length + blank)
     } else {
@@ -525,7 +703,10 @@ fn variable_call(text: &Text<'_>, at: usize) -> Option<Match> {
         let closed_quote = matches!(bytes.get(at), Some(b'\'' | b'"'));
         let mut bare = [0; function::LONGEST];
         let mut count = 0;
-        for byte in word.iter().filter(|b| b.is_ascii_alphanumeric() || **b == b'_') {
+        for byte in word
+            .iter()
+            .filter(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        {
             *bare.get_mut(count)? = *byte;
             count += 1;
         }
@@ -533,7 +714,7 @@ fn variable_call(text: &Text<'_>, at: usize) -> Option<Match> {
         let kind = function::lookup(bare.get(..count)?);
         let runs = matches!(kind, Some(Kind::Sure | Kind::Run | Kind::Method));
         ((opened || closed_quote) && (runs || variable && opened)).then_some(())?;
-        (at - length, at + 1)
+        (at - length - usize::from(opened), at + 1)
     };
     (bytes.get(open) == Some(&b'(')).then_some(())?;
     let argument = Argument::read(bytes.get(open + 1..)?);
@@ -548,17 +729,35 @@ fn variable_call(text: &Text<'_>, at: usize) -> Option<Match> {
 fn setting(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let name = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.');
-    let back = bytes.get(..at)?.iter().rev().take(16).take_while(name).count();
+    let back = bytes
+        .get(..at)?
+        .iter()
+        .rev()
+        .take(16)
+        .take_while(name)
+        .count();
     let rest = bytes.get(at - back..)?;
     let length = rest.iter().take(40).take_while(name).count();
     let known = matches!(
         rest.get(..length)?,
-        b"allow_url_include" | b"allow_url_fopen" | b"auto_prepend_file" | b"auto_append_file"
-            | b"disable_functions" | b"open_basedir" | b"safe_mode" | b"suhosin.simulation"
-            | b"cgi.force_redirect" | b"cgi.redirect_status_env" | b"disable_classes"
+        b"allow_url_include"
+            | b"allow_url_fopen"
+            | b"auto_prepend_file"
+            | b"auto_append_file"
+            | b"disable_functions"
+            | b"open_basedir"
+            | b"safe_mode"
+            | b"suhosin.simulation"
+            | b"cgi.force_redirect"
+            | b"cgi.redirect_status_env"
+            | b"disable_classes"
     );
     let value = rest.get(length..)?;
-    let blanks = value.iter().take(4).take_while(|b| matches!(b, b' ' | b'+')).count();
+    let blanks = value
+        .iter()
+        .take(4)
+        .take_while(|b| matches!(b, b' ' | b'+'))
+        .count();
     (known && value.get(blanks) == Some(&b'=')).then_some(())?;
     found(SETTING, at - back, at - back + length + blanks + 1)
 }
@@ -578,13 +777,28 @@ fn named_by_field(text: &Text<'_>, at: usize) -> Option<Match> {
 fn internals(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let rest = bytes.get(at + 2..)?;
-    let length = rest.iter().take(14).take_while(|b| b.is_ascii_lowercase()).count();
+    let length = rest
+        .iter()
+        .take(14)
+        .take_while(|b| b.is_ascii_lowercase())
+        .count();
     let (name, after) = rest.split_at_checked(length)?;
     let after = after.strip_prefix(b"__")?;
     let known = matches!(
         name,
-        b"import" | b"builtins" | b"class" | b"globals" | b"subclasses" | b"mro" | b"base" | b"bases"
-            | b"init" | b"code" | b"getattribute" | b"getitem" | b"reduce"
+        b"import"
+            | b"builtins"
+            | b"class"
+            | b"globals"
+            | b"subclasses"
+            | b"mro"
+            | b"base"
+            | b"bases"
+            | b"init"
+            | b"code"
+            | b"getattribute"
+            | b"getitem"
+            | b"reduce"
     );
     known.then_some(())?;
     let before = at.checked_sub(1).and_then(|i| bytes.get(i));
@@ -597,12 +811,17 @@ fn internals(text: &Text<'_>, at: usize) -> Option<Match> {
         b"builtins" if matches!(after.first(), Some(b'.' | b'[')) => true,
         _ => {
             let quoted = matches!(before, Some(b'\'' | b'"'))
-                && matches!(at.checked_sub(2).and_then(|i| bytes.get(i)), Some(b'[' | b'('))
+                && matches!(
+                    at.checked_sub(2).and_then(|i| bytes.get(i)),
+                    Some(b'[' | b'(')
+                )
                 && matches!(after, [b'\'' | b'"', b']' | b')', ..]);
-            quoted || matches!(before, Some(b'.' | b'\'' | b'"'))
-                && (after.starts_with(b".__")
-                    || after.starts_with(b"[") && name != b"init"
-                    || after.starts_with(b"()[") || after.starts_with(b"().__"))
+            quoted
+                || matches!(before, Some(b'.' | b'\'' | b'"'))
+                    && (after.starts_with(b".__")
+                        || after.starts_with(b"[") && name != b"init"
+                        || after.starts_with(b"()[")
+                        || after.starts_with(b"().__"))
         }
     };
     chained.then_some(())?;
@@ -614,7 +833,11 @@ fn constructor(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let start = at.checked_sub(8)?;
     let rest = bytes.get(start..)?.strip_prefix(b"constructor")?;
-    let joint = rest.iter().take(6).take_while(|b| b"'\"\\].[".contains(b)).count();
+    let joint = rest
+        .iter()
+        .take(6)
+        .take_while(|b| b"'\"\\].[".contains(b))
+        .count();
     let rest = rest.get(joint..)?;
     let reached = rest.starts_with(b"constructor")
         || matches!(rest, [b'(', b'\'' | b'"' | b'`' | b'\\', ..])
@@ -629,7 +852,10 @@ fn module(text: &Text<'_>, at: usize) -> Option<Match> {
     let rest = bytes.get(at..)?;
     if rest.starts_with(b"nModule") {
         let start = at.checked_sub(3)?;
-        bytes.get(start..)?.starts_with(b"mainModule").then_some(())?;
+        bytes
+            .get(start..)?
+            .starts_with(b"mainModule")
+            .then_some(())?;
         let chained = bytes.get(..start)?.ends_with(b"process.")
             || bytes.get(..start)?.ends_with(b"process['")
             || bytes.get(..start)?.ends_with(b"process[\"");
@@ -639,10 +865,16 @@ fn module(text: &Text<'_>, at: usize) -> Option<Match> {
     }
     let start = at.checked_sub(4)?;
     let rest = bytes.get(start..)?.strip_prefix(b"child_process")?;
-    let closed = rest.iter().take(4).take_while(|b| b"'\"`\\)".contains(b)).count();
+    let closed = rest
+        .iter()
+        .take(4)
+        .take_while(|b| b"'\"`\\)".contains(b))
+        .count();
     let used = closed > 0 && rest.get(closed) == Some(&b'.');
     let method = rest.get(closed + 1..)?;
-    let runs = [&b"exec"[..], b"spawn", b"fork"].iter().any(|name| method.starts_with(name));
+    let runs = [&b"exec"[..], b"spawn", b"fork"]
+        .iter()
+        .any(|name| method.starts_with(name));
     (used && runs).then_some(())?;
     found(INTERNALS, start, start + 13)
 }
@@ -668,7 +900,9 @@ fn java(text: &Text<'_>, at: usize) -> Option<Match> {
         }
         [b'T' | b't', b'(', class @ ..] => {
             let before = at.checked_sub(1).and_then(|i| bytes.get(i));
-            before.is_none_or(|b| !b.is_ascii_alphanumeric()).then_some(())?;
+            before
+                .is_none_or(|b| !b.is_ascii_alphanumeric())
+                .then_some(())?;
             let length = class_name(class)?;
             (class.get(length) == Some(&b')')).then_some(())?;
             found(JAVA, at, at + 3 + length)
@@ -678,11 +912,15 @@ fn java(text: &Text<'_>, at: usize) -> Option<Match> {
             let start = at.checked_sub(8)?;
             let rest = bytes.get(start..)?;
             let length = class_name(rest)?;
-            matches!(rest.get(..length)?, b"java.lang.Runtime" | b"java.lang.ProcessBuilder")
-                .then_some(())?;
+            matches!(
+                rest.get(..length)?,
+                b"java.lang.Runtime" | b"java.lang.ProcessBuilder"
+            )
+            .then_some(())?;
             let before = bytes.get(start.saturating_sub(12)..start)?;
             let made = before.ends_with(b"new ") || before.ends_with(b"new+");
-            let named = matches!(before.last(), Some(b'\'' | b'"')) && matches!(rest.get(length), Some(b'\'' | b'"' | b'\\'));
+            let named = matches!(before.last(), Some(b'\'' | b'"'))
+                && matches!(rest.get(length), Some(b'\'' | b'"' | b'\\'));
             let called = rest.get(length..)?.starts_with(b".getRuntime()");
             let alone = start == 0 && text.starts && text.ends && rest.len() == length;
             (made || named || called || alone).then_some(())?;
@@ -697,7 +935,10 @@ fn class_name(bytes: &[u8]) -> Option<usize> {
     let length = bytes.iter().take(80).take_while(|b| part(b)).count();
     let name = bytes.get(..length)?;
     let last = name.rsplit(|b| *b == b'.').next()?;
-    let qualified = name.starts_with(b"java") || name.starts_with(b"org.") || name.starts_with(b"com.") || name.starts_with(b"ognl.");
+    let qualified = name.starts_with(b"java")
+        || name.starts_with(b"org.")
+        || name.starts_with(b"com.")
+        || name.starts_with(b"ognl.");
     (qualified && last.first().is_some_and(u8::is_ascii_uppercase)).then_some(length)
 }
 
@@ -741,8 +982,25 @@ mod tests {
     #[test]
     fn hostile_bytes_do_not_panic() {
         let pieces: [&[u8]; 20] = [
-            b"eval", b"(", b")", b"'", b"\\", b"$_GET[", b"__class__", b".", b"<?php ", b"<!--#exec ",
-            b"constructor", b"@java.lang.X", b"T(", b"classLoader", b";", b" ", b"\"", b"md5", b"7*7",
+            b"eval",
+            b"(",
+            b")",
+            b"'",
+            b"\\",
+            b"$_GET[",
+            b"__class__",
+            b".",
+            b"<?php ",
+            b"<!--#exec ",
+            b"constructor",
+            b"@java.lang.X",
+            b"T(",
+            b"classLoader",
+            b";",
+            b" ",
+            b"\"",
+            b"md5",
+            b"7*7",
             b"\xc3",
         ];
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;

@@ -18,8 +18,12 @@ use command::Name;
 use tail::Tail;
 use word::Word;
 
-pub(super) const RULES: Rules =
-    Rules { family: Family::Shell, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Shell,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 /// Bytes that one confirmation may look at: before the separator, the word, its first argument.
 const WINDOW: usize = 256;
@@ -88,16 +92,27 @@ const TRIGGERS: &[Trigger] = &[
 
 /// On raw bytes: whether the word after the separator could be a command's name and is no key.
 fn context(bytes: &[u8], at: usize) -> bool {
-    let Some(rest) = bytes.get(at..bytes.len().min(at + 48)) else { return true };
-    let Some((first, rest)) = rest.split_first() else { return true };
+    let Some(rest) = bytes.get(at..bytes.len().min(at + 48)) else {
+        return true;
+    };
+    let Some((first, rest)) = rest.split_first() else {
+        return true;
+    };
     match first {
         b'$' if matches!(rest, [b'(', b'(', b'0'..=b'9', ..] | [b'\'', ..]) => true,
-        b';' | b'|' | b'&' if matches!(rest, [b'$', letter, ..] if letter.is_ascii_alphabetic()) => true,
+        b';' | b'|' | b'&' if matches!(rest, [b'$', letter, ..] if letter.is_ascii_alphabetic()) => {
+            true
+        }
+        // `;x=1 ls`; cookies and style rules have a blank there.
+        b';' | b'|' if rest.first().is_some_and(u8::is_ascii_alphabetic) && assigns(rest) => true,
         b';' | b'|' | b'&' | b'\n' | b'`' => may_command(rest),
         b'\\' => may_command(rest.get(1..).unwrap_or_default()),
         b'$' if rest.first() == Some(&b'(') => may_command(rest.get(1..).unwrap_or_default()),
         b'{' => {
-            let name = rest.iter().take(24).position(|b| !b.is_ascii_alphanumeric() && *b != b'/');
+            let name = rest
+                .iter()
+                .take(24)
+                .position(|b| !b.is_ascii_alphanumeric() && *b != b'/');
             name.is_none_or(|end| matches!(rest.get(end), Some(b',' | b'\\' | b'%' | b'&')))
         }
         // What comes before decides, and `confirm` sees it decoded.
@@ -105,11 +120,28 @@ fn context(bytes: &[u8], at: usize) -> bool {
     }
 }
 
+/// Whether `name=` stands first.
+fn assigns(rest: &[u8]) -> bool {
+    let name = rest
+        .iter()
+        .take(16)
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
+    rest.get(name) == Some(&b'=')
+}
+
 /// Whether what follows a separator may be a command, decided on bytes that may be encoded.
 fn may_command(rest: &[u8]) -> bool {
-    let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'+' | b';' | b'|' | b'(' | b'`' | b'{' | b'$');
+    let blank = |b: &u8| {
+        matches!(
+            b,
+            b' ' | b'\t' | b'+' | b';' | b'|' | b'(' | b'`' | b'{' | b'$'
+        )
+    };
     let skipped = rest.iter().take_while(|b| blank(b)).count();
-    let Some(rest) = rest.get(skipped..) else { return true };
+    let Some(rest) = rest.get(skipped..) else {
+        return true;
+    };
     let length = rest
         .iter()
         .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
@@ -124,7 +156,10 @@ fn may_command(rest: &[u8]) -> bool {
         None => true,
         // An assignment before the command is rare, a parameter is not.
         Some(b'=' | b':' | b'.') => false,
-        Some(b'/') => matches!(&*name, b"" | b"usr" | b"bin" | b"sbin" | b"etc" | b"c") || command::lookup(name).is_some(),
+        Some(b'/') => {
+            matches!(&*name, b"" | b"usr" | b"bin" | b"sbin" | b"etc" | b"c")
+                || command::lookup(name).is_some()
+        }
         // Encoded or quoted: the name may go on.
         Some(b'\\' | b'%' | b'&' | b'\'' | b'"' | b'^' | b'?' | b'*' | b'$') => {
             command::is_prefix(name) || command::lookup(name).is_some()
@@ -156,9 +191,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'$', ..] => field_separator(text, at),
         [b'(', ..] => imported(text, at),
         [b'/', b'b' | b'B', b'i' | b'I', ..] => program(text, at).or_else(|| wildcard(text, at)),
-        [b'/', b't' | b'T' | b'u' | b'U', ..] => {
-            socket(text, at).or_else(|| wildcard(text, at))
-        }
+        [b'/', b't' | b'T' | b'u' | b'U', ..] => socket(text, at).or_else(|| wildcard(text, at)),
         [b'/', ..] => wildcard(text, at),
         [b'i' | b'I', ..] => terminated(text, at),
         _ => option(text, at),
@@ -166,7 +199,10 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
 }
 
 fn found(rule: RuleId, start: usize, end: usize) -> Option<Match> {
-    Some(Match { rule, span: start..end })
+    Some(Match {
+        rule,
+        span: start..end,
+    })
 }
 
 /// A command read where one is expected.
@@ -208,7 +244,13 @@ impl Command {
         {
             tail = Tail::Hard;
         }
-        Some(Self { strength, word, start: at, tail, after })
+        Some(Self {
+            strength,
+            word,
+            start: at,
+            tail,
+            after,
+        })
     }
 
     fn name(&self) -> &[u8] {
@@ -222,22 +264,51 @@ impl Command {
             Name::Sure | Name::Term => true,
             Name::Word => matches!(
                 self.name(),
-                b"sleep" | b"ping" | b"echo" | b"type" | b"cat" | b"timeout" | b"more" | b"host"
-                    | b"dig" | b"find" | b"tar" | b"nl" | b"rev" | b"less" | b"sort" | b"strings" | b"od" | b"if"
-                    | b"time" | b"reboot" | b"shutdown" | b"id" | b"tail" | b"head" | b"kill" | b"touch" | b"tac" | b"which"
+                b"sleep"
+                    | b"ping"
+                    | b"echo"
+                    | b"type"
+                    | b"cat"
+                    | b"timeout"
+                    | b"more"
+                    | b"host"
+                    | b"dig"
+                    | b"find"
+                    | b"tar"
+                    | b"nl"
+                    | b"rev"
+                    | b"less"
+                    | b"sort"
+                    | b"strings"
+                    | b"od"
+                    | b"if"
+                    | b"time"
+                    | b"reboot"
+                    | b"shutdown"
+                    | b"id"
+                    | b"tail"
+                    | b"head"
+                    | b"kill"
+                    | b"touch"
+                    | b"tac"
+                    | b"which"
             ),
         }
     }
 }
 
 fn has_subcommand(bytes: &[u8], word: &Word, after: usize) -> bool {
-    let Some(next) = Word::read(bytes, after) else { return false };
+    let Some(next) = Word::read(bytes, after) else {
+        return false;
+    };
     let name = word.name();
     let name = name.strip_suffix(b".exe").unwrap_or(name);
     if command::is_subcommand(name, next.name()) {
         return true;
     }
-    let Some(strength) = command::lookup(next.name()) else { return false };
+    let Some(strength) = command::lookup(next.name()) else {
+        return false;
+    };
     let (tail, _) = tail::read(bytes, next.end, true);
     command::runs_another(name)
         && match strength {
@@ -249,7 +320,10 @@ fn has_subcommand(bytes: &[u8], word: &Word, after: usize) -> bool {
 /// First byte past blanks, further separators and grouping.
 fn skip_to_word(bytes: &[u8], at: usize) -> usize {
     let skip = |b: &u8| {
-        matches!(b, b' ' | b'\t' | b'+' | b';' | b'|' | b'&' | b'\n' | b'\r' | b'(' | b'{' | b'@')
+        matches!(
+            b,
+            b' ' | b'\t' | b'+' | b';' | b'|' | b'&' | b'\n' | b'\r' | b'(' | b'{' | b'@'
+        )
     };
     let rest = bytes.get(at..).unwrap_or_default();
     let mut at = at + rest.iter().take(12).take_while(|b| skip(b)).count();
@@ -265,10 +339,18 @@ fn skip_to_word(bytes: &[u8], at: usize) -> usize {
 
 /// Length of `name=value` and the blank or semicolon after it.
 fn assignment(rest: &[u8]) -> Option<usize> {
-    let name = rest.iter().take(16).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
-    rest.first().filter(|b| b.is_ascii_alphabetic() || **b == b'_')?;
+    let name = rest
+        .iter()
+        .take(16)
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
+    rest.first()
+        .filter(|b| b.is_ascii_alphabetic() || **b == b'_')?;
     let value = rest.get(name..)?.strip_prefix(b"=")?;
-    let length = value.iter().take(48).position(|b| matches!(b, b' ' | b';' | b'&' | b'|' | b'\n'))?;
+    let length = value
+        .iter()
+        .take(48)
+        .position(|b| matches!(b, b' ' | b';' | b'&' | b'|' | b'\n'))?;
     (value.get(length).is_some_and(|b| matches!(b, b' ' | b';'))).then_some(name + 1 + length + 1)
 }
 
@@ -285,10 +367,16 @@ fn separated(text: &Text<'_>, at: usize, width: usize) -> Option<Match> {
     let anchor = anchor::read(bytes, at, text.starts);
     let accepted = match separator {
         b'\n' | b'\\' => {
-            is_single_line(text, at, width, start) && after_line(&command, anchor)
+            is_single_line(text, at, width, start)
+                && after_line(&command, anchor)
                 && (separator == b'\n' || at == 0 || command.tail >= Tail::Soft)
         }
-        _ if start > at + width && bytes.get(start - 1) == Some(&b' ') && bytes.get(at + width..start).is_some_and(|b| b.contains(&b'=')) => {
+        _ if start > at + width
+            && bytes.get(start - 1) == Some(&b' ')
+            && bytes
+                .get(at + width..start)
+                .is_some_and(|b| b.contains(&b'=')) =>
+        {
             // Cookies and style rules are assignments too.
             anchor != Anchor::Prose && command.strength != Name::Word && command.tail == Tail::Hard
         }
@@ -311,11 +399,27 @@ fn separated(text: &Text<'_>, at: usize, width: usize) -> Option<Match> {
 /// Whether the line that ends at `at` is no code fence and the line after it is not one of many: a
 /// script or listing is text.
 fn is_single_line(text: &Text<'_>, at: usize, width: usize, start: usize) -> bool {
-    let before = text.bytes.get(at.saturating_sub(96)..at).unwrap_or_default();
-    let line = before.rsplit(|b| *b == b'\n').find(|line| !line.is_empty()).unwrap_or_default();
-    let after = text.bytes.get(start..text.bytes.len().min(start + 200)).unwrap_or_default();
-    let lines = after.trim_ascii_end().iter().filter(|b| **b == b'\n').count();
-    let indented = text.bytes.get(at + width..start).is_some_and(|b| b.contains(&b'\t') || b.len() > 2);
+    let before = text
+        .bytes
+        .get(at.saturating_sub(96)..at)
+        .unwrap_or_default();
+    let line = before
+        .rsplit(|b| *b == b'\n')
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
+    let after = text
+        .bytes
+        .get(start..text.bytes.len().min(start + 200))
+        .unwrap_or_default();
+    let lines = after
+        .trim_ascii_end()
+        .iter()
+        .filter(|b| **b == b'\n')
+        .count();
+    let indented = text
+        .bytes
+        .get(at + width..start)
+        .is_some_and(|b| b.contains(&b'\t') || b.len() > 2);
     let fence = line.trim_ascii_start().starts_with(b"```") || line.starts_with(b">");
     !fence && !indented && lines <= 2
 }
@@ -331,7 +435,9 @@ fn after_line(command: &Command, anchor: Anchor) -> bool {
             Name::Word => {
                 matches!(command.tail, Tail::Separator | Tail::Hard)
                     || command.tail == Tail::Soft && command.takes_soft()
-                    || command.tail == Tail::End && anchor == Anchor::Value && command.name() == b"id"
+                    || command.tail == Tail::End
+                        && anchor == Anchor::Value
+                        && command.name() == b"id"
             }
         },
         Anchor::Word => matches!(command.tail, Tail::Separator | Tail::Hard),
@@ -358,13 +464,15 @@ fn after_separator(
         (Anchor::Start | Anchor::Value, Name::Sure) => true,
         (Anchor::Word, Name::Sure) => command.tail != Tail::Plain,
         (Anchor::Start | Anchor::Value, Name::Term) => {
-            alone || command.tail >= Tail::Soft
+            alone
+                || command.tail >= Tail::Soft
                 || tail::ends_soon(text.bytes, command.after, text.ends)
         }
         (Anchor::Word, Name::Term) => command.tail >= Tail::Soft || alone && tight,
         (Anchor::Start, Name::Word) => {
             alone && command::is_probe(command.name())
-                || command.tail == Tail::Hard || command.tail == Tail::Soft && command.takes_soft()
+                || command.tail == Tail::Hard
+                || command.tail == Tail::Soft && command.takes_soft()
                 || command.tail == Tail::Plain && command.name() == b"echo"
         }
         (Anchor::Value, Name::Word) => {
@@ -387,13 +495,23 @@ fn is_table(text: &Text<'_>, command: &Command, separator: u8) -> bool {
 fn assigned(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let rest = bytes.get(at + 2..)?;
-    let length = rest.iter().take(16).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let length = rest
+        .iter()
+        .take(16)
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
     let name = rest.get(..length)?;
     let before = bytes.get(at.saturating_sub(96)..at)?;
     let set = (0..before.len()).any(|i| {
         let here = before.get(i..).unwrap_or_default();
-        let apart = i.checked_sub(1).and_then(|i| before.get(i)).is_none_or(|b| b" ;&|'\"".contains(b));
-        apart && here.strip_prefix(name).is_some_and(|rest| rest.starts_with(b"="))
+        let apart = i
+            .checked_sub(1)
+            .and_then(|i| before.get(i))
+            .is_none_or(|b| b" ;&|'\"".contains(b));
+        apart
+            && here
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with(b"="))
     });
     let after = rest.get(length);
     let runs = after.is_none_or(|b| matches!(b, b' ' | b'$' | b';' | b'|' | b'"' | b'\''));
@@ -423,16 +541,22 @@ fn ansi_quoted(text: &Text<'_>, at: usize) -> Option<Match> {
 fn command_interpreter(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let before = bytes.get(at.saturating_sub(6)..=at)?;
-    let width = [&b"cmd"[..], b"cmd.exe"].iter().map(|name| name.len()).find(|width| {
-        before.len() >= *width
-            && before.get(before.len() - width..).is_some_and(|found| {
-                found.eq_ignore_ascii_case(b"cmd") || found.eq_ignore_ascii_case(b"cmd.exe")
-            })
-    })?;
+    let width = [&b"cmd"[..], b"cmd.exe"]
+        .iter()
+        .map(|name| name.len())
+        .find(|width| {
+            before.len() >= *width
+                && before.get(before.len() - width..).is_some_and(|found| {
+                    found.eq_ignore_ascii_case(b"cmd") || found.eq_ignore_ascii_case(b"cmd.exe")
+                })
+        })?;
     let start = (at + 1).checked_sub(width)?;
     let rest = bytes.get(at + 4..)?;
     let goes_on = matches!(rest.first(), Some(b' ' | b'+' | b'"'));
-    let apart = start.checked_sub(1).and_then(|i| bytes.get(i)).is_none_or(|b| !b.is_ascii_alphanumeric());
+    let apart = start
+        .checked_sub(1)
+        .and_then(|i| bytes.get(i))
+        .is_none_or(|b| !b.is_ascii_alphanumeric());
     (goes_on && apart && anchor::read(bytes, start, text.starts) != Anchor::Prose).then_some(())?;
     found(COMMAND, start, at + 4)
 }
@@ -452,7 +576,11 @@ fn goes_on_as_shell(text: &Text<'_>, at: usize) -> bool {
 /// Whether `name=` stands at `at`.
 fn is_field(bytes: &[u8], at: usize) -> bool {
     let rest = bytes.get(at..).unwrap_or_default();
-    let name = rest.iter().take(32).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let name = rest
+        .iter()
+        .take(32)
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
     name > 0 && rest.get(name) == Some(&b'=')
 }
 
@@ -465,13 +593,22 @@ fn is_query(bytes: &[u8], at: usize) -> bool {
     }
     let before = bytes.get(at.saturating_sub(64)..at).unwrap_or_default();
     before.iter().rev().any(|b| matches!(b, b'=' | b'?' | b'&'))
-        && !before.iter().rev().take(24).any(|b| matches!(b, b' ' | b';' | b'|'))
+        && !before
+            .iter()
+            .rev()
+            .take(24)
+            .any(|b| matches!(b, b' ' | b';' | b'|'))
 }
 
 /// A command in backquotes.
 fn backquoted(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
-    let blanks = bytes.get(at + 1..)?.iter().take(4).take_while(|b| **b == b' ').count();
+    let blanks = bytes
+        .get(at + 1..)?
+        .iter()
+        .take(4)
+        .take_while(|b| **b == b' ')
+        .count();
     let mut command = Command::read(text, at + 1 + blanks)?;
     if bytes.get(command.after) == Some(&b'`') {
         command.tail = Tail::End;
@@ -482,7 +619,11 @@ fn backquoted(text: &Text<'_>, at: usize) -> Option<Match> {
     let before = at.checked_sub(1).and_then(|i| bytes.get(i)).copied();
     let after = bytes.get(close + 1).copied();
     // A code fence or span of code, or the mark that closes one.
-    let ticks = bytes.get(at.saturating_sub(160)..at)?.iter().filter(|b| **b == b'`').count();
+    let ticks = bytes
+        .get(at.saturating_sub(160)..at)?
+        .iter()
+        .filter(|b| **b == b'`')
+        .count();
     if before == Some(b'`') && after == Some(b'`') || blanks > 0 && ticks % 2 == 1 {
         return None;
     }
@@ -501,9 +642,9 @@ fn backquoted(text: &Text<'_>, at: usize) -> Option<Match> {
     let closed = match after {
         None => text.ends,
         Some(b'"' | b'\'' | b';' | b'|' | b'&' | b'#' | b'\\' | b'$' | b'`') => true,
-        Some(b'.' | b'-' | b'/') => {
-            bytes.get(close + 2).is_some_and(|b| b.is_ascii_alphanumeric() || b"{'\"".contains(b))
-        }
+        Some(b'.' | b'-' | b'/') => bytes
+            .get(close + 2)
+            .is_some_and(|b| b.is_ascii_alphanumeric() || b"{'\"".contains(b)),
         Some(b) if b.is_ascii_alphanumeric() => command.tail == Tail::Hard,
         Some(b')') => before == Some(b'('),
         Some(b' ') => {
@@ -532,11 +673,21 @@ fn backquoted(text: &Text<'_>, at: usize) -> Option<Match> {
 fn substituted(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let skip = |b: &u8| matches!(b, b' ' | b'`' | b'(' | b'{');
-    let blanks = bytes.get(at + 2..)?.iter().take(6).take_while(|b| skip(b)).count();
+    let blanks = bytes
+        .get(at + 2..)?
+        .iter()
+        .take(6)
+        .take_while(|b| skip(b))
+        .count();
     let start = at + 2 + blanks;
     let command = Command::read(text, start)?;
-    let shouted = bytes.get(start..command.word.end)?.iter().any(u8::is_ascii_uppercase);
-    let closed = bytes.get(command.word.end).is_some_and(|b| matches!(b, b')' | b'`'));
+    let shouted = bytes
+        .get(start..command.word.end)?
+        .iter()
+        .any(u8::is_ascii_uppercase);
+    let closed = bytes
+        .get(command.word.end)
+        .is_some_and(|b| matches!(b, b')' | b'`'));
     let plausible = match command.tail {
         Tail::End if closed => !shouted,
         Tail::Foreign | Tail::End => false,
@@ -557,7 +708,9 @@ fn arithmetic(text: &Text<'_>, at: usize) -> Option<Match> {
     let inner = text.bytes.get(at + 3..)?;
     let length = inner.iter().take(40).position(|b| *b == b')')?;
     let inner_bytes = inner.get(..length)?;
-    let plain = inner_bytes.iter().all(|b| b.is_ascii_digit() || b" +-*/%^".contains(b));
+    let plain = inner_bytes
+        .iter()
+        .all(|b| b.is_ascii_digit() || b" +-*/%^".contains(b));
     let computes = inner_bytes.iter().any(|b| b"+-*/%^".contains(b));
     (plain && computes && inner.get(length + 1) == Some(&b')')).then_some(())?;
     found(ARITHMETIC, at, at + 3 + length + 2)
@@ -581,7 +734,10 @@ fn braces(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let command = Command::read(text, at + 1)?;
     let arguments = bytes.get(command.word.end..)?.strip_prefix(b",")?;
-    let length = arguments.iter().take(96).position(|b| matches!(b, b'}' | b' ' | b'"' | b'\n'))?;
+    let length = arguments
+        .iter()
+        .take(96)
+        .position(|b| matches!(b, b'}' | b' ' | b'"' | b'\n'))?;
     (arguments.get(length) == Some(&b'}')).then_some(())?;
     let shaped = matches!(arguments.first(), Some(b'-' | b'/' | b'$'))
         || command.strength == Name::Sure && arguments.first() != Some(&b'}');
@@ -595,20 +751,37 @@ fn power_shell(text: &Text<'_>, at: usize) -> Option<Match> {
     let start = at.checked_sub(4)?;
     let rest = bytes.get(start..)?;
     let rest = rest.get(..rest.len().min(160))?;
-    rest.get(..10)?.eq_ignore_ascii_case(b"powershell").then_some(())?;
+    rest.get(..10)?
+        .eq_ignore_ascii_case(b"powershell")
+        .then_some(())?;
     let body = rest.get(10..)?;
-    let name = if body.get(..4)?.eq_ignore_ascii_case(b".exe") { 4 } else { 0 };
+    let name = if body.get(..4)?.eq_ignore_ascii_case(b".exe") {
+        4
+    } else {
+        0
+    };
     let body = body.get(name..)?;
-    let blanks = body.iter().take(8).take_while(|b| matches!(b, b' ' | b'+' | b'"')).count();
+    let blanks = body
+        .iter()
+        .take(8)
+        .take_while(|b| matches!(b, b' ' | b'+' | b'"'))
+        .count();
     (body.get(blanks) == Some(&b'-')).then_some(())?;
     let flags: [&[u8]; 8] = [
-        b"-enc ", b"-encode", b"-windowstyle", b"-w hidden", b"-nop", b"-ec ", b"-exec bypass",
+        b"-enc ",
+        b"-encode",
+        b"-windowstyle",
+        b"-w hidden",
+        b"-nop",
+        b"-ec ",
+        b"-exec bypass",
         b"-ep bypass",
     ];
     let hidden = (0..body.len()).any(|i| {
         let here = body.get(i..).unwrap_or_default();
         flags.iter().any(|flag| {
-            here.get(..flag.len()).is_some_and(|found| found.eq_ignore_ascii_case(flag))
+            here.get(..flag.len())
+                .is_some_and(|found| found.eq_ignore_ascii_case(flag))
         })
     });
     (hidden && anchor::read(bytes, start, text.starts) != Anchor::Prose).then_some(())?;
@@ -619,11 +792,20 @@ fn power_shell(text: &Text<'_>, at: usize) -> Option<Match> {
 fn web_client(text: &Text<'_>, at: usize) -> Option<Match> {
     let start = at.checked_sub(2)?;
     let rest = text.bytes.get(start..)?;
-    rest.get(..10)?.eq_ignore_ascii_case(b"new-object").then_some(())?;
+    rest.get(..10)?
+        .eq_ignore_ascii_case(b"new-object")
+        .then_some(())?;
     let class = rest.get(10..rest.len().min(24))?;
     let class = class.get(1..)?;
-    let class = if class.get(..7)?.eq_ignore_ascii_case(b"system.") { class.get(7..)? } else { class };
-    class.get(..4)?.eq_ignore_ascii_case(b"net.").then_some(())?;
+    let class = if class.get(..7)?.eq_ignore_ascii_case(b"system.") {
+        class.get(7..)?
+    } else {
+        class
+    };
+    class
+        .get(..4)?
+        .eq_ignore_ascii_case(b"net.")
+        .then_some(())?;
     found(POWERSHELL, start, start + 15)
 }
 
@@ -631,16 +813,28 @@ fn web_client(text: &Text<'_>, at: usize) -> Option<Match> {
 fn for_loop(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let before = at.checked_sub(1).and_then(|i| bytes.get(i));
-    before.is_none_or(|b| !b.is_ascii_alphanumeric()).then_some(())?;
+    before
+        .is_none_or(|b| !b.is_ascii_alphanumeric())
+        .then_some(())?;
     let rest = bytes.get(at..)?;
     rest.get(..4)?.eq_ignore_ascii_case(b"for ").then_some(())?;
     let rest = rest.get(4..rest.len().min(68))?;
-    let flagged = matches!(rest, [b'/', b'f' | b'l' | b'd' | b'r' | b'F' | b'L' | b'D' | b'R', b' ', ..]);
+    let flagged = matches!(
+        rest,
+        [
+            b'/',
+            b'f' | b'l' | b'd' | b'r' | b'F' | b'L' | b'D' | b'R',
+            b' ',
+            ..
+        ]
+    );
     let percent = rest.iter().position(|b| *b == b'%')?;
     (flagged || percent == 0).then_some(())?;
     let name = rest.get(percent..)?;
     let name = name.get(name.iter().take_while(|b| **b == b'%').count()..)?;
-    let [letter, b' ', b'i' | b'I', b'n' | b'N', b' ', ..] = name else { return None };
+    let [letter, b' ', b'i' | b'I', b'n' | b'N', b' ', b'(', ..] = name else {
+        return None;
+    };
     letter.is_ascii_alphabetic().then_some(())?;
     found(LOOP, at, at + 4 + percent + 1)
 }
@@ -653,7 +847,9 @@ fn recipient(text: &Text<'_>, at: usize) -> Option<Match> {
     let before = at.checked_sub(1).and_then(|i| bytes.get(i))?;
     (command && matches!(before, b'\n' | b'\r' | b'n')).then_some(())?;
     let from = bytes.get(at.saturating_sub(96)..at)?;
-    let sender = from.windows(10).any(|w| w.eq_ignore_ascii_case(b"mail from:"));
+    let sender = from
+        .windows(10)
+        .any(|w| w.eq_ignore_ascii_case(b"mail from:"));
     sender.then_some(())?;
     found(MAIL, at, at + 8)
 }
@@ -667,7 +863,10 @@ fn field_separator(text: &Text<'_>, at: usize) -> Option<Match> {
     let rest = bytes.get(at + 4..)?;
     let glued = match rest {
         [b'$', b'1'..=b'9', ..] => true,
-        [b'/' | b'-' | b'\'' | b'"' | b'.' | b'`' | b'\\' | b'?' | b'*', ..] => true,
+        [
+            b'/' | b'-' | b'\'' | b'"' | b'.' | b'`' | b'\\' | b'?' | b'*',
+            ..,
+        ] => true,
         // `${IFS}x`, `${IFS%??}x`
         [b'}' | b'%', after, ..] | [b'F' | b'S', b'}' | b'%', after, ..] => {
             !matches!(after, b' ' | b'"' | b'`' | b'\'')
@@ -698,7 +897,13 @@ fn program(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     bytes.get(at..)?.get(4).filter(|b| **b == b'/')?;
     let path = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'_' | b'-');
-    let back = bytes.get(..at)?.iter().rev().take(80).take_while(|b| path(b)).count();
+    let back = bytes
+        .get(..at)?
+        .iter()
+        .rev()
+        .take(80)
+        .take_while(|b| path(b))
+        .count();
     let start = at - back;
     let command = Command::read(text, start)?;
     let before = bytes.get(start.saturating_sub(24)..start)?;
@@ -715,7 +920,9 @@ fn program(text: &Text<'_>, at: usize) -> Option<Match> {
     }
     // `/usr/bin/id|`: the whole value is a program and a separator.
     let whole = start == 0 && text.starts;
-    let last = bytes.get(command.after).is_some_and(|b| matches!(b, b'|' | b';'));
+    let last = bytes
+        .get(command.after)
+        .is_some_and(|b| matches!(b, b'|' | b';'));
     (whole && command.tail == Tail::Separator && last && goes_on_as_shell(text, command.after))
         .then_some(())?;
     found(PROGRAM, start, command.after + 1)
@@ -732,20 +939,28 @@ fn is_program_pattern(path: &[u8]) -> bool {
 fn wildcard(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let path = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'?' | b'*' | b'[' | b']');
-    let back = bytes.get(..at)?.iter().rev().take(40).take_while(|b| path(b)).count();
+    let back = bytes
+        .get(..at)?
+        .iter()
+        .rev()
+        .take(40)
+        .take_while(|b| path(b))
+        .count();
     let start = at - back;
     let word = Word::read(bytes, start)?;
     let written = bytes.get(start..word.end)?;
     let slashes = written.iter().filter(|b| **b == b'/').count();
     let questions = written.iter().filter(|b| **b == b'?').count();
     let doubled = written.windows(2).any(|pair| pair == b"??");
-    let names = written.split(|b| *b == b'/').filter(|part| !part.is_empty()).count();
-    let shaped = written.first() == Some(&b'/')
-        && slashes == 2
-        && names == 2
-        && questions >= 2;
+    let names = written
+        .split(|b| *b == b'/')
+        .filter(|part| !part.is_empty())
+        .count();
+    let shaped = written.first() == Some(&b'/') && slashes == 2 && names == 2 && questions >= 2;
     let (tail, after) = tail::read(bytes, word.end, text.ends);
-    let shaped = shaped && (doubled || questions >= 3 || tail == Tail::Hard);
+    let last = written.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    let open_ended = last.iter().any(|b| matches!(b, b'?' | b'*'));
+    let shaped = shaped && (open_ended && (doubled || questions >= 3) || tail == Tail::Hard);
     (shaped && !matches!(tail, Tail::Foreign | Tail::Plain)).then_some(())?;
     (anchor::read(bytes, start, text.starts) != Anchor::Prose).then_some(())?;
     found(WILDCARD, start, after)
@@ -760,7 +975,10 @@ fn socket(text: &Text<'_>, at: usize) -> Option<Match> {
     let rest = rest.get(9..)?;
     let host = rest.iter().take(80).position(|b| *b == b'/')?;
     let port = rest.get(host + 1)?;
-    let plain = rest.get(..host)?.iter().all(|b| !matches!(b, b' ' | b'\n' | b'<' | b'>'));
+    let plain = rest
+        .get(..host)?
+        .iter()
+        .all(|b| !matches!(b, b' ' | b'\n' | b'<' | b'>'));
     (host > 0 && plain && (port.is_ascii_digit() || *port == b'$')).then_some(())?;
     found(SOCKET, start, start + 10 + host)
 }

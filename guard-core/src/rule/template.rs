@@ -12,8 +12,12 @@ mod name;
 
 use expression::Evidence;
 
-pub(super) const RULES: Rules =
-    Rules { family: Family::Template, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Template,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 /// Longest content looked at.
 const CONTENT: usize = 400;
@@ -106,7 +110,11 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'#', ..] => assignment(text, at),
         [b'<' | b'[', b'#', ..] => directive(text, at),
         [b'{', b'*', ..] => comment(text, at),
-        [b'{', b'$' | b'p' | b'P' | b'i' | b'I' | b's' | b'S' | b'm' | b'f' | b'e', ..] => smarty(text, at, effort),
+        [
+            b'{',
+            b'$' | b'p' | b'P' | b'i' | b'I' | b's' | b'S' | b'm' | b'f' | b'e',
+            ..,
+        ] => smarty(text, at, effort),
         [b'{', ..] => {
             let skip = usize::from(matches!(rest.get(1), Some(b'#' | b'@' | b'=')));
             let found = expression(text, at, at + 1 + skip, b"}", false, effort)?;
@@ -117,7 +125,10 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
 }
 
 fn found(rule: RuleId, start: usize, end: usize) -> Option<Match> {
-    Some(Match { rule, span: start..end })
+    Some(Match {
+        rule,
+        span: start..end,
+    })
 }
 
 /// An expression from `start` to `close`; its delimiter opens at `at`.
@@ -144,11 +155,25 @@ fn expression(
     }
     // `${#ctx}`: the expression's own objects (Thymeleaf, OGNL).
     if let Some(object) = plain.strip_prefix(b"#").filter(|_| !double) {
-        let length = object.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let length = object
+            .iter()
+            .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+            .count();
         let own = matches!(
             object.get(..length)?,
-            b"ctx" | b"vars" | b"root" | b"strings" | b"request" | b"response" | b"session"
-                | b"servletContext" | b"context" | b"execInfo" | b"this" | b"application" | b"rt"
+            b"ctx"
+                | b"vars"
+                | b"root"
+                | b"strings"
+                | b"request"
+                | b"response"
+                | b"session"
+                | b"servletContext"
+                | b"context"
+                | b"execInfo"
+                | b"this"
+                | b"application"
+                | b"rt"
         );
         if own {
             return found(REACH, at, end);
@@ -162,13 +187,31 @@ fn expression(
             let trimmed = plain.trim_ascii_start();
             let calls = go.iter().any(|name| trimmed.starts_with(name));
             let polyglot = plain.starts_with(b"<%");
-            let page = close == b"%>"
-                && [&b" page "[..], b"page ", b" include ", b"include ", b" taglib "]
-                    .iter()
-                    .any(|name| plain.starts_with(name));
-            let special = !double && [&b".version"[..], b".data_model", b".globals", b".now", b".template_name", b".main"].contains(&plain);
+            let page = bytes.get(at..start).is_some_and(|open| open == b"<%@")
+                && [
+                    &b" page "[..],
+                    b"page ",
+                    b" include ",
+                    b"include ",
+                    b" taglib ",
+                ]
+                .iter()
+                .any(|name| plain.starts_with(name));
+            let special = !double
+                && [
+                    &b".version"[..],
+                    b".data_model",
+                    b".globals",
+                    b".now",
+                    b".template_name",
+                    b".main",
+                ]
+                .contains(&plain);
             let whole = at == 0 && end == bytes.len() && text.starts && text.ends;
-            if double && (block || calls || polyglot && close == b"}}" || whole && plain == b".") || page || special {
+            if double && (block || calls || polyglot && close == b"}}" || whole && plain == b".")
+                || page
+                || special
+            {
                 DIRECTIVE
             } else if close == b"%>" && (plain.contains(&b'`') || plain.starts_with(b" eval ")) {
                 CALL
@@ -222,14 +265,18 @@ fn content<'t>(bytes: &'t [u8], start: usize, close: &[u8]) -> Option<(&'t [u8],
 /// Whether the value around a delimiter is running text or program text.
 fn is_text(bytes: &[u8], at: usize, end: usize) -> bool {
     let before = bytes.get(at.saturating_sub(BEFORE)..at).unwrap_or_default();
-    let after = bytes.get(end..bytes.len().min(end + BEFORE)).unwrap_or_default();
+    let after = bytes
+        .get(end..bytes.len().min(end + BEFORE))
+        .unwrap_or_default();
     words(before) > 2 || words(after) > 4 || before.contains(&b'\n') || before.contains(&b'`')
 }
 
 fn words(bytes: &[u8]) -> usize {
     let plain = |word: &&[u8]| {
         word.len() >= 2
-            && word.iter().all(|b| b.is_ascii_alphabetic() || b",.'-:".contains(b) || *b >= 0x80)
+            && word
+                .iter()
+                .all(|b| b.is_ascii_alphabetic() || b",.'-:".contains(b) || *b >= 0x80)
     };
     bytes.split(u8::is_ascii_whitespace).filter(plain).count()
 }
@@ -248,8 +295,14 @@ fn statement(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     let rest = rest.trim_ascii();
     let outside = match keyword {
         b"import" => {
-            let module = rest.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-            matches!(module, b"os" | b"sys" | b"subprocess" | b"platform" | b"socket" | b"pty")
+            let module = rest
+                .split(u8::is_ascii_whitespace)
+                .next()
+                .unwrap_or_default();
+            matches!(
+                module,
+                b"os" | b"sys" | b"subprocess" | b"platform" | b"socket" | b"pty"
+            )
         }
         b"include" | b"extends" => {
             matches!(rest, [b'\'' | b'"', b'/' | b'.', ..]) || rest.windows(3).any(|w| w == b"://")
@@ -274,7 +327,10 @@ fn statement(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         Evidence::Computation => found(ARITHMETIC, at, end),
         _ if keyword == b"set" => {
-            let value = rest.iter().position(|b| *b == b'=').and_then(|i| rest.get(i + 1..))?;
+            let value = rest
+                .iter()
+                .position(|b| *b == b'=')
+                .and_then(|i| rest.get(i + 1..))?;
             (expression::read(value, true) == Evidence::Computation).then_some(())?;
             found(ARITHMETIC, at, end)
         }
@@ -287,10 +343,12 @@ fn lookup(text: &Text<'_>, at: usize) -> Option<Match> {
     let rest = text.bytes.get(at + 2..)?;
     let known: [&[u8]; 5] = [b"script:", b"url:", b"dns:", b"file:", b"java:"];
     let prefix = known.iter().find(|prefix| {
-        rest.get(..prefix.len()).is_some_and(|found| found.eq_ignore_ascii_case(prefix))
+        rest.get(..prefix.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(prefix))
     })?;
     let after = rest.get(prefix.len()..)?;
-    (after.first()?.is_ascii_alphanumeric() && after.iter().take(200).any(|b| *b == b'}')).then_some(())?;
+    (after.first()?.is_ascii_alphanumeric() && after.iter().take(200).any(|b| *b == b'}'))
+        .then_some(())?;
     found(LOOKUP, at, at + 2 + prefix.len())
 }
 
@@ -300,13 +358,27 @@ fn reflection(text: &Text<'_>, at: usize) -> Option<Match> {
     let start = at.checked_sub(2)?;
     let rest = bytes.get(start..)?.strip_prefix(b"getClass()")?;
     let before = bytes.get(..start)?.strip_suffix(b".")?;
-    let name = before.iter().rev().take(24).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
-    let sigil = before.len().checked_sub(name + 1).and_then(|i| before.get(i));
+    let name = before
+        .iter()
+        .rev()
+        .take(24)
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
+    let sigil = before
+        .len()
+        .checked_sub(name + 1)
+        .and_then(|i| before.get(i));
     let literal = name == 0 && matches!(before.last(), Some(b'"' | b'\'' | b')' | b']'));
-    let members: [&[u8]; 5] =
-        [b".forName(", b".getClassLoader(", b".getMethod(", b".getDeclared", b".getProtectionDomain("];
+    let members: [&[u8]; 5] = [
+        b".forName(",
+        b".getClassLoader(",
+        b".getMethod(",
+        b".getDeclared",
+        b".getProtectionDomain(",
+    ];
     let reaches = members.iter().any(|member| rest.starts_with(member));
-    (reaches || sigil == Some(&b'$') && name > 0 || literal && rest.starts_with(b".")).then_some(())?;
+    (reaches || sigil == Some(&b'$') && name > 0 || literal && rest.starts_with(b"."))
+        .then_some(())?;
     found(REACH, start, start + 10)
 }
 
@@ -331,9 +403,12 @@ fn assignment(text: &Text<'_>, at: usize) -> Option<Match> {
         (evaluates.or_else(|| rest.strip_prefix(b"#parse"))?, false)
     };
     let rest = rest.get(..rest.len().min(80))?;
-    let inner = rest.trim_ascii_start().strip_prefix(b"(")?.trim_ascii_start();
-    let shaped = matches!(inner.first(), Some(b'$' | b'"' | b'\''))
-        && (!assigns || inner.contains(&b'='));
+    let inner = rest
+        .trim_ascii_start()
+        .strip_prefix(b"(")?
+        .trim_ascii_start();
+    let shaped =
+        matches!(inner.first(), Some(b'$' | b'"' | b'\'')) && (!assigns || inner.contains(&b'='));
     shaped.then_some(())?;
     found(DIRECTIVE, at, at + 4)
 }
@@ -341,13 +416,19 @@ fn assignment(text: &Text<'_>, at: usize) -> Option<Match> {
 /// `<#assign x = ...>`, `[#include ...]`
 fn directive(text: &Text<'_>, at: usize) -> Option<Match> {
     let rest = text.bytes.get(at + 2..)?;
-    let length = rest.iter().take(10).take_while(|b| b.is_ascii_lowercase()).count();
+    let length = rest
+        .iter()
+        .take(10)
+        .take_while(|b| b.is_ascii_lowercase())
+        .count();
     let (keyword, body) = rest.split_at_checked(length)?;
     let body = body.get(..body.len().min(120))?;
     body.first().filter(|b| b.is_ascii_whitespace())?;
     let shaped = match keyword {
         b"assign" => body.contains(&b'='),
-        b"include" | b"import" => body.trim_ascii_start().starts_with(b"\"") || body.trim_ascii_start().starts_with(b"'"),
+        b"include" | b"import" => {
+            body.trim_ascii_start().starts_with(b"\"") || body.trim_ascii_start().starts_with(b"'")
+        }
         b"if" | b"list" => {
             matches!(expression::read(body, false), Evidence::Reach)
                 || body.windows(11).any(|w| w == b".data_model")
@@ -364,7 +445,10 @@ fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
     let rest = bytes.get(at + 2..)?;
     let length = rest.iter().take(24).position(|b| *b == b'*')?;
     let word = rest.get(..length)?.iter().all(u8::is_ascii_alphanumeric);
-    let joined = at.checked_sub(1).and_then(|i| bytes.get(i)).is_none_or(u8::is_ascii_alphanumeric);
+    let joined = at
+        .checked_sub(1)
+        .and_then(|i| bytes.get(i))
+        .is_none_or(u8::is_ascii_alphanumeric);
     (word && joined && rest.get(length + 1) == Some(&b'}')).then_some(())?;
     found(DIRECTIVE, at, at + 2 + length + 2)
 }
@@ -383,7 +467,12 @@ fn smarty(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     if rest.starts_with(b"php}") {
         return found(DIRECTIVE, at, at + 5);
     }
-    let functions: [&[u8]; 4] = [b"math equation=", b"fetch file=", b"include file=", b"eval var="];
+    let functions: [&[u8]; 4] = [
+        b"math equation=",
+        b"fetch file=",
+        b"include file=",
+        b"eval var=",
+    ];
     if functions.iter().any(|function| rest.starts_with(function)) {
         return found(DIRECTIVE, at, at + 5);
     }

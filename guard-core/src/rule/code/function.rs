@@ -38,7 +38,9 @@ pub(super) fn lookup(name: &[u8]) -> Option<Kind> {
     let slot = folded.get_mut(..name.len())?;
     slot.copy_from_slice(name);
     slot.make_ascii_lowercase();
-    let found = FUNCTIONS.binary_search_by(|(known, _)| known.as_bytes().cmp(slot)).ok()?;
+    let found = FUNCTIONS
+        .binary_search_by(|(known, _)| known.as_bytes().cmp(slot))
+        .ok()?;
     FUNCTIONS.get(found).map(|(_, kind)| *kind)
 }
 

@@ -22,7 +22,9 @@ pub(super) enum Anchor {
 pub(super) fn read(bytes: &[u8], at: usize, starts: bool) -> Anchor {
     let floor = at.saturating_sub(WINDOW);
     let whole = starts && floor == 0;
-    let Some(before) = bytes.get(floor..at) else { return Anchor::Prose };
+    let Some(before) = bytes.get(floor..at) else {
+        return Anchor::Prose;
+    };
     let mark = |b: u8| {
         matches!(
             b,
@@ -47,7 +49,9 @@ pub(super) fn read(bytes: &[u8], at: usize, starts: bool) -> Anchor {
         )
     };
     let marks = before.iter().rev().take_while(|b| mark(**b)).count();
-    let Some(before) = before.get(..before.len() - marks) else { return Anchor::Prose };
+    let Some(before) = before.get(..before.len() - marks) else {
+        return Anchor::Prose;
+    };
     match before.last() {
         None if whole => return Anchor::Start,
         None => return Anchor::Prose,
@@ -68,7 +72,9 @@ pub(super) fn read(bytes: &[u8], at: usize, starts: bool) -> Anchor {
         },
         _ => false,
     });
-    let segment = before.get(from.map_or(0, |from| from + 1)..).unwrap_or_default();
+    let segment = before
+        .get(from.map_or(0, |from| from + 1)..)
+        .unwrap_or_default();
     let complete = whole || from.is_some();
     // Past the first line of a longer text only a line that is one value counts.
     let line = from.is_some_and(|from| before.get(from) == Some(&b'\n'));
@@ -88,11 +94,17 @@ fn shape(segment: &[u8], complete: bool) -> Anchor {
             first = part;
         }
         parts += 1;
-        let letters = part.iter().filter(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
+        let letters = part
+            .iter()
+            .filter(|b| b.is_ascii_alphabetic() || **b >= 0x80)
+            .count();
         // Fields joined by separators (`name;date`) are words, no value.
-        let plain = part.iter().all(|b| {
-            b.is_ascii_alphabetic() || b",!?:-';|&_".contains(b) || *b >= 0x80
-        }) || part.strip_suffix(b".").is_some_and(|part| part.iter().all(u8::is_ascii_alphabetic));
+        let plain = part
+            .iter()
+            .all(|b| b.is_ascii_alphabetic() || b",!?:-';|&_".contains(b) || *b >= 0x80)
+            || part
+                .strip_suffix(b".")
+                .is_some_and(|part| part.iter().all(u8::is_ascii_alphabetic));
         words += u32::from(plain && letters >= 2);
     }
     match parts {
@@ -133,7 +145,12 @@ mod tests {
             (b"Mozilla/5.0 (Windows NT 10.0", Anchor::Prose),
         ];
         for (text, anchor) in cases {
-            assert_eq!(read(text, text.len(), true), anchor, "{}", text.escape_ascii());
+            assert_eq!(
+                read(text, text.len(), true),
+                anchor,
+                "{}",
+                text.escape_ascii()
+            );
         }
     }
 }

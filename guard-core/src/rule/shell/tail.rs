@@ -34,7 +34,9 @@ pub(super) fn read(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
         b'<' | b'>' => match rest.get(1) {
             // A tag, unless an input redirection from a well-known directory.
             Some(b'/' | b'!' | b'a'..=b'z' | b'A'..=b'Z')
-                if first == b'<' && rest.iter().take(40).any(|b| *b == b'>') && !is_rooted(rest) =>
+                if first == b'<'
+                    && rest.iter().take(40).any(|b| *b == b'>')
+                    && !is_rooted(rest) =>
             {
                 (Tail::Foreign, at)
             }
@@ -62,10 +64,13 @@ pub(super) fn read(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
 
 /// `</etc/passwd`
 fn is_rooted(rest: &[u8]) -> bool {
-    let directories: [&[u8]; 8] =
-        [b"etc/", b"proc/", b"dev/", b"tmp/", b"var/", b"home/", b"root/", b"usr/"];
+    let directories: [&[u8]; 8] = [
+        b"etc/", b"proc/", b"dev/", b"tmp/", b"var/", b"home/", b"root/", b"usr/",
+    ];
     let path = rest.get(2..).unwrap_or_default();
-    directories.iter().any(|directory| path.starts_with(directory))
+    directories
+        .iter()
+        .any(|directory| path.starts_with(directory))
 }
 
 /// Whether nothing but closing marks or a comment is left of a short text.
@@ -73,7 +78,9 @@ fn closes(rest: &[u8]) -> bool {
     rest.starts_with(b"#")
         || rest.starts_with(b"//")
         || rest.len() <= 8
-            && rest.iter().all(|b| matches!(b, b'"' | b'\'' | b')' | b'}' | b' ' | b'#' | b'\\'))
+            && rest
+                .iter()
+                .all(|b| matches!(b, b'"' | b'\'' | b')' | b'}' | b' ' | b'#' | b'\\'))
 }
 
 /// `cmd/c`, `ipconfig/all`.
@@ -135,7 +142,10 @@ fn arguments(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
 pub(super) fn has_hard_argument(bytes: &[u8], at: usize) -> bool {
     let rest = bytes.get(at..).unwrap_or_default();
     let rest = rest.get(..rest.len().min(64)).unwrap_or_default();
-    let end = rest.iter().position(|b| matches!(b, b'\n' | b';' | b'|' | b'&')).unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|b| matches!(b, b'\n' | b';' | b'|' | b'&'))
+        .unwrap_or(rest.len());
     let line = rest.get(..end).unwrap_or_default();
     line.windows(3).any(|w| match w {
         [b' ' | b'+', b'/', c] => c.is_ascii_alphanumeric() || *c == b'?' || *c == b'*',
@@ -156,9 +166,20 @@ pub(super) fn ends_soon(bytes: &[u8], at: usize, ends: bool) -> bool {
 
 /// The first argument is a plain word, or something with a shape.
 fn word(rest: &[u8]) -> Tail {
-    let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'+' | b'\n' | b';' | b'|' | b'&' | b'`' | b')');
-    let length = rest.iter().take(80).position(blank).unwrap_or(rest.len().min(80));
-    let Some(word) = rest.get(..length) else { return Tail::Plain };
+    let blank = |b: &u8| {
+        matches!(
+            b,
+            b' ' | b'\t' | b'+' | b'\n' | b';' | b'|' | b'&' | b'`' | b')'
+        )
+    };
+    let length = rest
+        .iter()
+        .take(80)
+        .position(blank)
+        .unwrap_or(rest.len().min(80));
+    let Some(word) = rest.get(..length) else {
+        return Tail::Plain;
+    };
     if let [letter, b':', rest @ ..] = word
         && letter.is_ascii_alphabetic()
         && matches!(rest.first(), None | Some(b'\\' | b'/' | b'"'))

@@ -65,7 +65,9 @@ impl Word {
                     word.enter_directory();
                     1
                 }
-                b'\\' if matches!(next, b'n' | b'r') && !follows_letter(bytes, word.end + 2) => break,
+                b'\\' if matches!(next, b'n' | b'r') && !follows_letter(bytes, word.end + 2) => {
+                    break;
+                }
                 b'\\' | b'^' if next.is_ascii_alphanumeric() && letters > 0 => {
                     word.tricked = true;
                     1
@@ -96,7 +98,9 @@ impl Word {
                 }
                 b'$' => match expansion(bytes, word.end) {
                     Some(length) if letters > 0 => {
-                        word.tricked = true;
+                        // `$5` at the end of a word is a price more often than a parameter.
+                        let more = bytes.get(word.end + length);
+                        word.tricked |= !next.is_ascii_digit() || more.is_some_and(|b| is_word(*b));
                         length
                     }
                     _ => break,
@@ -122,7 +126,10 @@ impl Word {
 
     fn enter_directory(&mut self) {
         self.is_path = true;
-        self.in_bin = matches!(self.name(), b"bin" | b"sbin" | b"system32" | b"tmp" | b"shm");
+        self.in_bin = matches!(
+            self.name(),
+            b"bin" | b"sbin" | b"system32" | b"tmp" | b"shm"
+        );
         self.len = 0;
     }
 }

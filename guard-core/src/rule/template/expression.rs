@@ -68,7 +68,12 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
                 let first = last == Token::None;
                 let filter = last == Token::Pipe;
                 let member = last == Token::Dot;
-                let place = name::Place { first, filter, member, double };
+                let place = name::Place {
+                    first,
+                    filter,
+                    member,
+                    double,
+                };
                 if double && rest.starts_with(b"app.request") || name::reaches(part, after, place) {
                     return Evidence::Reach;
                 }
@@ -113,7 +118,11 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
         last = token;
         i += length.max(1);
     }
-    if arithmetic.is_probe() { evidence.max(Evidence::Computation) } else { evidence }
+    if arithmetic.is_probe() {
+        evidence.max(Evidence::Computation)
+    } else {
+        evidence
+    }
 }
 
 /// Whether `content` is nothing but a short expression with its brackets and quotes closed.
@@ -141,7 +150,9 @@ pub(super) fn is_well_formed(content: &[u8]) -> bool {
                 }
                 1
             }
-            b'`' | b';' | b'^' | b'<' | b'>' | b'#' | b'?' | b'\n' | 0x7f.. | 0..=8 => return false,
+            b'`' | b';' | b'^' | b'<' | b'>' | b'#' | b'?' | b'\n' | 0x7f.. | 0..=8 => {
+                return false;
+            }
             _ => 1,
         };
     }
@@ -151,7 +162,8 @@ pub(super) fn is_well_formed(content: &[u8]) -> bool {
 /// Whether `.` at the start of `rest` is followed by a member's name.
 fn member_of_literal(rest: &[u8]) -> bool {
     let rest = rest.get(1..).unwrap_or_default().trim_ascii_start();
-    rest.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+    rest.first()
+        .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
 }
 
 /// Whether the content is arithmetic on literals and nothing else.
@@ -210,7 +222,9 @@ fn number(rest: &[u8]) -> usize {
 }
 
 fn word(rest: &[u8]) -> usize {
-    rest.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_' || **b == b'$').count()
+    rest.iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_' || **b == b'$')
+        .count()
 }
 
 /// Length of a text in quotes, to the end of the content if it does not close.
