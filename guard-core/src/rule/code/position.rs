@@ -36,6 +36,7 @@ pub(super) fn before(bytes: &[u8], at: usize, starts: bool) -> Before {
     if words == 0 && (floor > 0 || starts) {
         return match joint {
             None if before.iter().all(u8::is_ascii_whitespace) => Before::Start,
+            None if ends_with_keyword(before) => Before::Joined,
             None if before
                 .iter()
                 .rev()

@@ -176,7 +176,7 @@ fn word(rest: &[u8]) -> Tail {
         .iter()
         .take(80)
         .position(blank)
-        .unwrap_or(rest.len().min(80));
+        .unwrap_or_else(|| rest.len().min(80));
     let Some(word) = rest.get(..length) else {
         return Tail::Plain;
     };

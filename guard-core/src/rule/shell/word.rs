@@ -65,6 +65,7 @@ impl Word {
                     word.enter_directory();
                     1
                 }
+                // `id\n`: a line break that stayed escaped ends the word.
                 b'\\' if matches!(next, b'n' | b'r') && !follows_letter(bytes, word.end + 2) => {
                     break;
                 }
@@ -72,7 +73,6 @@ impl Word {
                     word.tricked = true;
                     1
                 }
-                // `id\n`: a line break that stayed escaped ends the word.
                 b'\\' if next.is_ascii_alphabetic() || next == b'\\' => {
                     word.tricked = true;
                     1
@@ -110,7 +110,6 @@ impl Word {
             letters += 1;
             word.end += step;
         }
-        // A word may end a sentence or a host name.
         (letters > 0 && (word.len > 0 || word.wildcards > 0)).then_some(word)
     }
 

@@ -82,15 +82,11 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
                 }
             }
             // `''.x`, `[].x`, `().x`: a member of a literal.
-            Token::Dot if last == Token::Text && length == 1 => {
-                if member_of_literal(rest) {
-                    return Evidence::Reach;
-                }
-            }
-            Token::Dot if last == Token::Close && names == 0 => {
-                if member_of_literal(rest) {
-                    return Evidence::Reach;
-                }
+            Token::Dot
+                if (last == Token::Text || last == Token::Close && names == 0)
+                    && member_of_literal(rest) =>
+            {
+                return Evidence::Reach;
             }
             Token::Text if name::is_internal_text(part) => return Evidence::Reach,
             // FreeMarker: `"x"?upper_case`, `7?c`.
@@ -107,10 +103,13 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
                 return Evidence::Reach;
             }
             // A literal through a filter of the language's own.
-            Token::Pipe if double && names == 0 && matches!(last, Token::Text | Token::Close) => {
-                if name::is_core_filter(rest.get(1..).unwrap_or_default().trim_ascii()) {
-                    evidence = Evidence::Computation;
-                }
+            Token::Pipe
+                if double
+                    && names == 0
+                    && matches!(last, Token::Text | Token::Close)
+                    && name::is_core_filter(rest.get(1..).unwrap_or_default().trim_ascii()) =>
+            {
+                evidence = Evidence::Computation;
             }
             Token::Open if last == Token::Close => evidence = evidence.max(Evidence::Call),
             _ => {}
