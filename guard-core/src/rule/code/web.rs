@@ -160,17 +160,7 @@ pub(super) fn setting(text: &Text<'_>, at: usize) -> Option<Match> {
     let length = rest.iter().take(40).take_while(name).count();
     let known = matches!(
         rest.get(..length)?,
-        b"allow_url_include"
-            | b"allow_url_fopen"
-            | b"auto_prepend_file"
-            | b"auto_append_file"
-            | b"disable_functions"
-            | b"open_basedir"
-            | b"safe_mode"
-            | b"suhosin.simulation"
-            | b"cgi.force_redirect"
-            | b"cgi.redirect_status_env"
-            | b"disable_classes"
+        b"allow_url_include" | b"allow_url_fopen" | b"auto_prepend_file" | b"auto_append_file"
     );
     let value = rest.get(length..)?;
     let blanks = value

@@ -95,7 +95,7 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
                     && names == 0
                     && matches!(last, Token::Text | Token::Number)
                     && rest.get(1).is_some_and(u8::is_ascii_lowercase)
-                    && !rest.contains(&b':') =>
+                    && !rest.iter().take(24).any(|b| *b == b':') =>
             {
                 evidence = evidence.max(Evidence::Computation);
             }
