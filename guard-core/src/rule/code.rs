@@ -33,6 +33,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("\\w\\w\\w\\("),
     Trigger::new("\\w \\([\\\\'\"\\x24]"),
     Trigger::new("[lc] \\([a-z@]"),
+    // `system/**/('id')`
+    Trigger::new("[lcm]/\\*"),
     // `system 'id'`
     Trigger::new("e[mc] [\\\\'\"]"),
     // `%x(id)`, `qx{id}`
@@ -45,9 +47,10 @@ const TRIGGERS: &[Trigger] = &[
     // `$_GET[`, `$f('id')`, `(system)('id')`
     Trigger::new("\\x24[a-z_][a-z_( ][a-z_(\\\\'\"\\x24]"),
     Trigger::new("[)'\"]\\([\\\\'\"\\x24]"),
-    // `allow_url_include`; `call_user_func`, `auto_prepend_file`, `child_process`
+    // `allow_url_include`; `call_user_func`; `auto_prepend_file`, `child_process`
     Trigger::new("w_ur"),
-    Trigger::new("[dl]_[fup][isr]"),
+    Trigger::new("l_us"),
+    Trigger::new("d_[fp][ir]"),
     // `__import__`, `__builtins__`, `__class__`, `__globals__`, `__subclasses__`, `__mro__`
     Trigger::new("__[icbgsm][mulr]"),
     // `constructor.constructor`, `constructor['constructor']`
@@ -69,6 +72,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
         [_, _, _, b'(', ..] => names_function(bytes, at + 3),
         [_, b' ', b'(', ..] => names_function(bytes, at + 1),
         [_, _, b' ', _, ..] => names_function(bytes, at + 2),
+        [_, b'/', b'*', ..] => names_function(bytes, at + 1),
         [b't' | b'T', b'o' | b'O', b'r' | b'R', ..] => at
             .checked_sub(8)
             .and_then(|start| bytes.get(start..at))
@@ -146,6 +150,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [_, _, _, b'(', ..] => call::call(text, at + 3, at + 3),
         [_, b' ', b'(', ..] => call::call(text, at + 1, at + 2),
         [_, _, b' ', _, ..] => call::statement(text, at + 2),
+        [_, b'/', b'*', ..] => call::commented(text, at + 1),
         [b'%' | b'q' | b'Q', ..] => call::command_literal(text, at),
         [b't' | b'T', ..] => host::constructor(text, at),
         [b'a' | b'A', b's' | b'S', ..] => host::class_loader(text, at),

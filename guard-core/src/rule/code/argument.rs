@@ -26,6 +26,10 @@ impl Argument {
                 let length = arguments.iter().take(64).take_while(|b| name(b)).count();
                 match arguments.get(length) {
                     Some(b'(') if length > 0 => Self::Call,
+                    // `String['fromCharCode'](..)`
+                    Some(b'[') if matches!(arguments.get(length + 1), Some(b'\'' | b'"')) => {
+                        Self::Call
+                    }
                     _ => Self::Other,
                 }
             }

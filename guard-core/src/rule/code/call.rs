@@ -129,6 +129,16 @@ pub(super) fn call(text: &Text<'_>, end: usize, open: usize) -> Option<Match> {
     found(rule, start, close.unwrap_or(open + 1))
 }
 
+/// `system/**/('id')`: a comment between the name and the bracket.
+pub(super) fn commented(text: &Text<'_>, end: usize) -> Option<Match> {
+    let comment = text.bytes.get(end + 2..)?;
+    let length = comment.iter().take(32).position(|b| *b == b'*')?;
+    (comment.get(length + 1) == Some(&b'/')).then_some(())?;
+    let open = end + 2 + length + 2;
+    (text.bytes.get(open) == Some(&b'(')).then_some(())?;
+    call(text, end, open)
+}
+
 /// `system 'id'`: a call without brackets, as Ruby and Perl have it, that is the whole value.
 pub(super) fn statement(text: &Text<'_>, end: usize) -> Option<Match> {
     let bytes = text.bytes;

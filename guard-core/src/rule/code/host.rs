@@ -159,7 +159,11 @@ pub(super) fn java(text: &Text<'_>, at: usize) -> Option<Match> {
             let named = matches!(before.last(), Some(b'\'' | b'"'))
                 && matches!(rest.get(length), Some(b'\'' | b'"' | b'\\'));
             let called = rest.get(length..)?.starts_with(b".getRuntime()");
-            let alone = start == 0 && text.starts && text.ends && rest.len() == length;
+            let opens = start
+                .checked_sub(1)
+                .map_or(Some(b'='), |i| bytes.get(i).copied());
+            let alone = matches!(opens, Some(b'=' | b'"' | b'\''))
+                && matches!(rest.get(length), None | Some(b'&' | b'"' | b'\''));
             (made || named || called || alone).then_some(())?;
             found(JAVA, start, start + length)
         }

@@ -67,6 +67,7 @@ pub(super) fn before(bytes: &[u8], at: usize, starts: bool) -> Before {
         Some(b) => b";|&+={}'\"@!>".contains(&b) || b == b'.',
         None => last.is_some_and(|b| is_joint(&b)) || ends_with_keyword(before),
     };
+    let joined = joined || glued.iter().any(|b| b"=;|&".contains(b));
     if joined && words <= 2 {
         Before::Joined
     } else {

@@ -3,7 +3,7 @@
 use crate::inspect::{Match, Text};
 use crate::rule::RuleId;
 
-use super::found;
+use super::{found, function};
 use super::position::{self, Before};
 
 const TAG: RuleId = RuleId::new("code.tag");
@@ -40,12 +40,24 @@ pub(super) fn tag(text: &Text<'_>, at: usize) -> Option<Match> {
         || body.windows(2).any(|pair| pair == b"$_");
     let place = position::before(bytes, at, text.starts);
     (runs || place == Before::Start && length == 3).then_some(())?;
-    (length > 0 || place != Before::Prose && body.contains(&b'(')).then_some(())?;
+    (length > 0 || place != Before::Prose && begins_with_call(body)).then_some(())?;
     // A question about the tag has words before and after it.
     let asked =
         place == Before::Prose && !body.windows(2).any(|pair| pair == b"$_" || pair == b"('");
     (!asked).then_some(())?;
     found(TAG, at, at + 2 + length)
+}
+
+/// Whether `body` begins with a call of a known function or with a word that shows something.
+fn begins_with_call(body: &[u8]) -> bool {
+    let body = body.trim_ascii_start();
+    let length = body.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let (name, rest) = body.split_at_checked(length).unwrap_or_default();
+    match rest.trim_ascii_start().first() {
+        Some(b'(') => function::lookup(name).is_some(),
+        Some(b'$' | b'\'' | b'"' | b'`') => matches!(name, b"echo" | b"print" | b"include"),
+        _ => false,
+    }
 }
 
 /// Server-side includes (`<!--#exec cmd=`), edge-side includes, ColdFusion.

@@ -40,7 +40,7 @@ pub(super) fn backquoted(text: &Text<'_>, at: usize) -> Option<Match> {
         .get(at + 1..)?
         .iter()
         .take(4)
-        .take_while(|b| **b == b' ')
+        .take_while(|b| matches!(b, b' ' | b'('))
         .count();
     let mut command = Command::read(text, at + 1 + blanks)?;
     if bytes.get(command.after) == Some(&b'`') {
@@ -74,7 +74,7 @@ pub(super) fn backquoted(text: &Text<'_>, at: usize) -> Option<Match> {
     }
     let closed = match after {
         None => text.ends,
-        Some(b'"' | b'\'' | b';' | b'|' | b'&' | b'#' | b'\\' | b'$' | b'`') => true,
+        Some(b'"' | b'\'' | b';' | b'|' | b'&' | b'#' | b'\\' | b'$' | b'`' | b'<') => true,
         Some(b'.' | b'-' | b'/') => bytes
             .get(close + 2)
             .is_some_and(|b| b.is_ascii_alphanumeric() || b"{'\"".contains(b)),
@@ -89,7 +89,7 @@ pub(super) fn backquoted(text: &Text<'_>, at: usize) -> Option<Match> {
         None => text.starts,
         // `echo `id``: PHP runs it as well.
         Some(b' ') => bytes.get(..at)?.ends_with(b"echo ") || bytes.get(..at)?.ends_with(b"print "),
-        Some(b) => b.is_ascii_alphanumeric() || b"=\"'|&;$/\\{(.".contains(&b),
+        Some(b) => b.is_ascii_alphanumeric() || b"=\"'|&;$/\\{(.>".contains(&b),
     };
     let anchor = anchor::read(bytes, at, text.starts);
     let accepted = match anchor {

@@ -161,7 +161,12 @@ pub(super) fn goes_on_as_shell(text: &Text<'_>, at: usize) -> bool {
         None => text.ends,
         Some(b'#' | b'"' | b'\'' | b')' | b'`' | b'\\' | b'$' | b'/') => true,
         // The next field of a form.
-        Some(_) if text.bytes.get(at) == Some(&b'&') && is_field(text.bytes, at + 1) => true,
+        Some(_)
+            if is_field(text.bytes, start)
+                && text.bytes.get(at..start).is_some_and(|between| between.ends_with(b"&")) =>
+        {
+            true
+        }
         Some(_) => Command::read(text, start).is_some_and(|next| next.tail != Tail::Foreign),
     }
 }

@@ -97,7 +97,10 @@ fn after_line(command: &Command, anchor: Anchor) -> bool {
                         && command.name() == b"id"
             }
         },
-        Anchor::Word => matches!(command.tail, Tail::Separator | Tail::Hard),
+        Anchor::Word => {
+            matches!(command.tail, Tail::Separator | Tail::Hard)
+                || command.tail == Tail::Soft && matches!(command.name(), b"sleep" | b"timeout")
+        }
         Anchor::Prose => false,
     }
 }

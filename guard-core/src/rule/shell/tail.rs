@@ -32,6 +32,14 @@ pub(super) fn read(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
         b';' | b'|' | b'\n' | b'\r' | b'`' => (Tail::Separator, at),
         b'&' => (Tail::Separator, at),
         b'<' | b'>' => match rest.get(1) {
+            // The end of an element that holds the value.
+            Some(b'/')
+                if first == b'<'
+                    && rest.get(2).is_some_and(u8::is_ascii_alphabetic)
+                    && !is_rooted(rest) =>
+            {
+                (Tail::Soft, at)
+            }
             // A tag, unless an input redirection from a well-known directory.
             Some(b'/' | b'!' | b'a'..=b'z' | b'A'..=b'Z')
                 if first == b'<'
@@ -169,7 +177,7 @@ fn word(rest: &[u8]) -> Tail {
     let blank = |b: &u8| {
         matches!(
             b,
-            b' ' | b'\t' | b'+' | b'\n' | b';' | b'|' | b'&' | b'`' | b')'
+            b' ' | b'\t' | b'+' | b'\n' | b'\r' | b';' | b'|' | b'&' | b'`' | b')'
         )
     };
     let length = rest
