@@ -23,7 +23,7 @@ pub(super) const RULES: Rules = Rules {
 };
 
 /// Bytes that one confirmation may look at.
-const WINDOW: usize = 320;
+const WINDOW: usize = 448;
 
 /// Longest argument list looked at.
 const ARGUMENTS: usize = 200;

@@ -26,7 +26,7 @@ pub(super) const RULES: Rules = Rules {
 };
 
 /// Bytes that one confirmation may look at: before the separator, the word, its first argument.
-const WINDOW: usize = 256;
+const WINDOW: usize = 384;
 
 const TRIGGERS: &[Trigger] = &[
     // A separator and a word right after it, or after one blank or a second separator.

@@ -8,6 +8,7 @@ use crate::inspect::{Effort, Match, Text, Trigger};
 use crate::rule::{Family, RuleId, Rules};
 
 mod expression;
+mod form;
 mod name;
 
 use expression::Evidence;
@@ -139,72 +140,18 @@ fn expression(
         return None;
     }
     let plain = content.strip_prefix(b"=").unwrap_or(content);
-    // Commands as literals of Ruby, and Python's way to import inside a tag.
-    let ruby = matches!(bytes.get(at), Some(b'#' | b'<'))
-        && (plain.starts_with(b"`") || plain.trim_ascii_start().starts_with(b"%x"));
-    let python = close == b"%>" && plain.trim_ascii_start().starts_with(b"import ");
-    if ruby || python {
+    let delimiter = bytes.get(at..start)?;
+    if form::runs(plain, delimiter) {
         return found(CALL, at, end);
     }
-    // `${#ctx}`: the expression's own objects (Thymeleaf, OGNL).
-    if let Some(object) = plain.strip_prefix(b"#").filter(|_| !double) {
-        let length = object
-            .iter()
-            .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
-            .count();
-        let own = matches!(
-            object.get(..length)?,
-            b"ctx"
-                | b"vars"
-                | b"root"
-                | b"strings"
-                | b"request"
-                | b"response"
-                | b"session"
-                | b"servletContext"
-                | b"context"
-                | b"execInfo"
-                | b"this"
-                | b"application"
-                | b"rt"
-        );
-        if own {
-            return found(REACH, at, end);
-        }
+    if form::names_context(plain, double) {
+        return found(REACH, at, end);
     }
     let evidence = expression::read(plain, double);
     let rule = match evidence {
         Evidence::Placeholder => {
-            let block = plain.starts_with(b"#with \"") || plain.starts_with(b"#with '");
-            let go: [&[u8]; 5] = [b"printf \"", b"print \"", b"html \"", b"js \"", b"call ."];
-            let trimmed = plain.trim_ascii_start();
-            let calls = go.iter().any(|name| trimmed.starts_with(name));
-            let polyglot = plain.starts_with(b"<%");
-            let page = bytes.get(at..start).is_some_and(|open| open == b"<%@")
-                && [
-                    &b" page "[..],
-                    b"page ",
-                    b" include ",
-                    b"include ",
-                    b" taglib ",
-                ]
-                .iter()
-                .any(|name| plain.starts_with(name));
-            let special = !double
-                && [
-                    &b".version"[..],
-                    b".data_model",
-                    b".globals",
-                    b".now",
-                    b".template_name",
-                    b".main",
-                ]
-                .contains(&plain);
             let whole = at == 0 && end == bytes.len() && text.starts && text.ends;
-            if double && (block || calls || polyglot && close == b"}}" || whole && plain == b".")
-                || page
-                || special
-            {
+            if form::is_directive(plain, delimiter, whole) {
                 DIRECTIVE
             } else if close == b"%>" && (plain.contains(&b'`') || plain.starts_with(b" eval ")) {
                 CALL

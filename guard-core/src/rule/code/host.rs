@@ -155,7 +155,10 @@ pub(super) fn java(text: &Text<'_>, at: usize) -> Option<Match> {
             )
             .then_some(())?;
             let before = bytes.get(start.saturating_sub(12)..start)?;
-            let made = before.ends_with(b"new ") || before.ends_with(b"new+");
+            let made = before.ends_with(b"new ")
+                || before.ends_with(b"new+")
+                // The package needs no import but from a script.
+                || before.ends_with(b"import ") && rest.get(length) == Some(&b';');
             let named = matches!(before.last(), Some(b'\'' | b'"'))
                 && matches!(rest.get(length), Some(b'\'' | b'"' | b'\\'));
             let called = rest.get(length..)?.starts_with(b".getRuntime()");

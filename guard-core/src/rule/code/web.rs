@@ -3,8 +3,8 @@
 use crate::inspect::{Match, Text};
 use crate::rule::RuleId;
 
-use super::{found, function};
 use super::position::{self, Before};
+use super::{found, function};
 
 const TAG: RuleId = RuleId::new("code.tag");
 const DIRECTIVE: RuleId = RuleId::new("code.directive");
@@ -51,7 +51,10 @@ pub(super) fn tag(text: &Text<'_>, at: usize) -> Option<Match> {
 /// Whether `body` begins with a call of a known function or with a word that shows something.
 fn begins_with_call(body: &[u8]) -> bool {
     let body = body.trim_ascii_start();
-    let length = body.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let length = body
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
     let (name, rest) = body.split_at_checked(length).unwrap_or_default();
     match rest.trim_ascii_start().first() {
         Some(b'(') => function::lookup(name).is_some(),

@@ -56,6 +56,7 @@ pub(super) fn read(bytes: &[u8], at: usize, starts: bool) -> Anchor {
         None if whole => return Anchor::Start,
         None => return Anchor::Prose,
         // `field=;id`, `"field":";id`.
+        Some(b'=') if assigns_in_text(before) => return Anchor::Prose,
         Some(b'=') => return Anchor::Start,
         Some(b':' | b',') if marks > 0 && bytes.get(floor + before.len()) == Some(&b'"') => {
             return Anchor::Start;
@@ -82,6 +83,18 @@ pub(super) fn read(bytes: &[u8], at: usize, starts: bool) -> Anchor {
         Anchor::Value if line && segment.trim_ascii().contains(&b' ') => Anchor::Prose,
         anchor => anchor,
     }
+}
+
+/// Whether `export NAME=` stands last: a script that is talked about, not a field.
+fn assigns_in_text(before: &[u8]) -> bool {
+    let field = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'=' | b'-' | b'.');
+    let name = before.iter().rev().take_while(|b| field(b)).count();
+    let before = before.get(..before.len() - name).unwrap_or_default();
+    before.last() == Some(&b' ')
+        && before
+            .trim_ascii_end()
+            .last()
+            .is_some_and(u8::is_ascii_alphanumeric)
 }
 
 fn shape(segment: &[u8], complete: bool) -> Anchor {

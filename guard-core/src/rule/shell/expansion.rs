@@ -133,7 +133,13 @@ pub(super) fn substituted(text: &Text<'_>, at: usize) -> Option<Match> {
     }
     let anchor = anchor::read(bytes, at, text.starts);
     (anchor != Anchor::Prose).then_some(())?;
-    found(SUBSTITUTION, at, command.after)
+    let rest = bytes.get(command.word.end..)?;
+    let close = rest
+        .iter()
+        .take(160)
+        .position(|b| *b == b')')
+        .map(|i| command.word.end + i + 1);
+    found(SUBSTITUTION, at, close.unwrap_or(command.after))
 }
 
 /// `$((1234*5678))`: a probe that the shell computes.
@@ -198,5 +204,14 @@ pub(super) fn field_separator(text: &Text<'_>, at: usize) -> Option<Match> {
         _ => false,
     };
     glued.then_some(())?;
-    found(IFS, at, at + 4)
+    let length = match bytes.get(at + 1) {
+        Some(b'{') => bytes
+            .get(at..)?
+            .iter()
+            .take(16)
+            .position(|b| *b == b'}')
+            .map_or(5, |i| i + 1),
+        _ => 4,
+    };
+    found(IFS, at, at + length)
 }

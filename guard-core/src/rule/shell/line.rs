@@ -163,7 +163,10 @@ pub(super) fn goes_on_as_shell(text: &Text<'_>, at: usize) -> bool {
         // The next field of a form.
         Some(_)
             if is_field(text.bytes, start)
-                && text.bytes.get(at..start).is_some_and(|between| between.ends_with(b"&")) =>
+                && text
+                    .bytes
+                    .get(at..start)
+                    .is_some_and(|between| between.ends_with(b"&")) =>
         {
             true
         }
