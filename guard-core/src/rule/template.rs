@@ -87,7 +87,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         // Perl: `@{[ system "id" ]}`.
         [b'@', b'{', b'[', ..] => {
-            let (_, end) = content(bytes, at + 2, b"}")?;
+            let (_, end) = content(bytes, at + 2, b"}", effort)?;
             (!is_text(bytes, at, end)).then_some(())?;
             found(CALL, at, end)
         }
@@ -135,7 +135,7 @@ fn expression(
     effort: &mut Effort,
 ) -> Option<Match> {
     let bytes = text.bytes;
-    let (content, end) = content(bytes, start, close)?;
+    let (content, end) = content(bytes, start, close, effort)?;
     if !effort.spend(BEFORE + content.len()) {
         return None;
     }
@@ -173,31 +173,54 @@ fn expression(
 }
 
 /// The bytes from `start` to the closing delimiter, and where that ends.
-fn content<'t>(bytes: &'t [u8], start: usize, close: &[u8]) -> Option<(&'t [u8], usize)> {
+fn content<'t>(
+    bytes: &'t [u8],
+    start: usize,
+    close: &[u8],
+    effort: &mut Effort,
+) -> Option<(&'t [u8], usize)> {
+    // Deeper nesting is no expression that anybody would send, and costs a reading each.
+    const DEEPEST: u32 = 4;
     let rest = bytes.get(start..)?;
     let rest = rest.get(..rest.len().min(CONTENT))?;
-    let length = match close {
-        [single] => {
-            let open = if *single == b')' { b'(' } else { b'{' };
-            let mut depth = 0_u32;
-            rest.iter().position(|byte| {
-                if *byte == open {
-                    depth += 1;
-                } else if byte == single {
-                    if depth == 0 {
-                        return true;
-                    }
-                    depth -= 1;
+    let mut depth = 0_u32;
+    let mut looked = 0;
+    let mut length = None;
+    for (i, &byte) in rest.iter().enumerate() {
+        looked = i + 1;
+        let next = rest.get(i + 1).copied();
+        match *close {
+            [single] if byte == single => match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => {
+                    length = Some(i);
+                    break;
                 }
-                false
-            })
+            },
+            [single] if byte == if single == b')' { b'(' } else { b'{' } => {
+                depth += 1;
+                if depth > DEEPEST {
+                    break;
+                }
+            }
+            [first, second] if byte == first && next == Some(second) => {
+                length = Some(i);
+                break;
+            }
+            // The same delimiter opens again: this one was never closed.
+            [first, second] if i > 0 && next == Some(byte) && byte == b'{' && first == second => {
+                break;
+            }
+            _ => {}
         }
-        _ => rest.windows(2).position(|pair| pair == close),
-    };
+    }
+    if !effort.spend(looked) {
+        return None;
+    }
     match length {
         Some(length) => Some((rest.get(..length)?, start + length + close.len())),
         // Longer than we look: what is there is judged.
-        None if rest.len() == CONTENT => Some((rest, start + CONTENT)),
+        None if looked == CONTENT => Some((rest, start + CONTENT)),
         None => None,
     }
 }
@@ -224,7 +247,7 @@ fn words(bytes: &[u8]) -> usize {
 /// `{% ... %}`
 fn statement(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     let bytes = text.bytes;
-    let (content, end) = content(bytes, at + 2, b"%}")?;
+    let (content, end) = content(bytes, at + 2, b"%}", effort)?;
     if !effort.spend(BEFORE + content.len()) {
         return None;
     }
