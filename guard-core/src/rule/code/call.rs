@@ -193,6 +193,14 @@ fn concatenation(text: &Text<'_>, start: usize, open: usize) -> Option<Match> {
 pub(super) fn variable_call(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let (start, open) = if bytes.get(at) == Some(&b'$') {
+        // `{{ $t('text') }}`: a function of the page's own template.
+        if bytes
+            .get(at.saturating_sub(3)..at)?
+            .trim_ascii_end()
+            .ends_with(b"{{")
+        {
+            return None;
+        }
         let name = bytes.get(at + 1..)?;
         let length = name
             .iter()

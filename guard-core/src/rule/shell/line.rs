@@ -22,12 +22,12 @@ impl Command {
         let word = Word::read(bytes, at)?;
         let written = bytes.get(at..word.end)?;
         let shouted = written.iter().any(u8::is_ascii_uppercase);
+        let capital = shouted && written.iter().any(u8::is_ascii_lowercase);
         let mut strength = match command::lookup(word.name()) {
             _ if word.wildcards > 0 && is_program_pattern(written) => Name::Sure,
             Some(_) if word.is_path && !word.in_bin => return None,
             Some(_) if word.in_bin => Name::Sure,
             // POSIX names are lower case; those of Windows are told by their arguments.
-            Some(Name::Word) if shouted && !word.tricked => return None,
             Some(strength) => strength,
             None if word.in_bin && word.wildcards == 0 => Name::Sure,
             None => return None,
@@ -36,7 +36,7 @@ impl Command {
             strength = Name::Sure;
         }
         let (mut tail, after) = tail::read(bytes, word.end, text.ends);
-        if shouted && strength == Name::Term && tail < Tail::Hard {
+        if shouted && strength != Name::Sure && (capital || tail < Tail::Hard) {
             return None;
         }
         if tail == Tail::Plain
@@ -82,7 +82,6 @@ impl Command {
                     | b"strings"
                     | b"od"
                     | b"if"
-                    | b"time"
                     | b"reboot"
                     | b"shutdown"
                     | b"id"

@@ -48,7 +48,10 @@ pub(super) fn read(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
             {
                 (Tail::Foreign, at)
             }
-            _ => (Tail::Hard, at),
+            // `<name|id>`: a placeholder closes.
+            Some(b) if b.is_ascii_alphanumeric() || b"/>&$<('\"".contains(b) => (Tail::Hard, at),
+            Some(b'.') if rest.get(2) == Some(&b'/') => (Tail::Hard, at),
+            _ => (Tail::Foreign, at),
         },
         b' ' | b'\t' | b'+' => arguments(bytes, at, ends),
         b'\\' if matches!(rest.get(1), Some(b'n' | b'r' | b'`')) => (Tail::Separator, at),
@@ -116,10 +119,12 @@ fn arguments(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
     let tail = match first {
         b';' | b'|' | b'\n' | b'\r' => Tail::Separator,
         b'&' if second == b'&' || second == b' ' || rest.len() == 1 => Tail::Separator,
-        b'-' if second.is_ascii_alphanumeric() || second == b'-' => Tail::Hard,
-        b'/' if second.is_ascii_alphanumeric() || matches!(second, b'?' | b'*' | b' ' | b'.') => {
+        b'-' if second.is_ascii_alphabetic() || second == b'-' => Tail::Hard,
+        b'-' if second.is_ascii_digit() => Tail::Soft,
+        b'/' if second.is_ascii_alphanumeric() || matches!(second, b'?' | b'*' | b'.') => {
             Tail::Hard
         }
+        b'/' if second == b' ' => Tail::Soft,
         b'~' if second == b'/' => Tail::Hard,
         b'.' if matches!(second, b'/' | b'.') => Tail::Hard,
         b'$' if second.is_ascii_alphanumeric() || matches!(second, b'(' | b'{' | b'@' | b'*') => {
@@ -221,13 +226,17 @@ mod tests {
 
     #[test]
     fn tails_are_told_apart() {
-        let cases: [(&[u8], Tail); 16] = [
+        let cases: [(&[u8], Tail); 20] = [
             (b"", Tail::End),
             (b"\"", Tail::End),
             (b" #", Tail::End),
             (b";", Tail::Separator),
             (b" | x", Tail::Separator),
             (b"=1", Tail::Foreign),
+            (b"> of", Tail::Foreign),
+            (b">/x", Tail::Hard),
+            (b"</etc/hosts", Tail::Hard),
+            (b"</b>", Tail::Soft),
             (b": x", Tail::Foreign),
             (b" -la", Tail::Hard),
             (b" /etc", Tail::Hard),
