@@ -183,6 +183,23 @@ mod tests {
         })
     }
 
+    #[test]
+    fn attacks_are_told_from_their_siblings() {
+        let cases: [(&[u8], Option<&str>); 8] = [
+            (b"';phpinfo();//", Some("code.call")),
+            (b"phpinfo() shows the settings", None),
+            (b";print(md5(4711));", Some("code.probe")),
+            (b"print(name)", None),
+            (b"<?php $x=1;", Some("code.tag")),
+            (b"what does <?php mean here", None),
+            (b"class.module.classLoader.x=1", Some("code.class_loader")),
+            (b"T(java.lang.Thread).sleep(9)", Some("code.java_reference")),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(rule(text), expected, "{}", text.escape_ascii());
+        }
+    }
+
     /// Debug builds check arithmetic, so a few rounds find what optimised ones need many for.
     const ROUNDS: u32 = if cfg!(debug_assertions) {
         1_000

@@ -210,6 +210,25 @@ mod tests {
         })
     }
 
+    #[test]
+    fn attacks_are_told_from_their_siblings() {
+        let cases: [(&[u8], Option<&str>); 10] = [
+            (b"7;id", Some("shell.command")),
+            (b"name;date;type;id", None),
+            (b"x$(uname -a)", Some("shell.substitution")),
+            (b"x$(HOST)", None),
+            (b"img`sleep 7`", Some("shell.substitution")),
+            (b"Use `sleep` to wait", None),
+            (b"a=1&sort=asc&type=x&id=3", None),
+            (b"ls${IFS}-l", Some("shell.ifs")),
+            (b"() { :;}; echo x", Some("shell.function_import")),
+            (b"() { return 1 }", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(rule(text), expected, "{}", text.escape_ascii());
+        }
+    }
+
     /// Debug builds check arithmetic, so a few rounds find what optimised ones need many for.
     const ROUNDS: u32 = if cfg!(debug_assertions) {
         1_000

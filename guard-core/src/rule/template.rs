@@ -463,6 +463,23 @@ mod tests {
         })
     }
 
+    #[test]
+    fn attacks_are_told_from_their_siblings() {
+        let cases: [(&[u8], Option<&str>); 8] = [
+            (b"{{9*8}}", Some("template.arithmetic")),
+            (b"{{nine}}", None),
+            (b"${x.getClass()}", Some("template.reach")),
+            (b"${HOME}", None),
+            (b"{{ config }}", Some("template.reach")),
+            (b"${{ secrets.TOKEN }}", None),
+            (b"{% debug %}", Some("template.directive")),
+            (b"{% block debug %}", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(rule(text), expected, "{}", text.escape_ascii());
+        }
+    }
+
     /// Debug builds check arithmetic, so a few rounds find what optimised ones need many for.
     const ROUNDS: u32 = if cfg!(debug_assertions) {
         1_000
