@@ -38,7 +38,9 @@ pub(super) fn lookup(name: &[u8]) -> Option<Kind> {
     let slot = folded.get_mut(..name.len())?;
     slot.copy_from_slice(name);
     slot.make_ascii_lowercase();
-    let found = FUNCTIONS.binary_search_by(|(known, _)| known.as_bytes().cmp(slot)).ok()?;
+    let found = FUNCTIONS
+        .binary_search_by(|(known, _)| known.as_bytes().cmp(slot))
+        .ok()?;
     FUNCTIONS.get(found).map(|(_, kind)| *kind)
 }
 
@@ -52,6 +54,7 @@ const FUNCTIONS: &[(&str, Kind)] = &[
     ("assert", Run),
     ("base64_decode", Run),
     ("binding", Method),
+    ("call", Method),
     ("call_user_func", Sure),
     ("call_user_func_array", Sure),
     ("capture2", Run),
@@ -59,7 +62,9 @@ const FUNCTIONS: &[(&str, Kind)] = &[
     ("capture3", Run),
     ("check_output", Run),
     ("chmod", Method),
+    ("chr", Codes),
     ("compile", Method),
+    ("constructor", Run),
     ("create_function", Sure),
     ("createobject", Method),
     ("createtextfile", Run),
@@ -162,6 +167,7 @@ const FUNCTIONS: &[(&str, Kind)] = &[
     ("request", Request),
     ("require", Load),
     ("require_once", Load),
+    ("run", Method),
     ("runincontext", Run),
     ("runinnewcontext", Run),
     ("runinthiscontext", Run),

@@ -17,7 +17,8 @@ pub(super) enum Before {
 /// First byte of the expression that `at` belongs to: a chain of names, calls and quotes without
 /// blanks.
 pub(super) fn expression_start(bytes: &[u8], at: usize) -> usize {
-    let chain = |b: &u8| b.is_ascii_alphanumeric() || b"_.$@#'\"()[]:\\/-%<>?!*^~{},=&;|+`".contains(b);
+    let chain =
+        |b: &u8| b.is_ascii_alphanumeric() || b"_.$@#'\"()[]:\\/-%<>?!*^~{},=&;|+`".contains(b);
     let before = bytes.get(at.saturating_sub(WINDOW)..at).unwrap_or_default();
     at - before.iter().rev().take_while(|b| chain(b)).count()
 }
@@ -27,13 +28,21 @@ pub(super) fn before(bytes: &[u8], at: usize, starts: bool) -> Before {
     let start = expression_start(bytes, at);
     let glued = bytes.get(start..at).unwrap_or_default();
     let floor = start.saturating_sub(WINDOW);
-    let Some(before) = bytes.get(floor..start) else { return Before::Prose };
+    let Some(before) = bytes.get(floor..start) else {
+        return Before::Prose;
+    };
     let joint = glued.last().copied();
     let words = words(before);
     if words == 0 && (floor > 0 || starts) {
         return match joint {
             None if before.iter().all(u8::is_ascii_whitespace) => Before::Start,
-            None if before.iter().rev().find(|b| !b.is_ascii_whitespace()).is_some_and(is_joint) => {
+            None if ends_with_keyword(before) => Before::Joined,
+            None if before
+                .iter()
+                .rev()
+                .find(|b| !b.is_ascii_whitespace())
+                .is_some_and(is_joint) =>
+            {
                 Before::Joined
             }
             Some(b) if !b.is_ascii_alphanumeric() => {
@@ -46,12 +55,24 @@ pub(super) fn before(bytes: &[u8], at: usize, starts: bool) -> Before {
             _ => Before::Prose,
         };
     }
-    let last = before.iter().rev().find(|b| !b.is_ascii_whitespace()).copied();
+    let last = before
+        .iter()
+        .rev()
+        .find(|b| !b.is_ascii_whitespace())
+        .copied();
+    // The receiver of a method does not join it to what stands before.
+    let receiver = glued.strip_suffix(b".").and_then(<[u8]>::last);
+    let joint = joint.filter(|b| *b != b'.' || !receiver.is_some_and(u8::is_ascii_alphanumeric));
     let joined = match joint {
         Some(b) => b";|&+={}'\"@!>".contains(&b) || b == b'.',
         None => last.is_some_and(|b| is_joint(&b)) || ends_with_keyword(before),
     };
-    if joined && words <= 2 { Before::Joined } else { Before::Prose }
+    let joined = joined || glued.iter().any(|b| b"=;|&".contains(b));
+    if joined && words <= 2 {
+        Before::Joined
+    } else {
+        Before::Prose
+    }
 }
 
 fn is_joint(b: &u8) -> bool {
@@ -65,18 +86,41 @@ pub(super) fn word_before(bytes: &[u8], at: usize) -> &[u8] {
     if trimmed.len() == before.len() {
         return b"";
     }
-    let word = trimmed.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+    let word = trimmed
+        .iter()
+        .rev()
+        .take_while(|b| b.is_ascii_alphabetic())
+        .count();
     trimmed.get(trimmed.len() - word..).unwrap_or_default()
 }
 
 fn ends_with_keyword(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
-    let word = before.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+    let word = before
+        .iter()
+        .rev()
+        .take_while(|b| b.is_ascii_alphabetic())
+        .count();
     let word = before.get(before.len() - word..).unwrap_or_default();
     matches!(
         word,
-        b"echo" | b"return" | b"print" | b"puts" | b"new" | b"await" | b"and" | b"or" | b"php"
-            | b"println" | b"do" | b"then" | b"import" | b"die" | b"exit" | b"eval" | b"execute"
+        b"echo"
+            | b"return"
+            | b"print"
+            | b"puts"
+            | b"new"
+            | b"await"
+            | b"and"
+            | b"or"
+            | b"php"
+            | b"println"
+            | b"do"
+            | b"then"
+            | b"import"
+            | b"die"
+            | b"exit"
+            | b"eval"
+            | b"execute"
     )
 }
 
@@ -84,7 +128,9 @@ fn ends_with_keyword(before: &[u8]) -> bool {
 fn words(bytes: &[u8]) -> usize {
     let plain = |word: &&[u8]| {
         word.len() >= 2
-            && word.iter().all(|b| b.is_ascii_alphabetic() || b",.'-:".contains(b) || *b >= 0x80)
+            && word
+                .iter()
+                .all(|b| b.is_ascii_alphabetic() || b",.'-:".contains(b) || *b >= 0x80)
     };
     bytes.split(u8::is_ascii_whitespace).filter(plain).count()
 }
@@ -93,17 +139,26 @@ fn words(bytes: &[u8]) -> usize {
 pub(super) fn goes_on(bytes: &[u8], at: usize, ends: bool) -> bool {
     let rest = bytes.get(at..).unwrap_or_default();
     let rest = rest.get(..rest.len().min(WINDOW)).unwrap_or_default();
-    let Some(first) = rest.first() else { return ends };
-    let (blank, rest) = if first.is_ascii_whitespace() { (true, rest.trim_ascii_start()) } else { (false, rest) };
-    let Some(first) = rest.first() else { return true };
+    let Some(first) = rest.first() else {
+        return ends;
+    };
+    let (blank, rest) = if first.is_ascii_whitespace() {
+        (true, rest.trim_ascii_start())
+    } else {
+        (false, rest)
+    };
+    let Some(first) = rest.first() else {
+        return true;
+    };
     match first {
-        b';' | b'}' | b'|' | b'&' | b'+' | b'*' | b'?' | b'#' | b'%' | b'<' | b'\\' | b'\'' | b'"' => true,
+        b';' | b'}' | b'|' | b'&' | b'+' | b'*' | b'?' | b'#' | b'%' | b'<' | b'\\' | b'\''
+        | b'"' => true,
         b')' | b']' | b'`' | b'@' | b'=' | b'[' | b'{' => true,
         b'/' => true,
         b'-' | b'(' => !blank,
-        b'.' | b',' | b':' => {
-            rest.get(1).is_some_and(|b| b.is_ascii_alphanumeric() || b"'\"$_`@(".contains(b))
-        }
+        b'.' | b',' | b':' => rest
+            .get(1)
+            .is_some_and(|b| b.is_ascii_alphanumeric() || b"'\"$_`@(".contains(b)),
         b'>' => true,
         _ => false,
     }
@@ -160,7 +215,12 @@ mod tests {
             (b"x = ", Before::Joined),
         ];
         for (text, expected) in cases {
-            assert_eq!(before(text, text.len(), true), expected, "{}", text.escape_ascii());
+            assert_eq!(
+                before(text, text.len(), true),
+                expected,
+                "{}",
+                text.escape_ascii()
+            );
         }
     }
 

@@ -22,7 +22,9 @@ pub(super) enum Anchor {
 pub(super) fn read(bytes: &[u8], at: usize, starts: bool) -> Anchor {
     let floor = at.saturating_sub(WINDOW);
     let whole = starts && floor == 0;
-    let Some(before) = bytes.get(floor..at) else { return Anchor::Prose };
+    let Some(before) = bytes.get(floor..at) else {
+        return Anchor::Prose;
+    };
     let mark = |b: u8| {
         matches!(
             b,
@@ -47,11 +49,14 @@ pub(super) fn read(bytes: &[u8], at: usize, starts: bool) -> Anchor {
         )
     };
     let marks = before.iter().rev().take_while(|b| mark(**b)).count();
-    let Some(before) = before.get(..before.len() - marks) else { return Anchor::Prose };
+    let Some(before) = before.get(..before.len() - marks) else {
+        return Anchor::Prose;
+    };
     match before.last() {
         None if whole => return Anchor::Start,
         None => return Anchor::Prose,
         // `field=;id`, `"field":";id`.
+        Some(b'=') if assigns_in_text(before) => return Anchor::Prose,
         Some(b'=') => return Anchor::Start,
         Some(b':' | b',') if marks > 0 && bytes.get(floor + before.len()) == Some(&b'"') => {
             return Anchor::Start;
@@ -68,7 +73,9 @@ pub(super) fn read(bytes: &[u8], at: usize, starts: bool) -> Anchor {
         },
         _ => false,
     });
-    let segment = before.get(from.map_or(0, |from| from + 1)..).unwrap_or_default();
+    let segment = before
+        .get(from.map_or(0, |from| from + 1)..)
+        .unwrap_or_default();
     let complete = whole || from.is_some();
     // Past the first line of a longer text only a line that is one value counts.
     let line = from.is_some_and(|from| before.get(from) == Some(&b'\n'));
@@ -76,6 +83,18 @@ pub(super) fn read(bytes: &[u8], at: usize, starts: bool) -> Anchor {
         Anchor::Value if line && segment.trim_ascii().contains(&b' ') => Anchor::Prose,
         anchor => anchor,
     }
+}
+
+/// Whether `export NAME=` stands last: a script that is talked about, not a field.
+fn assigns_in_text(before: &[u8]) -> bool {
+    let field = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'=' | b'-' | b'.');
+    let name = before.iter().rev().take_while(|b| field(b)).count();
+    let before = before.get(..before.len() - name).unwrap_or_default();
+    before.last() == Some(&b' ')
+        && before
+            .trim_ascii_end()
+            .last()
+            .is_some_and(u8::is_ascii_alphanumeric)
 }
 
 fn shape(segment: &[u8], complete: bool) -> Anchor {
@@ -88,11 +107,17 @@ fn shape(segment: &[u8], complete: bool) -> Anchor {
             first = part;
         }
         parts += 1;
-        let letters = part.iter().filter(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
+        let letters = part
+            .iter()
+            .filter(|b| b.is_ascii_alphabetic() || **b >= 0x80)
+            .count();
         // Fields joined by separators (`name;date`) are words, no value.
-        let plain = part.iter().all(|b| {
-            b.is_ascii_alphabetic() || b",.!?:-';|&_".contains(b) || *b >= 0x80
-        });
+        let plain = part
+            .iter()
+            .all(|b| b.is_ascii_alphabetic() || b",!?:-';|&_".contains(b) || *b >= 0x80)
+            || part
+                .strip_suffix(b".")
+                .is_some_and(|part| part.iter().all(u8::is_ascii_alphabetic));
         words += u32::from(plain && letters >= 2);
     }
     match parts {
@@ -101,6 +126,7 @@ fn shape(segment: &[u8], complete: bool) -> Anchor {
         1 => Anchor::Value,
         _ if complete && is_command(first) => Anchor::Value,
         _ if words == 0 && parts <= 6 || words <= 1 && parts <= 3 && complete => Anchor::Value,
+        2 | 3 if words <= 2 && complete => Anchor::Word,
         _ => Anchor::Prose,
     }
 }
@@ -132,7 +158,12 @@ mod tests {
             (b"Mozilla/5.0 (Windows NT 10.0", Anchor::Prose),
         ];
         for (text, anchor) in cases {
-            assert_eq!(read(text, text.len(), true), anchor, "{}", text.escape_ascii());
+            assert_eq!(
+                read(text, text.len(), true),
+                anchor,
+                "{}",
+                text.escape_ascii()
+            );
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) enum Name {
 use Name::{Sure, Term, Word};
 
 /// Longest name in [`COMMANDS`].
-pub(super) const LONGEST: usize = 14;
+pub(super) const LONGEST: usize = 17;
 
 /// The strength of `word` (in lower case) as a command's name.
 pub(super) fn lookup(word: &[u8]) -> Option<Name> {
@@ -27,9 +27,19 @@ pub(super) fn lookup(word: &[u8]) -> Option<Name> {
     // Versioned interpreters: `python3`, `python2.7`, `php8`, `ruby3.2`.
     let digits = word.iter().rposition(u8::is_ascii_alphabetic)? + 1;
     let (stem, version) = word.split_at_checked(digits)?;
-    let versioned = matches!(stem, b"python" | b"php" | b"ruby" | b"lua" | b"perl" | b"gcc")
-        && version.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    let versioned = matches!(
+        stem,
+        b"python" | b"php" | b"ruby" | b"lua" | b"perl" | b"gcc"
+    ) && version.iter().all(|b| b.is_ascii_digit() || *b == b'.');
     (versioned && !version.is_empty()).then_some(Term)
+}
+
+/// Whether a known name begins with `word` (in lower case).
+pub(super) fn is_prefix(word: &[u8]) -> bool {
+    let at = COMMANDS.partition_point(|(name, _)| name.as_bytes() < word);
+    COMMANDS
+        .get(at)
+        .is_some_and(|(name, _)| name.as_bytes().starts_with(word))
 }
 
 /// Whether `word` is an argument that makes an ambiguous Windows command plain.
@@ -58,7 +68,10 @@ pub(super) fn is_subcommand(name: &[u8], word: &[u8]) -> bool {
         b"ps" => matches!(word, b"aux" | b"ax" | b"axu" | b"auxw" | b"ef"),
         b"ip" => matches!(word, b"addr" | b"a" | b"route" | b"link"),
         b"id" | b"cat" | b"type" | b"sudo" | b"su" | b"which" | b"find" | b"more" => {
-            matches!(word, b"root" | b"passwd" | b"boot.ini" | b"flag" | b"flag.txt")
+            matches!(
+                word,
+                b"root" | b"passwd" | b"boot.ini" | b"flag" | b"flag.txt"
+            )
         }
         _ => false,
     }
@@ -125,6 +138,7 @@ const COMMANDS: &[(&str, Name)] = &[
     ("diskshadow", Sure),
     ("dmesg", Sure),
     ("dmidecode", Sure),
+    ("do", Word),
     ("dpkg", Sure),
     ("driverquery", Sure),
     ("dsquery", Sure),
@@ -132,6 +146,7 @@ const COMMANDS: &[(&str, Name)] = &[
     ("echo", Word),
     ("ed", Term),
     ("elinks", Term),
+    ("else", Word),
     ("emacs", Term),
     ("env", Term),
     ("eval", Term),
@@ -183,13 +198,15 @@ const COMMANDS: &[(&str, Name)] = &[
     ("iconv", Sure),
     ("id", Word),
     ("iex", Term),
+    ("if", Word),
     ("ifconfig", Sure),
     ("ifdown", Sure),
     ("ifup", Sure),
     ("insmod", Sure),
     ("install", Word),
-    ("invoke-expr", Sure),
-    ("invoke-webreq", Sure),
+    ("invoke-expression", Sure),
+    ("invoke-restmethod", Sure),
+    ("invoke-webrequest", Sure),
     ("ionice", Term),
     ("ip", Word),
     ("ipconfig", Sure),
@@ -355,6 +372,7 @@ const COMMANDS: &[(&str, Name)] = &[
     ("ss", Term),
     ("ssh", Term),
     ("start", Word),
+    ("start-job", Sure),
     ("start-process", Sure),
     ("start-sleep", Sure),
     ("stat", Term),
@@ -383,6 +401,7 @@ const COMMANDS: &[(&str, Name)] = &[
     ("telnetd", Sure),
     ("test", Word),
     ("tftp", Sure),
+    ("then", Word),
     ("time", Word),
     ("timeout", Word),
     ("tmux", Sure),
@@ -424,6 +443,7 @@ const COMMANDS: &[(&str, Name)] = &[
     ("wevtutil", Sure),
     ("wget", Sure),
     ("which", Word),
+    ("while", Word),
     ("who", Word),
     ("whoami", Sure),
     ("whois", Sure),
@@ -449,8 +469,30 @@ const COMMANDS: &[(&str, Name)] = &[
 pub(super) fn runs_another(name: &[u8]) -> bool {
     matches!(
         name,
-        b"sudo" | b"eval" | b"exec" | b"nohup" | b"time" | b"xargs" | b"nice" | b"busybox" | b"env"
-            | b"start" | b"watch" | b"setsid" | b"timeout" | b"stdbuf" | b"iex"
+        b"sudo"
+            | b"eval"
+            | b"exec"
+            | b"nohup"
+            | b"time"
+            | b"xargs"
+            | b"nice"
+            | b"busybox"
+            | b"env"
+            | b"start"
+            | b"then"
+            | b"do"
+            | b"else"
+            | b"if"
+            | b"while"
+            | b"which"
+            | b"powershell"
+            | b"pwsh"
+            | b"cmd"
+            | b"watch"
+            | b"setsid"
+            | b"timeout"
+            | b"stdbuf"
+            | b"iex"
     )
 }
 
@@ -458,9 +500,29 @@ pub(super) fn runs_another(name: &[u8]) -> bool {
 pub(super) fn is_probe(name: &[u8]) -> bool {
     matches!(
         name,
-        b"id" | b"set" | b"ver" | b"who" | b"w" | b"groups" | b"uptime" | b"date" | b"true"
-            | b"false" | b"reboot" | b"route" | b"users" | b"last" | b"top" | b"time" | b"echo"
-            | b"history" | b"ping" | b"tree" | b"passwd"
+        b"id"
+            | b"set"
+            | b"ver"
+            | b"who"
+            | b"w"
+            | b"groups"
+            | b"uptime"
+            | b"date"
+            | b"true"
+            | b"false"
+            | b"reboot"
+            | b"route"
+            | b"users"
+            | b"last"
+            | b"top"
+            | b"time"
+            | b"echo"
+            | b"history"
+            | b"mount"
+            | b"vol"
+            | b"ping"
+            | b"tree"
+            | b"passwd"
     )
 }
 

@@ -32,11 +32,26 @@ pub(super) fn read(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
         b';' | b'|' | b'\n' | b'\r' | b'`' => (Tail::Separator, at),
         b'&' => (Tail::Separator, at),
         b'<' | b'>' => match rest.get(1) {
+            // The end of an element that holds the value.
+            Some(b'/')
+                if first == b'<'
+                    && rest.get(2).is_some_and(u8::is_ascii_alphabetic)
+                    && !is_rooted(rest) =>
+            {
+                (Tail::Soft, at)
+            }
             // A tag, unless an input redirection from a well-known directory.
-            Some(b'/' | b'!' | b'a'..=b'z' | b'A'..=b'Z') if first == b'<' && !is_rooted(rest) => {
+            Some(b'/' | b'!' | b'a'..=b'z' | b'A'..=b'Z')
+                if first == b'<'
+                    && rest.iter().take(40).any(|b| *b == b'>')
+                    && !is_rooted(rest) =>
+            {
                 (Tail::Foreign, at)
             }
-            _ => (Tail::Hard, at),
+            // `<name|id>`: a placeholder closes.
+            Some(b) if b.is_ascii_alphanumeric() || b"/>&$<('\"".contains(b) => (Tail::Hard, at),
+            Some(b'.') if rest.get(2) == Some(&b'/') => (Tail::Hard, at),
+            _ => (Tail::Foreign, at),
         },
         b' ' | b'\t' | b'+' => arguments(bytes, at, ends),
         b'\\' if matches!(rest.get(1), Some(b'n' | b'r' | b'`')) => (Tail::Separator, at),
@@ -60,10 +75,13 @@ pub(super) fn read(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
 
 /// `</etc/passwd`
 fn is_rooted(rest: &[u8]) -> bool {
-    let directories: [&[u8]; 8] =
-        [b"etc/", b"proc/", b"dev/", b"tmp/", b"var/", b"home/", b"root/", b"usr/"];
+    let directories: [&[u8]; 8] = [
+        b"etc/", b"proc/", b"dev/", b"tmp/", b"var/", b"home/", b"root/", b"usr/",
+    ];
     let path = rest.get(2..).unwrap_or_default();
-    directories.iter().any(|directory| path.starts_with(directory))
+    directories
+        .iter()
+        .any(|directory| path.starts_with(directory))
 }
 
 /// Whether nothing but closing marks or a comment is left of a short text.
@@ -71,7 +89,9 @@ fn closes(rest: &[u8]) -> bool {
     rest.starts_with(b"#")
         || rest.starts_with(b"//")
         || rest.len() <= 8
-            && rest.iter().all(|b| matches!(b, b'"' | b'\'' | b')' | b'}' | b' ' | b'#' | b'\\'))
+            && rest
+                .iter()
+                .all(|b| matches!(b, b'"' | b'\'' | b')' | b'}' | b' ' | b'#' | b'\\'))
 }
 
 /// `cmd/c`, `ipconfig/all`.
@@ -99,10 +119,12 @@ fn arguments(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
     let tail = match first {
         b';' | b'|' | b'\n' | b'\r' => Tail::Separator,
         b'&' if second == b'&' || second == b' ' || rest.len() == 1 => Tail::Separator,
-        b'-' if second.is_ascii_alphanumeric() || second == b'-' => Tail::Hard,
-        b'/' if second.is_ascii_alphanumeric() || matches!(second, b'?' | b'*' | b' ' | b'.') => {
+        b'-' if second.is_ascii_alphabetic() || second == b'-' => Tail::Hard,
+        b'-' if second.is_ascii_digit() => Tail::Soft,
+        b'/' if second.is_ascii_alphanumeric() || matches!(second, b'?' | b'*' | b'.') => {
             Tail::Hard
         }
+        b'/' if second == b' ' => Tail::Soft,
         b'~' if second == b'/' => Tail::Hard,
         b'.' if matches!(second, b'/' | b'.') => Tail::Hard,
         b'$' if second.is_ascii_alphanumeric() || matches!(second, b'(' | b'{' | b'@' | b'*') => {
@@ -121,6 +143,8 @@ fn arguments(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
             _ => Tail::Soft,
         },
         b'?' | b'*' | b'\\' | b'{' | b'@' => Tail::Soft,
+        b'.' if second == b' ' || rest.len() == 1 => Tail::Soft,
+        b'[' if second == b' ' => Tail::Soft,
         first if first.is_ascii_alphanumeric() || first == b'_' => word(rest),
         _ => Tail::Foreign,
     };
@@ -131,7 +155,10 @@ fn arguments(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
 pub(super) fn has_hard_argument(bytes: &[u8], at: usize) -> bool {
     let rest = bytes.get(at..).unwrap_or_default();
     let rest = rest.get(..rest.len().min(64)).unwrap_or_default();
-    let end = rest.iter().position(|b| matches!(b, b'\n' | b';' | b'|' | b'&')).unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|b| matches!(b, b'\n' | b';' | b'|' | b'&'))
+        .unwrap_or(rest.len());
     let line = rest.get(..end).unwrap_or_default();
     line.windows(3).any(|w| match w {
         [b' ' | b'+', b'/', c] => c.is_ascii_alphanumeric() || *c == b'?' || *c == b'*',
@@ -141,11 +168,31 @@ pub(super) fn has_hard_argument(bytes: &[u8], at: usize) -> bool {
     })
 }
 
+/// Whether from `at` one or two plain words lead to the end.
+pub(super) fn ends_soon(bytes: &[u8], at: usize, ends: bool) -> bool {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    ends && rest.len() <= 32
+        && rest.split(|b| *b == b' ').count() <= 2
+        && rest.split(|b| *b == b' ').all(|part| part.iter().all(word))
+}
+
 /// The first argument is a plain word, or something with a shape.
 fn word(rest: &[u8]) -> Tail {
-    let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'+' | b'\n' | b';' | b'|' | b'&' | b'`' | b')');
-    let length = rest.iter().take(80).position(blank).unwrap_or(rest.len().min(80));
-    let Some(word) = rest.get(..length) else { return Tail::Plain };
+    let blank = |b: &u8| {
+        matches!(
+            b,
+            b' ' | b'\t' | b'+' | b'\n' | b'\r' | b';' | b'|' | b'&' | b'`' | b')'
+        )
+    };
+    let length = rest
+        .iter()
+        .take(80)
+        .position(blank)
+        .unwrap_or_else(|| rest.len().min(80));
+    let Some(word) = rest.get(..length) else {
+        return Tail::Plain;
+    };
     if let [letter, b':', rest @ ..] = word
         && letter.is_ascii_alphabetic()
         && matches!(rest.first(), None | Some(b'\\' | b'/' | b'"'))
@@ -179,13 +226,17 @@ mod tests {
 
     #[test]
     fn tails_are_told_apart() {
-        let cases: [(&[u8], Tail); 16] = [
+        let cases: [(&[u8], Tail); 20] = [
             (b"", Tail::End),
             (b"\"", Tail::End),
             (b" #", Tail::End),
             (b";", Tail::Separator),
             (b" | x", Tail::Separator),
             (b"=1", Tail::Foreign),
+            (b"> of", Tail::Foreign),
+            (b">/x", Tail::Hard),
+            (b"</etc/hosts", Tail::Hard),
+            (b"</b>", Tail::Soft),
             (b": x", Tail::Foreign),
             (b" -la", Tail::Hard),
             (b" /etc", Tail::Hard),

@@ -65,12 +65,14 @@ impl Word {
                     word.enter_directory();
                     1
                 }
-                b'\\' if matches!(next, b'n' | b'r') && !follows_letter(bytes, word.end + 2) => break,
+                // `id\n`: a line break that stayed escaped ends the word.
+                b'\\' if matches!(next, b'n' | b'r') && !follows_letter(bytes, word.end + 2) => {
+                    break;
+                }
                 b'\\' | b'^' if next.is_ascii_alphanumeric() && letters > 0 => {
                     word.tricked = true;
                     1
                 }
-                // `id\n`: a line break that stayed escaped ends the word.
                 b'\\' if next.is_ascii_alphabetic() || next == b'\\' => {
                     word.tricked = true;
                     1
@@ -83,7 +85,9 @@ impl Word {
                                 inner => word.push(*inner),
                             }
                         }
-                        word.tricked = true;
+                        // A word that is quoted as a whole is only that.
+                        let more = bytes.get(word.end + length + 2);
+                        word.tricked |= letters > 0 || more.is_some_and(|b| is_word(*b));
                         length + 2
                     }
                     None => break,
@@ -94,7 +98,9 @@ impl Word {
                 }
                 b'$' => match expansion(bytes, word.end) {
                     Some(length) if letters > 0 => {
-                        word.tricked = true;
+                        // `$5` at the end of a word is a price more often than a parameter.
+                        let more = bytes.get(word.end + length);
+                        word.tricked |= !next.is_ascii_digit() || more.is_some_and(|b| is_word(*b));
                         length
                     }
                     _ => break,
@@ -104,7 +110,6 @@ impl Word {
             letters += 1;
             word.end += step;
         }
-        // A word may end a sentence or a host name.
         (letters > 0 && (word.len > 0 || word.wildcards > 0)).then_some(word)
     }
 
@@ -120,9 +125,16 @@ impl Word {
 
     fn enter_directory(&mut self) {
         self.is_path = true;
-        self.in_bin = matches!(self.name(), b"bin" | b"sbin" | b"system32" | b"tmp" | b"shm");
+        self.in_bin = matches!(
+            self.name(),
+            b"bin" | b"sbin" | b"system32" | b"tmp" | b"shm"
+        );
         self.len = 0;
     }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'\'' | b'"' | b'\\' | b'?' | b'*')
 }
 
 fn follows_letter(bytes: &[u8], at: usize) -> bool {

@@ -68,7 +68,12 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
                 let first = last == Token::None;
                 let filter = last == Token::Pipe;
                 let member = last == Token::Dot;
-                let place = name::Place { first, filter, member, double };
+                let place = name::Place {
+                    first,
+                    filter,
+                    member,
+                    double,
+                };
                 if double && rest.starts_with(b"app.request") || name::reaches(part, after, place) {
                     return Evidence::Reach;
                 }
@@ -77,22 +82,34 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
                 }
             }
             // `''.x`, `[].x`, `().x`: a member of a literal.
-            Token::Dot if last == Token::Text && length == 1 => {
-                if member_of_literal(rest) {
-                    return Evidence::Reach;
-                }
-            }
-            Token::Dot if last == Token::Close && names == 0 => {
-                if member_of_literal(rest) {
-                    return Evidence::Reach;
-                }
+            Token::Dot
+                if (last == Token::Text || last == Token::Close && names == 0)
+                    && member_of_literal(rest) =>
+            {
+                return Evidence::Reach;
             }
             Token::Text if name::is_internal_text(part) => return Evidence::Reach,
+            // FreeMarker: `"x"?upper_case`, `7?c`.
+            Token::Other
+                if byte == b'?'
+                    && names == 0
+                    && matches!(last, Token::Text | Token::Number)
+                    && rest.get(1).is_some_and(u8::is_ascii_lowercase)
+                    && !rest.iter().take(24).any(|b| *b == b':') =>
+            {
+                evidence = evidence.max(Evidence::Computation);
+            }
+            Token::Other if rest.starts_with(b"?api") || rest.starts_with(b"?new") => {
+                return Evidence::Reach;
+            }
             // A literal through a filter of the language's own.
-            Token::Pipe if double && names == 0 && matches!(last, Token::Text | Token::Close) => {
-                if name::is_core_filter(rest.get(1..).unwrap_or_default().trim_ascii()) {
-                    evidence = Evidence::Computation;
-                }
+            Token::Pipe
+                if double
+                    && names == 0
+                    && matches!(last, Token::Text | Token::Close)
+                    && name::is_core_filter(rest.get(1..).unwrap_or_default().trim_ascii()) =>
+            {
+                evidence = Evidence::Computation;
             }
             Token::Open if last == Token::Close => evidence = evidence.max(Evidence::Call),
             _ => {}
@@ -100,7 +117,11 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
         last = token;
         i += length.max(1);
     }
-    if arithmetic.is_probe() { evidence.max(Evidence::Computation) } else { evidence }
+    if arithmetic.is_probe() {
+        evidence.max(Evidence::Computation)
+    } else {
+        evidence
+    }
 }
 
 /// Whether `content` is nothing but a short expression with its brackets and quotes closed.
@@ -128,7 +149,9 @@ pub(super) fn is_well_formed(content: &[u8]) -> bool {
                 }
                 1
             }
-            b'`' | b';' | b'^' | b'<' | b'>' | b'#' | b'?' | 0x7f.. | 0..=8 => return false,
+            b'`' | b';' | b'^' | b'<' | b'>' | b'#' | b'?' | b'\n' | 0x7f.. | 0..=8 => {
+                return false;
+            }
             _ => 1,
         };
     }
@@ -138,7 +161,8 @@ pub(super) fn is_well_formed(content: &[u8]) -> bool {
 /// Whether `.` at the start of `rest` is followed by a member's name.
 fn member_of_literal(rest: &[u8]) -> bool {
     let rest = rest.get(1..).unwrap_or_default().trim_ascii_start();
-    rest.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+    rest.first()
+        .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
 }
 
 /// Whether the content is arithmetic on literals and nothing else.
@@ -149,6 +173,8 @@ struct Arithmetic {
     operators: u32,
     /// Operators other than minus, which dates have too.
     telling: u32,
+    /// Operators that join texts too.
+    joins: u32,
     other: u32,
 }
 
@@ -164,6 +190,7 @@ impl Arithmetic {
                 self.operators += 1;
                 let doubled = last == Token::Operator && part != b"*";
                 self.telling += u32::from(part != b"-");
+                self.joins += u32::from(matches!(part, b"~" | b"+"));
                 self.other += u32::from(doubled);
             }
             Token::Open | Token::Close => {}
@@ -174,7 +201,7 @@ impl Arithmetic {
 
     fn is_probe(&self) -> bool {
         self.other == 0
-            && self.numbers > 0
+            && (self.numbers > 0 || self.joins > 0)
             && self.operands >= 2
             && self.operators > 0
             && (self.telling > 0 || self.numbers == 2)
@@ -194,7 +221,9 @@ fn number(rest: &[u8]) -> usize {
 }
 
 fn word(rest: &[u8]) -> usize {
-    rest.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_' || **b == b'$').count()
+    rest.iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_' || **b == b'$')
+        .count()
 }
 
 /// Length of a text in quotes, to the end of the content if it does not close.

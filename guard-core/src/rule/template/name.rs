@@ -50,20 +50,47 @@ pub(super) fn reaches(name: &[u8], after: Use, place: Place) -> bool {
         return true;
     }
     let used = matches!(after, Use::Call | Use::Member | Use::Index | Use::Filter);
-    let Place { first, filter, member, double } = place;
+    let Place {
+        first,
+        filter,
+        member,
+        double,
+    } = place;
     match name {
         // Reflection and processes, under any delimiter.
-        b"getClass" | b"getClassLoader" | b"forName" | b"getRuntime" | b"ProcessBuilder"
-        | b"ScriptEngineManager" | b"getEngineByName" | b"newInstance" | b"subclasses"
-        | b"child_process" | b"mainModule" | b"popen" | b"passthru" | b"shell_exec" | b"phpinfo"
-        | b"execSync" | b"spawnSync" | b"getenv" | b"proc_open" | b"phpversion" | b"getInputStream"
-        | b"registerUndefinedFilterCallback" | b"file_get_contents" | b"file_put_contents"
-        | b"getDeclaredMethod" | b"getMethod" | b"getProtectionDomain" => true,
+        b"getClass"
+        | b"getClassLoader"
+        | b"forName"
+        | b"getRuntime"
+        | b"ProcessBuilder"
+        | b"ScriptEngineManager"
+        | b"getEngineByName"
+        | b"newInstance"
+        | b"subclasses"
+        | b"child_process"
+        | b"mainModule"
+        | b"popen"
+        | b"passthru"
+        | b"shell_exec"
+        | b"phpinfo"
+        | b"execSync"
+        | b"spawnSync"
+        | b"getenv"
+        | b"proc_open"
+        | b"phpversion"
+        | b"getInputStream"
+        | b"registerUndefinedFilterCallback"
+        | b"file_get_contents"
+        | b"file_put_contents"
+        | b"getDeclaredMethod"
+        | b"getMethod"
+        | b"getProtectionDomain" => true,
+        b"system" | b"exec" if filter => true,
         b"exec" | b"system" | b"eval" | b"mro" | b"require" | b"include" | b"sleep" | b"md5"
         | b"print" | b"dump" | b"getFilter" | b"assert" | b"T" | b"popen2" | b"readFileSync"
         | b"spawn" | b"instance_eval" | b"load" | b"println" | b"printf" | b"write"
         | b"call_user_func" | b"base64_decode" | b"var_dump" => after == Use::Call,
-        b"constructor" => used,
+        b"constructor" => used || member,
         b"prototype" => used && member,
         // Java packages, Ruby and Node classes.
         b"java" | b"javax" | b"freemarker" | b"ognl" => after == Use::Member && !member,
@@ -82,11 +109,9 @@ pub(super) fn reaches(name: &[u8], after: Use, place: Place) -> bool {
         }
         b"_self" | b"_context" => !member,
         b"config" | b"self" => first && double && (used || after == Use::Alone),
-        b"request" => {
-            first && double && matches!(after, Use::Alone | Use::Index | Use::Filter)
-        }
-        b"environ" | b"application" => member && double && used,
-        b"debug" => first && double && after == Use::Alone,
+        b"request" => first && double && matches!(after, Use::Alone | Use::Index | Use::Filter),
+        b"environ" => member && double,
+        b"application" => member && double && used,
         b"SECRET_KEY" => true,
         // Filters that reach attributes or call functions by name.
         b"attr" => filter,
@@ -100,10 +125,39 @@ pub(super) fn reaches(name: &[u8], after: Use, place: Place) -> bool {
 pub(super) fn is_harmless(name: &[u8]) -> bool {
     matches!(
         name,
-        b"hashFiles" | b"contains" | b"startsWith" | b"endsWith" | b"format" | b"join" | b"toJSON"
-            | b"fromJSON" | b"success" | b"always" | b"failure" | b"cancelled" | b"variables"
-            | b"parameters" | b"lookup" | b"default" | b"replace" | b"t" | b"i18n" | b"_" | b"concat"
-            | b"if" | b"for" | b"and" | b"or" | b"not" | b"in"
+        b"hashFiles"
+            | b"contains"
+            | b"startsWith"
+            | b"endsWith"
+            | b"format"
+            | b"join"
+            | b"toJSON"
+            | b"fromJSON"
+            | b"success"
+            | b"always"
+            | b"failure"
+            | b"cancelled"
+            | b"variables"
+            | b"parameters"
+            | b"lookup"
+            | b"default"
+            | b"replace"
+            | b"t"
+            | b"i18n"
+            | b"__"
+            | b"gettext"
+            | b"trans"
+            | b"asset"
+            | b"route"
+            | b"url"
+            | b"_"
+            | b"concat"
+            | b"if"
+            | b"for"
+            | b"and"
+            | b"or"
+            | b"not"
+            | b"in"
     )
 }
 
@@ -111,15 +165,31 @@ pub(super) fn is_harmless(name: &[u8]) -> bool {
 pub(super) fn is_core_filter(filter: &[u8]) -> bool {
     matches!(
         filter,
-        b"upper" | b"lower" | b"length" | b"join" | b"reverse" | b"capitalize" | b"title" | b"e"
-            | b"safe" | b"raw" | b"first" | b"last" | b"int" | b"list" | b"hash('md5')"
+        b"upper"
+            | b"lower"
+            | b"length"
+            | b"join"
+            | b"reverse"
+            | b"capitalize"
+            | b"title"
+            | b"e"
+            | b"safe"
+            | b"raw"
+            | b"first"
+            | b"last"
+            | b"int"
+            | b"list"
+            | b"hash('md5')"
     )
 }
 
 /// Whether a quoted text names internals, for attributes reached by a text.
 pub(super) fn is_internal_text(text: &[u8]) -> bool {
-    let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
+    let inner = text
+        .get(1..text.len().saturating_sub(1))
+        .unwrap_or_default();
     is_dunder(inner)
+        || inner == b"constructor"
         || inner.starts_with(b"\\x5f\\x5f")
         || inner.starts_with(b"freemarker.template")
         || inner.starts_with(b"java.lang.")
@@ -128,6 +198,8 @@ pub(super) fn is_internal_text(text: &[u8]) -> bool {
 
 /// `__class__` and its kin.
 fn is_dunder(name: &[u8]) -> bool {
-    let inner = name.strip_prefix(b"__").and_then(|name| name.strip_suffix(b"__"));
+    let inner = name
+        .strip_prefix(b"__")
+        .and_then(|name| name.strip_suffix(b"__"));
     inner.is_some_and(|inner| inner.len() >= 3 && inner.iter().all(u8::is_ascii_lowercase))
 }

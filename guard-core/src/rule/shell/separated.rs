@@ -1,0 +1,203 @@
+//! Commands after a separator: `;`, `|`, `&`, a line break.
+
+use crate::inspect::{Match, Text};
+use crate::rule::RuleId;
+
+use super::anchor::{self, Anchor};
+use super::command::{self, Name};
+use super::found;
+use super::line::{Command, goes_on_as_shell, skip_to_word};
+use super::tail::{self, Tail};
+
+const COMMAND: RuleId = RuleId::new("shell.command");
+
+/// A command after a separator.
+pub(super) fn separated(text: &Text<'_>, at: usize, width: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let separator = *bytes.get(at)?;
+    let start = skip_to_word(bytes, at + width);
+    let command = Command::read(text, start)?;
+    if command.tail == Tail::Foreign {
+        return None;
+    }
+    let tight = start == at + width;
+    let anchor = anchor::read(bytes, at, text.starts);
+    let accepted = match separator {
+        b'\n' | b'\\' => {
+            is_single_line(text, at, width, start)
+                && after_line(&command, anchor)
+                && (separator == b'\n' || at == 0 || command.tail >= Tail::Soft)
+        }
+        _ if start > at + width
+            && bytes.get(start - 1) == Some(&b' ')
+            && bytes
+                .get(at + width..start)
+                .is_some_and(|b| b.contains(&b'=')) =>
+        {
+            // Cookies and style rules are assignments too.
+            anchor != Anchor::Prose && command.strength != Name::Word && command.tail == Tail::Hard
+        }
+        b'&' if tight && is_query(bytes, at) => {
+            // `a=1&sort&type=x`: in a query string the ampersand separates fields.
+            anchor != Anchor::Prose && command.tail == Tail::Hard
+                || command.strength == Name::Sure && command.tail >= Tail::End
+        }
+        _ => after_separator(text, &command, anchor, separator, tight),
+    };
+    accepted.then_some(())?;
+    // `&copy;` and `&reg;` are characters.
+    let entity = separator == b'&' && tight && bytes.get(command.word.end) == Some(&b';');
+    if entity && matches!(command.name(), b"copy" | b"reg") {
+        return None;
+    }
+    found(COMMAND, at, command.after.max(command.word.end))
+}
+
+/// Whether the line that ends at `at` is no code fence and the line after it is not one of many: a
+/// script or listing is text.
+fn is_single_line(text: &Text<'_>, at: usize, width: usize, start: usize) -> bool {
+    let before = text
+        .bytes
+        .get(at.saturating_sub(96)..at)
+        .unwrap_or_default();
+    let line = before
+        .rsplit(|b| *b == b'\n')
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
+    let after = text
+        .bytes
+        .get(start..text.bytes.len().min(start + 200))
+        .unwrap_or_default();
+    let lines = after
+        .trim_ascii_end()
+        .iter()
+        .filter(|b| **b == b'\n')
+        .count();
+    let indented = text
+        .bytes
+        .get(at + width..start)
+        .is_some_and(|b| b.contains(&b'\t') || b.len() > 2);
+    let fence = line.trim_ascii_start().starts_with(b"```") || line.starts_with(b">");
+    !fence && !indented && lines <= 2
+}
+
+fn after_line(command: &Command, anchor: Anchor) -> bool {
+    match anchor {
+        Anchor::Start | Anchor::Value => match command.strength {
+            Name::Sure => command.tail >= Tail::End,
+            Name::Term => {
+                matches!(command.tail, Tail::Separator | Tail::Hard)
+                    || command.tail == Tail::End && anchor == Anchor::Value
+            }
+            Name::Word => {
+                matches!(command.tail, Tail::Separator | Tail::Hard)
+                    || command.tail == Tail::Soft && command.takes_soft()
+                    || command.tail == Tail::End
+                        && anchor == Anchor::Value
+                        && command.name() == b"id"
+            }
+        },
+        Anchor::Word => {
+            matches!(command.tail, Tail::Separator | Tail::Hard)
+                || command.tail == Tail::Soft && matches!(command.name(), b"sleep" | b"timeout")
+        }
+        Anchor::Prose => false,
+    }
+}
+
+fn after_separator(
+    text: &Text<'_>,
+    command: &Command,
+    anchor: Anchor,
+    separator: u8,
+    tight: bool,
+) -> bool {
+    let alone = match command.tail {
+        Tail::End => true,
+        Tail::Separator => {
+            goes_on_as_shell(text, command.after) && !is_table(text, command, separator)
+        }
+        _ => false,
+    };
+    match (anchor, command.strength) {
+        (Anchor::Prose, _) => false,
+        (Anchor::Start | Anchor::Value, Name::Sure) => true,
+        (Anchor::Word, Name::Sure) => command.tail != Tail::Plain,
+        (Anchor::Start | Anchor::Value, Name::Term) => {
+            alone
+                || command.tail >= Tail::Soft
+                || tail::ends_soon(text.bytes, command.after, text.ends)
+        }
+        (Anchor::Word, Name::Term) => command.tail >= Tail::Soft || alone && tight,
+        (Anchor::Start, Name::Word) => {
+            alone && command::is_probe(command.name())
+                || command.tail == Tail::Hard
+                || command.tail == Tail::Soft && command.takes_soft()
+                || command.tail == Tail::Plain && command.name() == b"echo"
+        }
+        (Anchor::Value, Name::Word) => {
+            alone && command::is_probe(command.name()) && (tight || separator != b'&')
+                || command.tail == Tail::Plain && command.name() == b"echo"
+                || command.tail == Tail::Hard
+                || command.tail == Tail::Soft && command.takes_soft()
+        }
+        (Anchor::Word, Name::Word) => command.tail == Tail::Hard,
+    }
+}
+
+/// Whether ` | name | ` is a cell of a table in text.
+fn is_table(text: &Text<'_>, command: &Command, separator: u8) -> bool {
+    let spaced = text.bytes.get(command.word.end) == Some(&b' ');
+    separator == b'|' && spaced && text.bytes.get(command.after) == Some(&b'|')
+}
+
+/// `;x=id;$x`: a variable set before is run.
+pub(super) fn assigned(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let rest = bytes.get(at + 2..)?;
+    let length = rest
+        .iter()
+        .take(16)
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
+    let name = rest.get(..length)?;
+    let before = bytes.get(at.saturating_sub(96)..at)?;
+    let set = (0..before.len()).any(|i| {
+        let here = before.get(i..).unwrap_or_default();
+        let apart = i
+            .checked_sub(1)
+            .and_then(|i| before.get(i))
+            .is_none_or(|b| b" ;&|'\"".contains(b));
+        apart
+            && here
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with(b"="))
+    });
+    let after = rest.get(length);
+    let runs = after.is_none_or(|b| matches!(b, b' ' | b'$' | b';' | b'|' | b'"' | b'\''));
+    (length > 0 && set && runs).then_some(())?;
+    found(COMMAND, at, at + 2 + length)
+}
+
+/// Whether the bytes before `at` are a query string or form.
+fn is_query(bytes: &[u8], at: usize) -> bool {
+    let double = at.checked_sub(1).and_then(|i| bytes.get(i)) == Some(&b'&')
+        || bytes.get(at + 1) == Some(&b'&');
+    if double {
+        return false;
+    }
+    let before = bytes.get(at.saturating_sub(64)..at).unwrap_or_default();
+    before.iter().rev().any(|b| matches!(b, b'=' | b'?' | b'&'))
+        && !before
+            .iter()
+            .rev()
+            .take(24)
+            .any(|b| matches!(b, b' ' | b';' | b'|'))
+}
+
+/// `id;`, `id|`: the whole value is a command and a separator.
+pub(super) fn terminated(text: &Text<'_>, at: usize) -> Option<Match> {
+    let whole = at == 0 && text.starts && text.ends && text.bytes.len() == 3;
+    whole.then_some(())?;
+    found(COMMAND, 0, 3)
+}
