@@ -204,6 +204,39 @@ const fn is_path(byte: u8) -> bool {
         )
 }
 
+/// The end of a quoted path around `step` that begins with the quote at `start`, if it is a
+/// member's name (`{"a.__proto__.b": 1}`) or a form field's (`name="__proto__[a]"`).
+fn quoted_key(bytes: &[u8], start: usize, step: &Range<usize>) -> Option<usize> {
+    let quote = *bytes.get(start).filter(|b| matches!(b, b'"' | b'\''))?;
+    let before = bytes.get(..start)?.trim_ascii_end();
+    let tail = bytes.get(step.end..)?;
+    let length = tail.iter().take(PATH_LENGTH).position(|b| *b == quote)?;
+    let rest = tail.get(..length)?;
+    let steps = matches!(rest.first(), Some(b'.' | b'[' | b']'))
+        && rest.iter().all(|b| is_path(*b))
+        || rest.is_empty() && start + 1 < step.start;
+    let behind = tail.get(length + 1..)?.trim_ascii_start();
+    let member = matches!(before.last(), Some(b'{' | b',')) && behind.starts_with(b":");
+    let field = before
+        .last_chunk()
+        .is_some_and(|c: &[u8; 5]| c.eq_ignore_ascii_case(b"name="));
+    (steps && (member || field)).then_some(step.end + length)
+}
+
+/// The end of a text that is a JSON Pointer (RFC 6901) with `step` in it: what JSON Patch and
+/// path-like routes walk down.
+fn pointer(text: &Text<'_>, step: &Range<usize>) -> Option<usize> {
+    let bytes = text.bytes;
+    let plain = |b: &u8| is_path(*b) || matches!(b, b'/' | b'~');
+    let head = bytes
+        .get(..step.start)
+        .filter(|h| text.starts && h.len() <= PATH_LENGTH)?;
+    let tail = bytes.get(step.end..).filter(|t| t.len() <= PATH_LENGTH)?;
+    let steps =
+        head.starts_with(b"/") && head.ends_with(b"/") && tail.first().is_none_or(|b| *b == b'/');
+    (steps && text.ends && head.iter().chain(tail).all(plain)).then_some(bytes.len())
+}
+
 /// The names as steps of a path that is a field's name, a query's, or a whole text.
 fn path(text: &Text<'_>, step: &Range<usize>) -> Option<(RuleId, Range<usize>)> {
     let bytes = text.bytes;
@@ -219,6 +252,16 @@ fn path(text: &Text<'_>, step: &Range<usize>) -> Option<(RuleId, Range<usize>)> 
     // A step begins the path or follows a dot, a bracket or a bracket and quote.
     if !matches!(first.last(), None | Some(b'.' | b'[' | b'\'' | b'"')) {
         return None;
+    }
+    if let Some(end) = quoted_key(bytes, start, step) {
+        return Some((PATH, start + 1..end));
+    }
+    if let Some(end) = pointer(text, step) {
+        return Some((PATH, 0..end));
+    }
+    if bytes.get(step.start.wrapping_sub(1)) == Some(&b'<') && bytes.get(step.end) == Some(&b'>') {
+        // An element whose name becomes a key.
+        return Some((MEMBER, step.clone()));
     }
     let boundary = match start.checked_sub(1).and_then(|i| bytes.get(i)) {
         None => text.starts,

@@ -81,16 +81,36 @@ fn context(bytes: &[u8], at: usize) -> bool {
             handler::may_follow(bytes, at + 1)
         }
         (Some(b'i'), Some(b'p'), _) => url::may_be_script(bytes, at),
+        (Some(b't'), Some(b'a'), Some(b':')) => {
+            // Pictures are what ordinary `data:` URLs hold.
+            let picture = byte(3) == Some(b'i') && !begins_with(bytes, at, b"ta:image/s");
+            ends_with(bytes, at, b"da") && !picture
+        }
         (Some(b't'), Some(b'a'), _) => ends_with(bytes, at, b"da"),
-        (Some(b'e'), Some(b'r'), _) => ends_with(bytes, at, b"al"),
-        (Some(b'm'), Some(b'p'), _) => ends_with(bytes, at, b"pro"),
-        (Some(b'i'), Some(b'r'), _) => ends_with(bytes, at, b"conf"),
-        (Some(b'v'), Some(b'a'), _) => ends_with(bytes, at, b"e") || ends_with(bytes, at, b"inter"),
+        (Some(b'e'), Some(b'r'), _) => {
+            ends_with(bytes, at, b"al") && breakout::may_call(bytes, at, 2)
+        }
+        (Some(b'm'), Some(b'p'), _) => {
+            ends_with(bytes, at, b"pro") && breakout::may_call(bytes, at, 3)
+        }
+        (Some(b'i'), Some(b'r'), _) => {
+            ends_with(bytes, at, b"conf") && breakout::may_call(bytes, at, 4)
+        }
+        (Some(b'v'), Some(b'a'), _) => {
+            (ends_with(bytes, at, b"e") || ends_with(bytes, at, b"inter"))
+                && breakout::may_call(bytes, at, 1)
+        }
         (Some(b't'), Some(b'c'), _) => ends_with(bytes, at, b"fe"),
-        (Some(b'd'), Some(b'o'), _) => ends_with(bytes, at, b"win"),
+        (Some(b'd'), Some(b'o'), _) => {
+            ends_with(bytes, at, b"win") && bytes.get(at + 4).is_none_or(u8::is_ascii_alphabetic)
+        }
         (Some(b'n'), Some(b't'), _) => ends_with(bytes, at, b"docume"),
-        (Some(b'v'), Some(b'i'), _) => ends_with(bytes, at, b"beha"),
-        (Some(b'x'), _, _) => begins_with(bytes, at, b"xpression"),
+        (Some(b'v'), Some(b'i'), _) => {
+            ends_with(bytes, at, b"beha") && style::may_bind(bytes, at + 4)
+        }
+        (Some(b'x'), _, _) => {
+            begins_with(bytes, at, b"xpression") && style::may_open(bytes, at + 9)
+        }
         (Some(b'z'), _, _) => begins_with(bytes, at, b"z-binding"),
         (Some(b's'), _, _) => begins_with(bytes, at, b"srcdoc"),
         (Some(b'.'), _, _) => begins_with(bytes, at, b".cookie"),

@@ -27,6 +27,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new(":i[mn][pc]"),
     // `schemaLocation` and `noNamespaceSchemaLocation`.
     Trigger::new("aloc"),
+    // `document('...')` of XSLT.
+    Trigger::new("nt\\([\"'&\\\\]"),
     // `<` in UTF-7.
     Trigger::new("\\+adw"),
 ];
@@ -45,9 +47,12 @@ const WINDOW: usize = 512;
 fn context(bytes: &[u8], at: usize) -> bool {
     let begins = |word: &[u8]| begins_with(bytes, at, word);
     match bytes.get(at) {
-        Some(b'<') => begins(b"<!doctype") || begins(b"<!entity"),
+        Some(b'<') => {
+            begins(b"<!entity") || begins(b"<!doctype") && !is_at(bytes, at, b"<!doctype html>")
+        }
         Some(b':') => begins(b":include") || begins(b":import"),
         Some(b'+') => begins(b"+adwaiq"),
+        Some(b'n' | b'N') => at >= 6 && is_at(bytes, at - 6, b"document("),
         _ => begins(b"alocation") && at > 4,
     }
 }
@@ -62,6 +67,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         b'<' if is_at(bytes, at, b"<!entity") => entity(bytes, at, effort),
         b':' => inclusion(bytes, at, effort),
         b'+' => utf7(bytes, at, effort),
+        b'n' | b'N' => document(bytes, at, effort),
         b'a' | b'A' => schema(bytes, at, effort),
         _ => None,
     }?;
@@ -144,7 +150,11 @@ impl<'t> Reader<'t> {
             _ => return None,
         };
         self.space();
-        let first = self.literal()?;
+        let Some(first) = self.literal() else {
+            // Without quotes no parser reads it; that it was meant to be read shows in the scheme.
+            let bare = self.name().filter(|n| !public && n.contains(&b':'))?;
+            return Some((b"", bare));
+        };
         if !public {
             return Some((b"", first));
         }
@@ -175,15 +185,21 @@ fn doctype(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Rang
 /// `<!ENTITY`: external, or internal and built of others.
 fn entity(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range<usize>)> {
     let mut reader = Reader::new(bytes, at + 8);
-    if !reader.space() || !effort.spend(WINDOW) {
+    let spaced = reader.space();
+    let mut parameter = reader.bytes.get(reader.at) == Some(&b'%');
+    if !(spaced || parameter) || !effort.spend(WINDOW) {
         return None;
     }
-    let parameter = reader.bytes.get(reader.at) == Some(&b'%');
     if parameter {
         reader.at += 1;
         reader.space();
     }
-    reader.name()?;
+    if reader.name()?.starts_with(b"&#") {
+        // The `%` of a declaration inside another's text.
+        parameter = true;
+        reader.space();
+        reader.name()?;
+    }
     reader.space();
     if let Some(value) = reader.clone().literal() {
         let end = reader.at + value.len() + 1;
@@ -347,6 +363,21 @@ fn schema(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range
         }
     }
     None
+}
+
+/// `document('uri')` in an attribute of an XSLT element; `nt(` at `at`.
+fn document(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range<usize>)> {
+    let start = at.checked_sub(6)?;
+    let before = bytes.get(start.saturating_sub(48)..start)?;
+    if !is_at(bytes, start, b"document(") || !effort.spend(128) {
+        return None;
+    }
+    let mut reader = Reader::new(bytes, at + 3);
+    let location = Location::parse(reader.literal()?);
+    let reads = [&b"select="[..], b"match=", b"test="]
+        .iter()
+        .any(|word| holds(before, word));
+    (reads && location != Location::Relative).then_some((INCLUSION, start..reader.at))
 }
 
 /// A declaration in UTF-7, which parsers that guess encodings read as `<!ENTITY` or `<!DOCTYPE`.

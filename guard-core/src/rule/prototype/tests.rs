@@ -12,7 +12,7 @@ fn found(text: &Text<'_>) -> Option<&'static str> {
 
 #[test]
 fn values_are_told_apart() {
-    let cases: [(&str, Option<&str>); 34] = [
+    let cases: [(&str, Option<&str>); 42] = [
         ("__proto__[a]=b", Some("prototype.path")),
         ("__proto__.a=b", Some("prototype.path")),
         ("a[__proto__][b]=c", Some("prototype.path")),
@@ -37,6 +37,14 @@ fn values_are_told_apart() {
             Some("prototype.member"),
         ),
         ("[\"__proto__\",\"a\"]", Some("prototype.member")),
+        ("Object.__proto__[\"a\"]=\"b\"", Some("prototype.path")),
+        ("{\"a.__proto__.b\": 1}", Some("prototype.path")),
+        ("name=\"__proto__[a]\"\r\n\r\n1", Some("prototype.path")),
+        ("/__proto__/a", Some("prototype.path")),
+        ("/a/constructor/prototype/b", Some("prototype.path")),
+        ("<__proto__><a>1</a></__proto__>", Some("prototype.member")),
+        ("/wiki/__proto__ explained", None),
+        ("{\"about __proto__\": 1}", None),
         ("{\"__proto__\":null}", None),
         ("what is __proto__ in JavaScript", None),
         ("what is obj.__proto__ for", None),

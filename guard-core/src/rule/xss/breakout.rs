@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::html::{self, Opening};
+use super::html;
 use super::script;
 use super::{BEHIND, Found};
 use crate::inspect::{Effort, Text};
@@ -44,6 +44,24 @@ const fn is_operator(byte: u8) -> bool {
     )
 }
 
+/// Whether the name whose last three letters are at `at`, `before` letters behind its beginning, is
+/// called or handed over: a full stop ends a sentence more often than it reaches a method.
+pub(super) fn may_call(bytes: &[u8], at: usize, before: usize) -> bool {
+    match bytes.get(at + 3) {
+        Some(b'.') => bytes
+            .get(at + 4)
+            .is_none_or(|b| matches!(b | 0x20, b'a' | b'b' | b'c')),
+        Some(b'?') => bytes.get(at + 4).is_none_or(|b| *b == b'.'),
+        Some(b',' | b';' | b')') => {
+            let last = at.checked_sub(before + 1).and_then(|i| bytes.get(i));
+            last.is_some_and(|b| {
+                matches!(b, b'=' | b'(' | b'[' | b',' | b'\\' | b'%' | b'&' | b';')
+            })
+        }
+        _ => true,
+    }
+}
+
 /// The name that ends or begins at the trigger's offset `at`.
 pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Found> {
     let bytes = text.bytes;
@@ -56,11 +74,10 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
             None => (word.start, handed_over(bytes, &word)?),
         },
     };
-    if !effort.spend(BEHIND) {
+    if !effort.spend(script::WINDOW) {
         return None;
     }
-    let from = start.saturating_sub(BEHIND);
-    if let Some((Opening::Tag(_), attribute)) = html::attribute_at(bytes, from, start)
+    if let Some((_, attribute)) = html::tag_at(bytes, BEHIND, start, effort)
         && attribute.value.contains(&start)
     {
         let value = bytes.get(attribute.value)?.trim_ascii_start();

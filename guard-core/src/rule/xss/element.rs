@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::html::{self, Attribute, Attributes, Opening, skip_space};
+use super::html::{self, Attribute, Attributes, skip_space};
 use super::script::{self, Script};
 use super::{BEHIND, Found, style};
 use crate::inspect::{Effort, Text};
@@ -383,14 +383,13 @@ pub(super) fn confirm_binding(bytes: &[u8], at: usize, effort: &mut Effort) -> O
     let equals = skip_space(bytes, at + 5);
     if !bytes.get(start..at + 5)?.eq_ignore_ascii_case(b"datasrc")
         || bytes.get(equals) != Some(&b'=')
-        || !effort.spend(BEHIND)
     {
         return None;
     }
     let value = skip_space(bytes, equals + 1);
     let island = bytes.get(value..value + 2)?.contains(&b'#');
-    let (opening, _) = html::attribute_at(bytes, start.saturating_sub(BEHIND), start)?;
-    (island && matches!(opening, Opening::Tag(_))).then_some((BINDING, start..value + 2))
+    html::tag_at(bytes, BEHIND, start, effort)?;
+    island.then_some((BINDING, start..value + 2))
 }
 
 /// `;!--"<x>=&{()}`: every character that matters to markup in a row.

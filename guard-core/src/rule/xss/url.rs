@@ -1,6 +1,6 @@
 //! URLs that run: `javascript:` and relatives, `data:` with a type that browsers run.
 
-use super::html::{self, Opening, is_space, skip_space};
+use super::html::{self, is_space, skip_space};
 use super::script::{self, Script};
 use super::{BEHIND, Found, ends_with};
 use crate::inspect::{Effort, Text};
@@ -14,6 +14,14 @@ const SCRIPTED: &[&[u8]] = &[b"java", b"vb", b"live", b"j"];
 
 /// Whether `ipt` at `at` may end such a scheme; white space inside it is left to `confirm`.
 pub(super) fn may_be_script(bytes: &[u8], at: usize) -> bool {
+    // Of the escapes of JSON only white space may stand between the scheme and its colon.
+    if bytes.get(at + 3) == Some(&b'\\')
+        && bytes
+            .get(at + 4)
+            .is_some_and(|b| !matches!(b, b'n' | b'r' | b't' | b'u' | b'\\'))
+    {
+        return false;
+    }
     if !ends_with(bytes, at, b"scr") {
         return at > 0
             && bytes
@@ -144,12 +152,7 @@ pub(super) fn confirm_script(text: &Text<'_>, at: usize, effort: &mut Effort) ->
 
 /// Whether the URL at `at` is the value of a tag's attribute.
 fn is_value(bytes: &[u8], at: usize, effort: &mut Effort) -> bool {
-    let from = at.saturating_sub(BEHIND);
-    effort.spend(BEHIND)
-        && matches!(
-            html::attribute_at(bytes, from, at),
-            Some((Opening::Tag(_), _))
-        )
+    html::tag_at(bytes, BEHIND, at, effort).is_some()
 }
 
 /// Whether what begins at `at` reads as script rather than as a heading's text.
@@ -210,9 +213,8 @@ pub(super) fn confirm_data(text: &Text<'_>, at: usize, effort: &mut Effort) -> O
     let content = at + 3 + comma + 1;
     let end = bytes.len().min(content + 48);
     let image = kind.is_some_and(|k| k.starts_with(b"image/"));
-    if place == Position::Operand && kind.is_some() && effort.spend(BEHIND) {
-        let from = start.saturating_sub(BEHIND);
-        if let Some((Opening::Tag(tag), attribute)) = html::attribute_at(bytes, from, start) {
+    if place == Position::Operand && kind.is_some() {
+        if let Some((tag, attribute)) = html::tag_at(bytes, BEHIND, start, effort) {
             // In an image or in style a drawing is shown and does not run.
             let name = html::tag_name(bytes, tag)
                 .and_then(|n| bytes.get(n))

@@ -11,7 +11,7 @@ fn found(input: &[u8]) -> Option<Match> {
 
 #[test]
 fn declarations_that_reach_out_are_told_from_those_that_do_not() {
-    let cases: [(&str, Option<&str>); 22] = [
+    let cases: [(&str, Option<&str>); 27] = [
         ("<!DOCTYPE html>", None),
         ("<!DOCTYPE html SYSTEM 'about:legacy-compat'>", None),
         (
@@ -78,6 +78,20 @@ fn declarations_that_reach_out_are_told_from_those_that_do_not() {
         ),
         ("<p xsi:noNamespaceSchemaLocation=\"order.xsd\">", None),
         ("+ADwAIQ-ENTITY a SYSTEM", Some("xxe.utf7")),
+        (
+            "<!ENTITY%a SYSTEM 'ftp://e.example/'>",
+            Some("xxe.external_entity"),
+        ),
+        (
+            "<!ENTITY a SYSTEM file:///etc/hosts>",
+            Some("xxe.external_entity"),
+        ),
+        (
+            "<xsl:copy-of select=\"document('/etc/hosts')\"/>",
+            Some("xxe.inclusion"),
+        ),
+        ("<xsl:copy-of select=\"document('labels.xml')\"/>", None),
+        ("d = document('http://e.example/')", None),
     ];
     for (input, rule) in cases {
         assert_eq!(
