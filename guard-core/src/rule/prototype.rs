@@ -63,14 +63,12 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     if !effort.spend(2 * PATH_LENGTH) {
         return None;
     }
-    if let Place::Key(follows) = text.place {
-        if bytes == b"__proto__" || bytes == b"constructor" {
-            let rule = holds_prototype(bytes, follows).then_some(MEMBER)?;
-            return Some(Match {
-                rule,
-                span: 0..bytes.len(),
-            });
-        }
+    if let Place::Key(follows) = text.place
+        && (bytes == b"__proto__" || bytes == b"constructor")
+    {
+        let rule = holds_prototype(bytes, follows).then_some(MEMBER)?;
+        let span = 0..bytes.len();
+        return Some(Match { rule, span });
     }
     let step = match bytes.get(at)? {
         b'_' => prototype_name(bytes, at)?,

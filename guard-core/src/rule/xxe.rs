@@ -349,9 +349,7 @@ fn schema(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range
         };
     }
     for _ in 0..16 {
-        let Some(namespace) = words.next() else {
-            return None;
-        };
+        let namespace = words.next()?;
         let Some(word) = words.next() else {
             // A pair without its second half: some parsers take the first for the location.
             let lone = Location::parse(namespace).is_odd(b".xsd");

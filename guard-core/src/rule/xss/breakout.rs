@@ -98,21 +98,6 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
         return None;
     }
     let before = bytes.get(..start)?;
-    if before.trim_ascii().is_empty() || is_expression(before) {
-        // `window.location = ..` and the like begin any program.
-        let common = bytes.get(start..end).is_some_and(|w| {
-            [
-                &b"window.location"[..],
-                b"window.document",
-                b"window.name",
-                b"window.open",
-            ]
-            .iter()
-            .any(|c| c.eq_ignore_ascii_case(w))
-        });
-        let whole = !common && script::ends_like_script(bytes, end);
-        return whole.then_some((CALL, 0..end));
-    }
     // A back quote that closes a pair sets off a word in prose: `fetch`, `eval`.
     let spans = before.iter().filter(|b| **b == b'`').count();
     if end > start && bytes.get(end - 1) == Some(&b'`') && spans % 2 == 1 {
@@ -136,6 +121,21 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
         if goes_on && !script::is_prose(rest) && script::ends_like_script(bytes, end) {
             return Some((BREAKOUT, open..end));
         }
+    }
+    if before.trim_ascii().is_empty() || is_expression(before) {
+        // `window.location = ..` and the like begin any program.
+        let common = bytes.get(start..end).is_some_and(|w| {
+            [
+                &b"window.location"[..],
+                b"window.document",
+                b"window.name",
+                b"window.open",
+            ]
+            .iter()
+            .any(|c| c.eq_ignore_ascii_case(w))
+        });
+        let whole = !common && script::ends_like_script(bytes, end);
+        return whole.then_some((CALL, 0..end));
     }
     None
 }

@@ -64,7 +64,10 @@ fn value_range(bytes: &[u8], at: usize) -> Range<usize> {
         _ => (at, None),
     };
     let rest = bytes.get(start..).unwrap_or_default();
-    let ends = |b: &u8| quote.map_or(is_space(*b) || *b == b'>', |q| *b == q);
+    let ends = |b: &u8| match quote {
+        Some(quote) => *b == quote,
+        None => is_space(*b) || *b == b'>',
+    };
     let length = rest.iter().take(script::WINDOW).position(ends);
     start..start + length.unwrap_or_else(|| rest.len().min(script::WINDOW))
 }

@@ -1,6 +1,6 @@
 //! URLs that run: `javascript:` and relatives, `data:` with a type that browsers run.
 
-use super::html::{self, is_space, skip_space};
+use super::html::{self, Attribute, is_space, skip_space};
 use super::script::{self, Script};
 use super::{BEHIND, Found, ends_with};
 use crate::inspect::{Effort, Text};
@@ -213,31 +213,12 @@ pub(super) fn confirm_data(text: &Text<'_>, at: usize, effort: &mut Effort) -> O
     let content = at + 3 + comma + 1;
     let end = bytes.len().min(content + 48);
     let image = kind.is_some_and(|k| k.starts_with(b"image/"));
-    if place == Position::Operand && kind.is_some() {
-        if let Some((tag, attribute)) = html::tag_at(bytes, BEHIND, start, effort) {
-            // In an image or in style a drawing is shown and does not run.
-            let name = html::tag_name(bytes, tag)
-                .and_then(|n| bytes.get(n))
-                .unwrap_or_default();
-            let shown = [
-                &b"img"[..],
-                b"image",
-                b"source",
-                b"div",
-                b"input",
-                b"video",
-                b"span",
-                b"link",
-            ]
-            .iter()
-            .any(|n| n.eq_ignore_ascii_case(name))
-                || bytes
-                    .get(attribute.name)
-                    .is_some_and(|n| n.eq_ignore_ascii_case(b"style"));
-            if !(image && shown) {
-                return Some((DATA_URL, start..end));
-            }
-        }
+    if place == Position::Operand
+        && kind.is_some()
+        && let Some((tag, attribute)) = html::tag_at(bytes, BEHIND, start, effort)
+        && !(image && is_shown(bytes, tag, &attribute))
+    {
+        return Some((DATA_URL, start..end));
     }
     let rest = bytes.get(content..end)?;
     let based = head.get(..comma)?.ends_with(b"base64");
@@ -250,4 +231,19 @@ pub(super) fn confirm_data(text: &Text<'_>, at: usize, effort: &mut Effort) -> O
         && (kind.is_some() && !image || kind.is_none() && comma <= 24)
         && script::find_sink(bytes, content..end).is_some_and(|s| s.start - content < 16);
     (coded || plain).then_some((DATA_URL, start..end))
+}
+
+/// Whether the tag at `tag` shows what its `attribute` names as an image or in style, where a
+/// drawing does not run.
+fn is_shown(bytes: &[u8], tag: usize, attribute: &Attribute) -> bool {
+    const SHOWING: &[&[u8]] = &[
+        b"div", b"image", b"img", b"input", b"link", b"source", b"span", b"video",
+    ];
+    let name = html::tag_name(bytes, tag)
+        .and_then(|n| bytes.get(n))
+        .unwrap_or_default();
+    let style = bytes
+        .get(attribute.name.clone())
+        .is_some_and(|n| n.eq_ignore_ascii_case(b"style"));
+    style || SHOWING.iter().any(|n| n.eq_ignore_ascii_case(name))
 }
