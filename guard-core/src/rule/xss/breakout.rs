@@ -98,6 +98,10 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
         return None;
     }
     let before = bytes.get(..start)?;
+    // `${` of a template literal that the value lands in.
+    if before.len() <= 24 && before.trim_ascii_end().ends_with(b"${") {
+        return Some((BREAKOUT, 0..end));
+    }
     // A back quote that closes a pair sets off a word in prose: `fetch`, `eval`.
     let spans = before.iter().filter(|b| **b == b'`').count();
     if end > start && bytes.get(end - 1) == Some(&b'`') && spans % 2 == 1 {
