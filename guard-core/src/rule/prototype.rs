@@ -221,6 +221,33 @@ fn quoted_key(bytes: &[u8], start: usize, step: &Range<usize>) -> Option<usize> 
     (steps && (member || field)).then_some(step.end + length)
 }
 
+/// Whether `step` is the string that a member of JSON inside the text holds: a key on its way
+/// (`"key":"__proto__"`), or a pointer of JSON Patch (`"path":"/__proto__/a"`).
+fn is_quoted_value(bytes: &[u8], step: &Range<usize>) -> bool {
+    let (Some(before), Some(after)) = (bytes.get(..step.start), bytes.get(step.end..)) else {
+        return false;
+    };
+    let value = |before: &[u8]| {
+        let before = before.trim_ascii_end().strip_suffix(b":");
+        before.is_some_and(|b| b.trim_ascii_end().ends_with(b"\""))
+    };
+    let (before, escaped) = match before.strip_suffix(b"\"") {
+        Some(before) => (before, before.strip_suffix(b"\\")),
+        None => {
+            let from = before.strip_suffix(b"\"/").map(<[u8]>::trim_ascii_end);
+            let member = from.and_then(|b| b.strip_suffix(b":"));
+            return after.starts_with(b"/")
+                && member.is_some_and(|m| m.ends_with(b"\"path\"") || m.ends_with(b"\"from\""));
+        }
+    };
+    let after = if escaped.is_some() {
+        after.strip_prefix(b"\\").unwrap_or(after)
+    } else {
+        after
+    };
+    after.starts_with(b"\"") && value(escaped.unwrap_or(before))
+}
+
 /// The end of a text that is a JSON Pointer (RFC 6901) with `step` in it: what JSON Patch and
 /// path-like routes walk down.
 fn pointer(text: &Text<'_>, step: &Range<usize>) -> Option<usize> {
@@ -256,6 +283,9 @@ fn path(text: &Text<'_>, step: &Range<usize>) -> Option<(RuleId, Range<usize>)> 
     }
     if let Some(end) = pointer(text, step) {
         return Some((PATH, 0..end));
+    }
+    if is_quoted_value(bytes, step) {
+        return Some((PATH, step.clone()));
     }
     if bytes.get(step.start.wrapping_sub(1)) == Some(&b'<') && bytes.get(step.end) == Some(&b'>') {
         // An element whose name becomes a key.

@@ -25,6 +25,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("<![de][no]"),
     // `xi:include`, `xs:include`, `xs:import`, `xsl:include`: the prefix is the document's choice.
     Trigger::new(":i[mn][pc]"),
+    // The namespace of XInclude, where it needs no prefix.
+    Trigger::new("xinc"),
     // `schemaLocation` and `noNamespaceSchemaLocation`.
     Trigger::new("aloc"),
     // `document('...')` of XSLT.
@@ -52,6 +54,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
         }
         Some(b':') => begins(b":include") || begins(b":import"),
         Some(b'+') => begins(b"+adwaiq"),
+        Some(b'x' | b'X') => begins(b"xinclude") && bytes.get(at.wrapping_sub(1)) == Some(&b'/'),
         Some(b'n' | b'N') => at >= 6 && is_at(bytes, at - 6, b"document("),
         _ => begins(b"alocation") && at > 4,
     }
@@ -68,6 +71,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         b':' => inclusion(bytes, at, effort),
         b'+' => utf7(bytes, at, effort),
         b'n' | b'N' => document(bytes, at, effort),
+        b'x' | b'X' => default_inclusion(bytes, at, effort),
         b'a' | b'A' => schema(bytes, at, effort),
         _ => None,
     }?;
@@ -131,15 +135,19 @@ impl<'t> Reader<'t> {
 
     /// A quoted literal, or what there is of one that the window cuts.
     fn literal(&mut self) -> Option<&'t [u8]> {
-        let quote = *self
-            .bytes
-            .get(self.at)
-            .filter(|b| matches!(b, b'"' | b'\''))?;
-        let start = self.at + 1;
-        let rest = self.bytes.get(start..)?;
+        // A document inside a string of another language keeps the backslashes of its quotes.
+        let escaped = self.bytes.get(self.at) == Some(&b'\\');
+        let open = self.at + usize::from(escaped);
+        let quote = *self.bytes.get(open).filter(|b| matches!(b, b'"' | b'\''))?;
+        let rest = self.bytes.get(open + 1..)?;
         let length = rest.iter().position(|b| *b == quote);
-        self.at = length.map_or(self.bytes.len(), |n| start + n + 1);
-        Some(length.and_then(|n| rest.get(..n)).unwrap_or(rest))
+        self.at = length.map_or(self.bytes.len(), |n| open + n + 2);
+        let literal = length.and_then(|n| rest.get(..n)).unwrap_or(rest);
+        Some(if escaped {
+            literal.strip_suffix(b"\\").unwrap_or(literal)
+        } else {
+            literal
+        })
     }
 
     /// `SYSTEM "uri"` or `PUBLIC "id" "uri"`: the identifier and the URI.
@@ -317,6 +325,29 @@ fn inclusion(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Ra
     None
 }
 
+/// `<include xmlns="http://www.w3.org/2001/XInclude"` with the location of a foreign document; the
+/// namespace's last word at `at`.
+fn default_inclusion(
+    bytes: &[u8],
+    at: usize,
+    effort: &mut Effort,
+) -> Option<(RuleId, Range<usize>)> {
+    let open = (at.saturating_sub(256)..at)
+        .rev()
+        .find(|i| bytes.get(*i) == Some(&b'<'))?;
+    if !is_at(bytes, open, b"<include") || !effort.spend(WINDOW) {
+        return None;
+    }
+    attributes(bytes, open + 8)
+        .find(|(name, value, _)| {
+            let location = Location::parse(value);
+            name.eq_ignore_ascii_case(b"href")
+                && location != Location::Relative
+                && !location.is_published()
+        })
+        .map(|(_, _, end)| (INCLUSION, open..end))
+}
+
 /// `schemaLocation="namespace location ..."` whose location is not where the namespace's owner
 /// keeps a schema; `aloc` at `at`.
 fn schema(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range<usize>)> {
@@ -337,6 +368,10 @@ fn schema(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range
     reader.space();
     let value = reader.literal()?;
     let found = Some((SCHEMA, start..reader.at));
+    // White space that is still escaped would be read as part of a location.
+    if value.contains(&b'\\') {
+        return None;
+    }
     let mut words = value.split(|b| *b <= b' ').filter(|w| !w.is_empty());
     // `noNamespaceSchemaLocation` and the attribute of an import hold a location alone.
     let colon = start.checked_sub(1).and_then(|i| bytes.get(i)) == Some(&b':');

@@ -12,7 +12,7 @@ fn found(text: &Text<'_>) -> Option<&'static str> {
 
 #[test]
 fn values_are_told_apart() {
-    let cases: [(&str, Option<&str>); 42] = [
+    let cases: [(&str, Option<&str>); 45] = [
         ("__proto__[a]=b", Some("prototype.path")),
         ("__proto__.a=b", Some("prototype.path")),
         ("a[__proto__][b]=c", Some("prototype.path")),
@@ -43,6 +43,15 @@ fn values_are_told_apart() {
         ("/__proto__/a", Some("prototype.path")),
         ("/a/constructor/prototype/b", Some("prototype.path")),
         ("<__proto__><a>1</a></__proto__>", Some("prototype.member")),
+        (
+            "{\"key\":\"__proto__\",\"value\":1}",
+            Some("prototype.path"),
+        ),
+        (
+            "{\"op\":\"add\",\"path\":\"/__proto__/a\"}",
+            Some("prototype.path"),
+        ),
+        ("if (key === \"__proto__\") return", None),
         ("/wiki/__proto__ explained", None),
         ("{\"about __proto__\": 1}", None),
         ("{\"__proto__\":null}", None),

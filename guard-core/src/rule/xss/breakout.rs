@@ -138,10 +138,35 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
             .iter()
             .any(|c| c.eq_ignore_ascii_case(w))
         });
-        let whole = !common && script::ends_like_script(bytes, end);
+        let whole =
+            !common && !is_ordinary(bytes, start, end) && script::ends_like_script(bytes, end);
         return whole.then_some((CALL, 0..end));
     }
     None
+}
+
+/// Whether the call from `start` to `end` is one that programs open with every day, and nothing in
+/// its arguments is what an injected script is after.
+fn is_ordinary(bytes: &[u8], start: usize, end: usize) -> bool {
+    let names: &[&[u8]] = &[
+        b"fetch",
+        b"import",
+        b"settimeout",
+        b"setinterval",
+        b"print",
+        b"write",
+    ];
+    let named = bytes.get(start..end).is_some_and(|c| {
+        names
+            .iter()
+            .any(|n| c.get(..n.len()).is_some_and(|c| c.eq_ignore_ascii_case(n)))
+    });
+    let arguments = bytes
+        .get(end..bytes.len().min(end + 96))
+        .unwrap_or_default();
+    // Text that is run, and a foreign address.
+    let foreign = arguments.get(1..3) == Some(b"//") || arguments.windows(3).any(|w| w == b"://");
+    named && !foreign && script::find_sink(bytes, end..end + arguments.len()).is_none()
 }
 
 /// The identifier whose member `word` is (`document` of `document.cookie`).

@@ -11,7 +11,7 @@ fn found(input: &[u8]) -> Option<Match> {
 
 #[test]
 fn declarations_that_reach_out_are_told_from_those_that_do_not() {
-    let cases: [(&str, Option<&str>); 27] = [
+    let cases: [(&str, Option<&str>); 30] = [
         ("<!DOCTYPE html>", None),
         ("<!DOCTYPE html SYSTEM 'about:legacy-compat'>", None),
         (
@@ -92,6 +92,18 @@ fn declarations_that_reach_out_are_told_from_those_that_do_not() {
         ),
         ("<xsl:copy-of select=\"document('labels.xml')\"/>", None),
         ("d = document('http://e.example/')", None),
+        (
+            "<!ENTITY a SYSTEM \\\"file:///etc/hosts\\\">",
+            Some("xxe.external_entity"),
+        ),
+        (
+            "<include href='/etc/hosts' xmlns='http://www.w3.org/2001/XInclude'/>",
+            Some("xxe.inclusion"),
+        ),
+        (
+            "<include href='a.xml' xmlns='http://www.w3.org/2001/XInclude'/>",
+            None,
+        ),
     ];
     for (input, rule) in cases {
         assert_eq!(
