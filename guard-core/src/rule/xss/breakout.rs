@@ -126,28 +126,39 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
             return Some((BREAKOUT, open..end));
         }
     }
-    if before.trim_ascii().is_empty() || is_expression(before) {
-        // `window.location = ..` and the like begin any program.
-        let common = bytes.get(start..end).is_some_and(|w| {
-            [
-                &b"window.location"[..],
-                b"window.document",
-                b"window.name",
-                b"window.open",
-            ]
-            .iter()
-            .any(|c| c.eq_ignore_ascii_case(w))
-        });
-        let whole =
-            !common && !is_ordinary(bytes, start, end) && script::ends_like_script(bytes, end);
-        return whole.then_some((CALL, 0..end));
-    }
-    None
+    let whole = (before.trim_ascii().is_empty() || is_expression(before))
+        && !is_label(bytes, before, start, end)
+        && !is_ordinary(bytes, start, end)
+        && script::ends_like_script(bytes, end);
+    whole.then_some((CALL, 0..end))
+}
+
+/// Whether the call from `start` to `end` is a label (`Alert (2)`, `alert(s)`) or an item of a list
+/// (`- eval()`), behind nothing but `before`.
+fn is_label(bytes: &[u8], before: &[u8], start: usize, end: usize) -> bool {
+    let call = bytes.get(start..end).unwrap_or_default();
+    let capital = call.first().is_some_and(u8::is_ascii_uppercase)
+        && call.get(1).is_some_and(u8::is_ascii_lowercase);
+    let plural = bytes.get(end..end + 2) == Some(b"s)");
+    let item = before.ends_with(b" ") && before.trim_ascii().len() <= 3;
+    let apart = call.strip_suffix(b"(").is_some_and(|c| c.ends_with(b" "));
+    capital || plural || apart || item && !before.trim_ascii().is_empty()
 }
 
 /// Whether the call from `start` to `end` is one that programs open with every day, and nothing in
 /// its arguments is what an injected script is after.
 fn is_ordinary(bytes: &[u8], start: usize, end: usize) -> bool {
+    // `window.location = ..` and the like begin any program.
+    const MEMBERS: &[&[u8]] = &[
+        b"window.location",
+        b"window.document",
+        b"window.name",
+        b"window.open",
+    ];
+    let call = bytes.get(start..end).unwrap_or_default();
+    if MEMBERS.iter().any(|m| m.eq_ignore_ascii_case(call)) {
+        return true;
+    }
     let names: &[&[u8]] = &[
         b"fetch",
         b"import",

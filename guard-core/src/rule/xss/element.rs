@@ -165,22 +165,32 @@ fn load(text: &Text<'_>, element: Element, open: usize, at: usize) -> Option<Fou
         Element::Style => return styled(bytes, open, at),
         Element::Frame => {
             let source = with(&[b"src", b"srcdoc", b"href"])?;
-            (FRAME, loads(bytes, &source)?)
+            // Only `iframe` is HTML's alone: other XML has frames and layers of its own files.
+            let alone = bytes
+                .get(open + 1)
+                .is_some_and(|b| matches!(b, b'i' | b'I'));
+            let value = bytes.get(source.value.clone())?;
+            let foreign = value.contains(&b':') || value.windows(2).any(|w| w == b"//");
+            (FRAME, loads(bytes, &source).filter(|_| alone || foreign)?)
         }
         Element::Embed => {
             let source = with(&[b"src", b"code", b"data"])?;
             (OBJECT, loads(bytes, &source)?)
         }
         Element::Object => {
-            let data = with(&[
-                b"data",
+            const LOADED: &[&[u8]] = &[
+                b"archive",
                 b"classid",
                 b"code",
                 b"codebase",
+                b"data",
                 b"src",
-                b"type",
-                b"archive",
-            ])?;
+            ];
+            let kinds: &[&[u8]] = &[b"scriptlet", b"html", b"svg", b"flash"];
+            let data = attributes().find(|a| {
+                is(bytes, a, LOADED)
+                    || is(bytes, a, &[b"type"]) && kinds.iter().any(|k| holds(bytes, a, k))
+            })?;
             (OBJECT, loads(bytes, &data)?)
         }
         Element::Import => (BINDING, with(&[b"implementation"])?.value.end),

@@ -86,6 +86,14 @@ fn is_reference(value: &[u8]) -> bool {
         .take_while(|b| script::is_word(**b) || **b == b'.')
         .count();
     let rest = inner.get(path..).unwrap_or_default().trim_ascii_start();
+    // Cut at white space inside its brackets: as HTML a syntax error.
+    let unequal = |open: u8, close: u8| {
+        let count = |byte: u8| value.iter().filter(|b| **b == byte).count();
+        count(open) != count(close)
+    };
+    if unequal(b'{', b'}') || unequal(b'(', b')') {
+        return true;
+    }
     // `{handle}`, `{e => ..}`, `{() => ..}`, `{useCallback(..)}` cut off by white space.
     rest.starts_with(b"}") && path > 0
         || rest.starts_with(b"=>")
@@ -109,6 +117,10 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
     // An unquoted value may go on behind white space or `>` for whatever the value lands in.
     let wide = content.start..content.end.max(bytes.len().min(content.start + 64));
     let class = script::classify(bytes, wide);
+    // An expression of JSX that calls something of its program.
+    if piece.starts_with(b"{") && class < Script::Sink {
+        return None;
+    }
     let quoted = matches!(bytes.get(value), Some(b'"' | b'\'' | b'`'));
     let name = bytes.get(at + 2..name.end)?;
     // A tag padded with white space or attributes is worth a longer way back only for a handler

@@ -73,10 +73,11 @@ pub(super) fn confirm_binding(bytes: &[u8], at: usize, effort: &mut Effort) -> O
 /// Whether the content of a `style` element runs or loads something.
 pub(super) fn is_active(content: &[u8]) -> bool {
     let words: &[&[u8]] = &[
-        b"expression",
+        b"expression(",
         b"@import",
-        b"binding",
-        b"behavior",
+        b"-moz-binding",
+        b"behavior:",
+        b"behaviour:",
         b"script:",
         b"@im\\",
     ];
