@@ -238,7 +238,11 @@ fn handed_over(bytes: &[u8], word: &Range<usize>) -> Option<usize> {
 /// Whether `before` is nothing but the end or the beginning of an expression: digits, operators,
 /// brackets and quotes, with names only where they are assigned to or called on.
 fn is_expression(before: &[u8]) -> bool {
-    if before.len() > 48 || !before.iter().all(u8::is_ascii) {
+    // The text of an element is shown, not run.
+    let tag = before
+        .windows(2)
+        .any(|w| w.first() == Some(&b'<') && w.last() != Some(&b'='));
+    if tag || before.len() > 48 || !before.iter().all(u8::is_ascii) {
         return false;
     }
     let mut words = before

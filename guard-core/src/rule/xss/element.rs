@@ -202,7 +202,7 @@ fn load(text: &Text<'_>, element: Element, open: usize, at: usize) -> Option<Fou
                 .iter()
                 .any(|w| holds(bytes, &relation, w));
             let target = with(&[b"href"]).filter(|_| active)?;
-            (LINK, target.value.end)
+            (LINK, unless(FONTS, bytes, &target)?)
         }
         Element::Meta => {
             let found = attributes().find(|a| {
@@ -248,15 +248,27 @@ const PLAYERS: &[&[u8]] = &[
     b"player.bilibili.com/",
 ];
 
+/// Hosts that serve fonts and their style sheets to ordinary pages.
+const FONTS: &[&[u8]] = &[
+    b"fonts.googleapis.com/",
+    b"use.typekit.net/",
+    b"use.fontawesome.com/",
+];
+
 /// The end of an attribute that loads something, unless it is a well-known player.
 fn loads(bytes: &[u8], attribute: &Attribute) -> Option<usize> {
+    unless(PLAYERS, bytes, attribute)
+}
+
+/// The end of an attribute whose address is on none of `hosts`.
+fn unless(hosts: &[&[u8]], bytes: &[u8], attribute: &Attribute) -> Option<usize> {
     let value = bytes.get(attribute.value.clone())?.trim_ascii();
     let host = value
         .strip_prefix(b"https:")
         .unwrap_or(value)
         .strip_prefix(b"//");
-    let player = host.is_some_and(|h| PLAYERS.iter().any(|p| h.starts_with(p)));
-    (!player).then_some(attribute.value.end)
+    let known = host.is_some_and(|h| hosts.iter().any(|p| h.starts_with(p)));
+    (!known).then_some(attribute.value.end)
 }
 
 /// A `script` element with something to run.

@@ -132,7 +132,7 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
     };
     let matched = if html::tag_at(bytes, behind, at, effort).is_some() {
         // XML quotes every value: without quotes this is HTML, and an event that we do not know.
-        known || class == Script::Sink || !quoted && !is_word(name)
+        known || class == Script::Sink || !quoted && !is_everyday(name)
     } else if let Some((quote, _)) = html::quote_at(bytes, BEHIND, at, effort) {
         let adjacent = skip_space(bytes, quote + 1) == at;
         class == Script::Sink || known && (class >= Script::Code || adjacent && quoted)
@@ -160,7 +160,7 @@ pub(super) fn confirm_document(text: &Text<'_>, at: usize, effort: &mut Effort) 
 }
 
 /// Whether `on` and `rest` are an everyday word that names an attribute.
-fn is_word(rest: &[u8]) -> bool {
+fn is_everyday(rest: &[u8]) -> bool {
     let rests: &[&[u8]] = &[
         b"board", b"demand", b"duty", b"going", b"hand", b"hold", b"line", b"looker", b"screen",
         b"set", b"shore", b"site", b"stage", b"time", b"tology", b"wards", b"ward",
