@@ -49,7 +49,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("irm[(`)?.;,]"),
     Trigger::new("val[(`)?.;,]"),
     Trigger::new("[to][cu][ht][(`]"),
-    Trigger::new("nt\\.[cdlw]"),
+    Trigger::new("\\.coo"),
+    Trigger::new("nt\\.[dlw]"),
     Trigger::new("dow\\."),
     Trigger::new("[lop][fpw]\\[[^\\]\\d]"),
     // Style that runs script in old browsers.
@@ -111,6 +112,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
         }
         (Some(b'z'), Some(b'-'), _) => begins_with(bytes, at, b"z-binding"),
         (Some(b's'), _, _) => begins_with(bytes, at, b"srcdoc"),
+        (Some(b'.'), _, _) => begins_with(bytes, at, b".cookie"),
         (Some(b'm'), Some(b'l'), _) => begins_with(bytes, at, b"ml-stylesheet"),
         (Some(b'!'), Some(b'-'), _) => byte(3) == Some(b'#') && ends_with(bytes, at, b"<"),
         (Some(b'?'), _, _) => ends_with(bytes, at, b"<"),
@@ -147,6 +149,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         (b'v', b'i', _) => style::confirm_binding(bytes, at.checked_sub(4)?, effort),
         (b'z', b'-', _) => style::confirm_binding(bytes, at.checked_sub(3)?, effort),
         (_, b'o', b'n') => handler::confirm(text, at + 1, effort),
+        (b'.', _, _) => breakout::confirm(text, at + 1, effort),
         _ => breakout::confirm(text, at, effort),
     }?;
     Some(Match { rule, span })

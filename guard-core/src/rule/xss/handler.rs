@@ -34,7 +34,13 @@ pub(super) fn may_follow(bytes: &[u8], at: usize) -> bool {
     match (bytes.get(i), bytes.get(i + 1)) {
         (Some(b'='), _) => true,
         (Some(b'%' | b'+'), _) => true,
-        (Some(b'\\'), Some(next)) => *next != b'"',
+        // A quote, escaped once or more, ends a string whose member begins like a handler.
+        (Some(b'\\'), _) => {
+            let rest = bytes.get(i..bytes.len().min(end + 8)).unwrap_or_default();
+            rest.iter()
+                .find(|b| **b != b'\\')
+                .is_none_or(|b| *b != b'"')
+        }
         (Some(b'&'), Some(next)) => matches!(next, b'#' | b'e' | b'E' | b'n' | b'N' | b't' | b'T'),
         // The end of the bytes is the end of a value, or of what is known of it.
         _ => false,
