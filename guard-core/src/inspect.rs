@@ -37,12 +37,7 @@ impl Inspector {
     pub fn inspect_value(&self, value: &[u8]) -> Vec<Finding> {
         let mut effort = Effort::new(1 << 20);
         let mut findings = Vec::new();
-        let mut text = Text {
-            bytes: value,
-            starts: true,
-            ends: true,
-            place: Place::Value,
-        };
+        let mut text = Text { bytes: value, starts: true, ends: true, place: Place::Value };
         let mut left = self.families;
         let mut round;
         for _ in 0..4 {
@@ -56,10 +51,7 @@ impl Inspector {
                         && let Some(m) = (rules.confirm)(&text, at, &mut effort)
                     {
                         left = left.without(rules.family);
-                        findings.push(Finding {
-                            rule: m.rule,
-                            span: m.span,
-                        });
+                        findings.push(Finding { rule: m.rule, span: m.span });
                         break;
                     }
                 }

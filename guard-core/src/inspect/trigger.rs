@@ -24,8 +24,7 @@ impl Class {
 
     /// Both cases of a letter, any other byte alone.
     const fn with_folded(self, byte: u8) -> Self {
-        self.with(byte.to_ascii_lowercase())
-            .with(byte.to_ascii_uppercase())
+        self.with(byte.to_ascii_lowercase()).with(byte.to_ascii_uppercase())
     }
 
     const fn with_range(mut self, first: u8, last: u8) -> Self {
@@ -98,13 +97,10 @@ impl Trigger {
     /// Whether the trigger occurs at `bytes[at..]`; bytes past the end are in a class only if every
     /// byte is.
     pub(crate) fn occurs(&self, bytes: &[u8], at: usize) -> bool {
-        self.classes
-            .iter()
-            .enumerate()
-            .all(|(i, class)| match bytes.get(at + i) {
-                Some(byte) => class.contains(*byte),
-                None => *class == Class::ANY,
-            })
+        self.classes.iter().enumerate().all(|(i, class)| match bytes.get(at + i) {
+            Some(byte) => class.contains(*byte),
+            None => *class == Class::ANY,
+        })
     }
 }
 
@@ -132,10 +128,7 @@ const fn set(p: &[u8], mut i: usize) -> (Class, usize) {
 }
 
 const fn escape(p: &[u8], i: usize) -> (Class, usize) {
-    let word = Class::NONE
-        .with_range(b'a', b'z')
-        .with_range(b'0', b'9')
-        .with(b'_');
+    let word = Class::NONE.with_range(b'a', b'z').with_range(b'0', b'9').with(b'_');
     let class = match p[i] {
         b'd' => Class::NONE.with_range(b'0', b'9'),
         b'w' => word,
@@ -182,11 +175,7 @@ mod tests {
             ("\\.\\./", b"..\\", false),
         ];
         for (pattern, bytes, occurs) in cases {
-            assert_eq!(
-                Trigger::new(pattern).occurs(bytes, 0),
-                occurs,
-                "{pattern} {bytes:?}"
-            );
+            assert_eq!(Trigger::new(pattern).occurs(bytes, 0), occurs, "{pattern} {bytes:?}");
         }
     }
 }
