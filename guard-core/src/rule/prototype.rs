@@ -63,14 +63,12 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     if !effort.spend(2 * PATH_LENGTH) {
         return None;
     }
-    if let Place::Key(follows) = text.place {
-        if bytes == b"__proto__" || bytes == b"constructor" {
-            let rule = holds_prototype(bytes, follows).then_some(MEMBER)?;
-            return Some(Match {
-                rule,
-                span: 0..bytes.len(),
-            });
-        }
+    if let Place::Key(follows) = text.place
+        && (bytes == b"__proto__" || bytes == b"constructor")
+    {
+        let rule = holds_prototype(bytes, follows).then_some(MEMBER)?;
+        let span = 0..bytes.len();
+        return Some(Match { rule, span });
     }
     let step = match bytes.get(at)? {
         b'_' => prototype_name(bytes, at)?,
@@ -204,6 +202,66 @@ const fn is_path(byte: u8) -> bool {
         )
 }
 
+/// The end of a quoted path around `step` that begins with the quote at `start`, if it is a
+/// member's name (`{"a.__proto__.b": 1}`) or a form field's (`name="__proto__[a]"`).
+fn quoted_key(bytes: &[u8], start: usize, step: &Range<usize>) -> Option<usize> {
+    let quote = *bytes.get(start).filter(|b| matches!(b, b'"' | b'\''))?;
+    let before = bytes.get(..start)?.trim_ascii_end();
+    let tail = bytes.get(step.end..)?;
+    let length = tail.iter().take(PATH_LENGTH).position(|b| *b == quote)?;
+    let rest = tail.get(..length)?;
+    let steps = matches!(rest.first(), Some(b'.' | b'[' | b']'))
+        && rest.iter().all(|b| is_path(*b))
+        || rest.is_empty() && start + 1 < step.start;
+    let behind = tail.get(length + 1..)?.trim_ascii_start();
+    let member = matches!(before.last(), Some(b'{' | b',')) && behind.starts_with(b":");
+    let field = before
+        .last_chunk()
+        .is_some_and(|c: &[u8; 5]| c.eq_ignore_ascii_case(b"name="));
+    (steps && (member || field)).then_some(step.end + length)
+}
+
+/// Whether `step` is the string that a member of JSON inside the text holds: a key on its way
+/// (`"key":"__proto__"`), or a pointer of JSON Patch (`"path":"/__proto__/a"`).
+fn is_quoted_value(bytes: &[u8], step: &Range<usize>) -> bool {
+    let (Some(before), Some(after)) = (bytes.get(..step.start), bytes.get(step.end..)) else {
+        return false;
+    };
+    let value = |before: &[u8]| {
+        let before = before.trim_ascii_end().strip_suffix(b":");
+        before.is_some_and(|b| b.trim_ascii_end().ends_with(b"\""))
+    };
+    let (before, escaped) = match before.strip_suffix(b"\"") {
+        Some(before) => (before, before.strip_suffix(b"\\")),
+        None => {
+            let from = before.strip_suffix(b"\"/").map(<[u8]>::trim_ascii_end);
+            let member = from.and_then(|b| b.strip_suffix(b":"));
+            return after.starts_with(b"/")
+                && member.is_some_and(|m| m.ends_with(b"\"path\"") || m.ends_with(b"\"from\""));
+        }
+    };
+    let after = if escaped.is_some() {
+        after.strip_prefix(b"\\").unwrap_or(after)
+    } else {
+        after
+    };
+    after.starts_with(b"\"") && value(escaped.unwrap_or(before))
+}
+
+/// The end of a text that is a JSON Pointer (RFC 6901) with `step` in it: what JSON Patch and
+/// path-like routes walk down.
+fn pointer(text: &Text<'_>, step: &Range<usize>) -> Option<usize> {
+    let bytes = text.bytes;
+    let plain = |b: &u8| is_path(*b) || matches!(b, b'/' | b'~');
+    let head = bytes
+        .get(..step.start)
+        .filter(|h| text.starts && h.len() <= PATH_LENGTH)?;
+    let tail = bytes.get(step.end..).filter(|t| t.len() <= PATH_LENGTH)?;
+    let steps =
+        head.starts_with(b"/") && head.ends_with(b"/") && tail.first().is_none_or(|b| *b == b'/');
+    (steps && text.ends && head.iter().chain(tail).all(plain)).then_some(bytes.len())
+}
+
 /// The names as steps of a path that is a field's name, a query's, or a whole text.
 fn path(text: &Text<'_>, step: &Range<usize>) -> Option<(RuleId, Range<usize>)> {
     let bytes = text.bytes;
@@ -219,6 +277,19 @@ fn path(text: &Text<'_>, step: &Range<usize>) -> Option<(RuleId, Range<usize>)> 
     // A step begins the path or follows a dot, a bracket or a bracket and quote.
     if !matches!(first.last(), None | Some(b'.' | b'[' | b'\'' | b'"')) {
         return None;
+    }
+    if let Some(end) = quoted_key(bytes, start, step) {
+        return Some((PATH, start + 1..end));
+    }
+    if let Some(end) = pointer(text, step) {
+        return Some((PATH, 0..end));
+    }
+    if is_quoted_value(bytes, step) {
+        return Some((PATH, step.clone()));
+    }
+    if bytes.get(step.start.wrapping_sub(1)) == Some(&b'<') && bytes.get(step.end) == Some(&b'>') {
+        // An element whose name becomes a key.
+        return Some((MEMBER, step.clone()));
     }
     let boundary = match start.checked_sub(1).and_then(|i| bytes.get(i)) {
         None => text.starts,

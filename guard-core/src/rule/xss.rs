@@ -39,7 +39,6 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("[<?]imp"),
     Trigger::new("tasr"),
     Trigger::new("ml-s"),
-    Trigger::new("!--#"),
     // URLs that run: `javascript:` and its kin end alike, `data:` with what follows.
     Trigger::new("ipt[:\\\\%&\t\n\r\u{0}]"),
     Trigger::new("ta:[tai,]"),
@@ -49,21 +48,20 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("mpt[(`)?.;,]"),
     Trigger::new("irm[(`)?.;,]"),
     Trigger::new("val[(`)?.;,]"),
-    Trigger::new("tch[(`]"),
+    Trigger::new("[to][cu][ht][(`]"),
     Trigger::new("\\.coo"),
     Trigger::new("nt\\.[dlw]"),
     Trigger::new("dow\\."),
     Trigger::new("[lop][fpw]\\[[^\\]\\d]"),
     // Style that runs script in old browsers.
     Trigger::new("xpre"),
-    Trigger::new("vio[ru]"),
-    Trigger::new("z-bi"),
+    Trigger::new("[vz][i-][ob][rui]"),
     // `<` in UTF-7.
     Trigger::new("\\+adw"),
     // Script written with brackets and operators alone.
     Trigger::new("[!+]\\[\\][+\\])]"),
-    // What scanners send to see which characters come back.
-    Trigger::new(";!--"),
+    // `<!--#`, and what scanners send to see which characters come back: `;!--`.
+    Trigger::new("[;!][!-]-[-#]"),
 ];
 
 /// How far back from a candidate the tag or quote that holds it is looked for.
@@ -81,26 +79,47 @@ fn context(bytes: &[u8], at: usize) -> bool {
             handler::may_follow(bytes, at + 1)
         }
         (Some(b'i'), Some(b'p'), _) => url::may_be_script(bytes, at),
+        (Some(b't'), Some(b'a'), Some(b':')) => {
+            // Pictures are what ordinary `data:` URLs hold.
+            let picture = byte(3) == Some(b'i') && !begins_with(bytes, at, b"ta:image/s");
+            ends_with(bytes, at, b"da") && !picture
+        }
         (Some(b't'), Some(b'a'), _) => ends_with(bytes, at, b"da"),
-        (Some(b'e'), Some(b'r'), _) => ends_with(bytes, at, b"al"),
-        (Some(b'm'), Some(b'p'), _) => ends_with(bytes, at, b"pro"),
-        (Some(b'i'), Some(b'r'), _) => ends_with(bytes, at, b"conf"),
-        (Some(b'v'), Some(b'a'), _) => ends_with(bytes, at, b"e") || ends_with(bytes, at, b"inter"),
+        (Some(b'e'), Some(b'r'), _) => {
+            ends_with(bytes, at, b"al") && breakout::may_call(bytes, at, 2)
+        }
+        (Some(b'm'), Some(b'p'), _) => {
+            ends_with(bytes, at, b"pro") && breakout::may_call(bytes, at, 3)
+        }
+        (Some(b'i'), Some(b'r'), _) => {
+            ends_with(bytes, at, b"conf") && breakout::may_call(bytes, at, 4)
+        }
+        (Some(b'v'), Some(b'a'), _) => {
+            (ends_with(bytes, at, b"e") || ends_with(bytes, at, b"inter"))
+                && breakout::may_call(bytes, at, 1)
+        }
         (Some(b't'), Some(b'c'), _) => ends_with(bytes, at, b"fe"),
-        (Some(b'd'), Some(b'o'), _) => ends_with(bytes, at, b"win"),
+        (Some(b'o'), Some(b'u'), _) => ends_with(bytes, at, b"settime"),
+        (Some(b'd'), Some(b'o'), _) => {
+            ends_with(bytes, at, b"win") && bytes.get(at + 4).is_none_or(u8::is_ascii_alphabetic)
+        }
         (Some(b'n'), Some(b't'), _) => ends_with(bytes, at, b"docume"),
-        (Some(b'v'), Some(b'i'), _) => ends_with(bytes, at, b"beha"),
-        (Some(b'x'), _, _) => begins_with(bytes, at, b"xpression"),
-        (Some(b'z'), _, _) => begins_with(bytes, at, b"z-binding"),
+        (Some(b'v'), Some(b'i'), Some(b'o')) => {
+            ends_with(bytes, at, b"beha") && style::may_bind(bytes, at + 4)
+        }
+        (Some(b'x'), _, _) => {
+            begins_with(bytes, at, b"xpression") && style::may_open(bytes, at + 9)
+        }
+        (Some(b'z'), Some(b'-'), _) => begins_with(bytes, at, b"z-binding"),
         (Some(b's'), _, _) => begins_with(bytes, at, b"srcdoc"),
         (Some(b'.'), _, _) => begins_with(bytes, at, b".cookie"),
         (Some(b'm'), Some(b'l'), _) => begins_with(bytes, at, b"ml-stylesheet"),
-        (Some(b'!'), _, _) => ends_with(bytes, at, b"<"),
+        (Some(b'!'), Some(b'-'), _) => byte(3) == Some(b'#') && ends_with(bytes, at, b"<"),
         (Some(b'?'), _, _) => ends_with(bytes, at, b"<"),
         (Some(b'l'), Some(b'f'), _) => ends_with(bytes, at, b"se"),
         (Some(b'o'), Some(b'p'), _) => ends_with(bytes, at, b"t"),
         (Some(b'o'), Some(b'w'), _) => ends_with(bytes, at, b"wind"),
-        (Some(b';'), _, _) => true,
+        (Some(b';'), Some(b'!'), _) => byte(3) == Some(b'-'),
         _ => false,
     }
 }
@@ -118,16 +137,17 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         (0xbc, b's', _) => element::confirm_high(bytes, at, effort),
         (b'+' | b'!', b'[', _) => breakout::confirm_six(bytes, at, effort),
         (b'+', b'a', _) => element::confirm_utf7(bytes, at, effort),
-        (b'!', _, _) => element::confirm_include(bytes, at, effort),
+        (b'!', b'-', _) => element::confirm_include(bytes, at, effort),
         (b'?', _, _) => element::confirm(text, at.checked_sub(1)?, effort),
-        (b';', _, _) => element::confirm_probe(bytes, at, effort),
+        (b';', b'!', _) => element::confirm_probe(bytes, at, effort),
         (b't', b'a', b's') => element::confirm_binding(bytes, at, effort),
         (b'm', b'l', _) => element::confirm_stylesheet(bytes, at, effort),
         (b'i', b'p', _) => url::confirm_script(text, at, effort),
         (b't', b'a', _) => url::confirm_data(text, at, effort),
         (b's', b'r', b'c') => handler::confirm_document(text, at, effort),
         (b'x', _, _) => style::confirm_expression(text, at, effort),
-        (b'v', b'i', _) | (b'z', _, _) => style::confirm_binding(bytes, at.checked_sub(4)?, effort),
+        (b'v', b'i', _) => style::confirm_binding(bytes, at.checked_sub(4)?, effort),
+        (b'z', b'-', _) => style::confirm_binding(bytes, at.checked_sub(3)?, effort),
         (_, b'o', b'n') => handler::confirm(text, at + 1, effort),
         (b'.', _, _) => breakout::confirm(text, at + 1, effort),
         _ => breakout::confirm(text, at, effort),

@@ -25,8 +25,12 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("<![de][no]"),
     // `xi:include`, `xs:include`, `xs:import`, `xsl:include`: the prefix is the document's choice.
     Trigger::new(":i[mn][pc]"),
+    // The namespace of XInclude, where it needs no prefix.
+    Trigger::new("xinc"),
     // `schemaLocation` and `noNamespaceSchemaLocation`.
     Trigger::new("aloc"),
+    // `document('...')` of XSLT.
+    Trigger::new("nt\\([\"'&\\\\]"),
     // `<` in UTF-7.
     Trigger::new("\\+adw"),
 ];
@@ -45,9 +49,13 @@ const WINDOW: usize = 512;
 fn context(bytes: &[u8], at: usize) -> bool {
     let begins = |word: &[u8]| begins_with(bytes, at, word);
     match bytes.get(at) {
-        Some(b'<') => begins(b"<!doctype") || begins(b"<!entity"),
+        Some(b'<') => {
+            begins(b"<!entity") || begins(b"<!doctype") && !is_at(bytes, at, b"<!doctype html>")
+        }
         Some(b':') => begins(b":include") || begins(b":import"),
         Some(b'+') => begins(b"+adwaiq"),
+        Some(b'x' | b'X') => begins(b"xinclude") && bytes.get(at.wrapping_sub(1)) == Some(&b'/'),
+        Some(b'n' | b'N') => at >= 6 && is_at(bytes, at - 6, b"document("),
         _ => begins(b"alocation") && at > 4,
     }
 }
@@ -62,6 +70,8 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         b'<' if is_at(bytes, at, b"<!entity") => entity(bytes, at, effort),
         b':' => inclusion(bytes, at, effort),
         b'+' => utf7(bytes, at, effort),
+        b'n' | b'N' => document(bytes, at, effort),
+        b'x' | b'X' => default_inclusion(bytes, at, effort),
         b'a' | b'A' => schema(bytes, at, effort),
         _ => None,
     }?;
@@ -125,15 +135,19 @@ impl<'t> Reader<'t> {
 
     /// A quoted literal, or what there is of one that the window cuts.
     fn literal(&mut self) -> Option<&'t [u8]> {
-        let quote = *self
-            .bytes
-            .get(self.at)
-            .filter(|b| matches!(b, b'"' | b'\''))?;
-        let start = self.at + 1;
-        let rest = self.bytes.get(start..)?;
+        // A document inside a string of another language keeps the backslashes of its quotes.
+        let escaped = self.bytes.get(self.at) == Some(&b'\\');
+        let open = self.at + usize::from(escaped);
+        let quote = *self.bytes.get(open).filter(|b| matches!(b, b'"' | b'\''))?;
+        let rest = self.bytes.get(open + 1..)?;
         let length = rest.iter().position(|b| *b == quote);
-        self.at = length.map_or(self.bytes.len(), |n| start + n + 1);
-        Some(length.and_then(|n| rest.get(..n)).unwrap_or(rest))
+        self.at = length.map_or(self.bytes.len(), |n| open + n + 2);
+        let literal = length.and_then(|n| rest.get(..n)).unwrap_or(rest);
+        Some(if escaped {
+            literal.strip_suffix(b"\\").unwrap_or(literal)
+        } else {
+            literal
+        })
     }
 
     /// `SYSTEM "uri"` or `PUBLIC "id" "uri"`: the identifier and the URI.
@@ -144,7 +158,11 @@ impl<'t> Reader<'t> {
             _ => return None,
         };
         self.space();
-        let first = self.literal()?;
+        let Some(first) = self.literal() else {
+            // Without quotes no parser reads it; that it was meant to be read shows in the scheme.
+            let bare = self.name().filter(|n| !public && n.contains(&b':'))?;
+            return Some((b"", bare));
+        };
         if !public {
             return Some((b"", first));
         }
@@ -175,15 +193,21 @@ fn doctype(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Rang
 /// `<!ENTITY`: external, or internal and built of others.
 fn entity(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range<usize>)> {
     let mut reader = Reader::new(bytes, at + 8);
-    if !reader.space() || !effort.spend(WINDOW) {
+    let spaced = reader.space();
+    let mut parameter = reader.bytes.get(reader.at) == Some(&b'%');
+    if !(spaced || parameter) || !effort.spend(WINDOW) {
         return None;
     }
-    let parameter = reader.bytes.get(reader.at) == Some(&b'%');
     if parameter {
         reader.at += 1;
         reader.space();
     }
-    reader.name()?;
+    if reader.name()?.starts_with(b"&#") {
+        // The `%` of a declaration inside another's text.
+        parameter = true;
+        reader.space();
+        reader.name()?;
+    }
     reader.space();
     if let Some(value) = reader.clone().literal() {
         let end = reader.at + value.len() + 1;
@@ -301,6 +325,29 @@ fn inclusion(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Ra
     None
 }
 
+/// `<include xmlns="http://www.w3.org/2001/XInclude"` with the location of a foreign document; the
+/// namespace's last word at `at`.
+fn default_inclusion(
+    bytes: &[u8],
+    at: usize,
+    effort: &mut Effort,
+) -> Option<(RuleId, Range<usize>)> {
+    let open = (at.saturating_sub(256)..at)
+        .rev()
+        .find(|i| bytes.get(*i) == Some(&b'<'))?;
+    if !is_at(bytes, open, b"<include") || !effort.spend(WINDOW) {
+        return None;
+    }
+    attributes(bytes, open + 8)
+        .find(|(name, value, _)| {
+            let location = Location::parse(value);
+            name.eq_ignore_ascii_case(b"href")
+                && location != Location::Relative
+                && !location.is_published()
+        })
+        .map(|(_, _, end)| (INCLUSION, open..end))
+}
+
 /// `schemaLocation="namespace location ..."` whose location is not where the namespace's owner
 /// keeps a schema; `aloc` at `at`.
 fn schema(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range<usize>)> {
@@ -321,6 +368,10 @@ fn schema(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range
     reader.space();
     let value = reader.literal()?;
     let found = Some((SCHEMA, start..reader.at));
+    // White space that is still escaped would be read as part of a location.
+    if value.contains(&b'\\') {
+        return None;
+    }
     let mut words = value.split(|b| *b <= b' ').filter(|w| !w.is_empty());
     // `noNamespaceSchemaLocation` and the attribute of an import hold a location alone.
     let colon = start.checked_sub(1).and_then(|i| bytes.get(i)) == Some(&b':');
@@ -333,9 +384,7 @@ fn schema(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range
         };
     }
     for _ in 0..16 {
-        let Some(namespace) = words.next() else {
-            return None;
-        };
+        let namespace = words.next()?;
         let Some(word) = words.next() else {
             // A pair without its second half: some parsers take the first for the location.
             let lone = Location::parse(namespace).is_odd(b".xsd");
@@ -347,6 +396,21 @@ fn schema(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range
         }
     }
     None
+}
+
+/// `document('uri')` in an attribute of an XSLT element; `nt(` at `at`.
+fn document(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range<usize>)> {
+    let start = at.checked_sub(6)?;
+    let before = bytes.get(start.saturating_sub(48)..start)?;
+    if !is_at(bytes, start, b"document(") || !effort.spend(128) {
+        return None;
+    }
+    let mut reader = Reader::new(bytes, at + 3);
+    let location = Location::parse(reader.literal()?);
+    let reads = [&b"select="[..], b"match=", b"test="]
+        .iter()
+        .any(|word| holds(before, word));
+    (reads && location != Location::Relative).then_some((INCLUSION, start..reader.at))
 }
 
 /// A declaration in UTF-7, which parsers that guess encodings read as `<!ENTITY` or `<!DOCTYPE`.

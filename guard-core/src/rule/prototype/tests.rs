@@ -12,7 +12,7 @@ fn found(text: &Text<'_>) -> Option<&'static str> {
 
 #[test]
 fn values_are_told_apart() {
-    let cases: [(&str, Option<&str>); 34] = [
+    let cases: [(&str, Option<&str>); 45] = [
         ("__proto__[a]=b", Some("prototype.path")),
         ("__proto__.a=b", Some("prototype.path")),
         ("a[__proto__][b]=c", Some("prototype.path")),
@@ -37,6 +37,23 @@ fn values_are_told_apart() {
             Some("prototype.member"),
         ),
         ("[\"__proto__\",\"a\"]", Some("prototype.member")),
+        ("Object.__proto__[\"a\"]=\"b\"", Some("prototype.path")),
+        ("{\"a.__proto__.b\": 1}", Some("prototype.path")),
+        ("name=\"__proto__[a]\"\r\n\r\n1", Some("prototype.path")),
+        ("/__proto__/a", Some("prototype.path")),
+        ("/a/constructor/prototype/b", Some("prototype.path")),
+        ("<__proto__><a>1</a></__proto__>", Some("prototype.member")),
+        (
+            "{\"key\":\"__proto__\",\"value\":1}",
+            Some("prototype.path"),
+        ),
+        (
+            "{\"op\":\"add\",\"path\":\"/__proto__/a\"}",
+            Some("prototype.path"),
+        ),
+        ("if (key === \"__proto__\") return", None),
+        ("/wiki/__proto__ explained", None),
+        ("{\"about __proto__\": 1}", None),
         ("{\"__proto__\":null}", None),
         ("what is __proto__ in JavaScript", None),
         ("what is obj.__proto__ for", None),
@@ -85,4 +102,87 @@ fn keys_are_told_apart_by_what_they_hold() {
         };
         assert_eq!(found(&text).is_some(), matched, "{key}{follows}");
     }
+}
+
+/// Nonsense of the family's own characters: no panic, and spans that lie inside the text.
+#[test]
+fn any_bytes_are_read_without_panic() {
+    const PIECES: &[&str] = &[
+        "__proto__",
+        "__pro",
+        "constructor",
+        "prototype",
+        "[",
+        "]",
+        ".",
+        "\"",
+        "'",
+        "`",
+        "{",
+        "}",
+        ":",
+        ",",
+        "/",
+        "?",
+        "&",
+        "#",
+        "=",
+        " ",
+        "\\",
+        "a",
+        "1",
+        "name=",
+        "<",
+        ">",
+        "\u{e9}",
+        "\0",
+        "\n",
+    ];
+    let rounds = if cfg!(debug_assertions) {
+        4_000
+    } else {
+        200_000
+    };
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).expect("below a usize")
+    };
+    for _ in 0..rounds {
+        let mut text = Vec::new();
+        for _ in 0..next(24) {
+            text.extend_from_slice(PIECES[next(PIECES.len())].as_bytes());
+        }
+        if next(4) == 0 {
+            text.truncate(next(text.len() + 1));
+        }
+        // Every offset, triggered or not: the prefilter is not what keeps `confirm` total.
+        let input = Text::value(&text);
+        let mut effort = Effort::new(1 << 20);
+        for at in 0..text.len() {
+            let _ = context(&text, at);
+            if let Some(found) = confirm(&input, at, &mut effort) {
+                assert!(found.span.start <= found.span.end && found.span.end <= text.len());
+            }
+        }
+    }
+}
+
+/// Costs the most and matches nothing.
+const ATTACK: &str = "__proto__ ";
+
+/// Once the event's share of work is used up nothing is read any more.
+#[test]
+fn work_is_bounded_by_effort() {
+    let piece = ATTACK.as_bytes();
+    let text: Vec<u8> = piece.iter().copied().cycle().take(1 << 16).collect();
+    let mut effort = Effort::new(4 << 16);
+    let input = Text::value(&text);
+    for at in 0..text.len() {
+        let _ = confirm(&input, at, &mut effort);
+    }
+    assert!(effort.is_spent());
+    assert_eq!(confirm(&Text::value(piece), 0, &mut effort), None);
 }

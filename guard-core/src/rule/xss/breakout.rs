@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::html::{self, Opening};
+use super::html;
 use super::script;
 use super::{BEHIND, Found};
 use crate::inspect::{Effort, Text};
@@ -44,6 +44,24 @@ const fn is_operator(byte: u8) -> bool {
     )
 }
 
+/// Whether the name whose last three letters are at `at`, `before` letters behind its beginning, is
+/// called or handed over: a full stop ends a sentence more often than it reaches a method.
+pub(super) fn may_call(bytes: &[u8], at: usize, before: usize) -> bool {
+    match bytes.get(at + 3) {
+        Some(b'.') => bytes
+            .get(at + 4)
+            .is_none_or(|b| matches!(b | 0x20, b'a' | b'b' | b'c')),
+        Some(b'?') => bytes.get(at + 4).is_none_or(|b| *b == b'.'),
+        Some(b',' | b';' | b')') => {
+            let last = at.checked_sub(before + 1).and_then(|i| bytes.get(i));
+            last.is_some_and(|b| {
+                matches!(b, b'=' | b'(' | b'[' | b',' | b'\\' | b'%' | b'&' | b';')
+            })
+        }
+        _ => true,
+    }
+}
+
 /// The name that ends or begins at the trigger's offset `at`.
 pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Found> {
     let bytes = text.bytes;
@@ -56,11 +74,10 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
             None => (word.start, handed_over(bytes, &word)?),
         },
     };
-    if !effort.spend(BEHIND) {
+    if !effort.spend(script::WINDOW) {
         return None;
     }
-    let from = start.saturating_sub(BEHIND);
-    if let Some((Opening::Tag(_), attribute)) = html::attribute_at(bytes, from, start)
+    if let Some((_, attribute)) = html::tag_at(bytes, BEHIND, start, effort)
         && attribute.value.contains(&start)
     {
         let value = bytes.get(attribute.value)?.trim_ascii_start();
@@ -81,20 +98,9 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
         return None;
     }
     let before = bytes.get(..start)?;
-    if before.trim_ascii().is_empty() || is_expression(before) {
-        // `window.location = ..` and the like begin any program.
-        let common = bytes.get(start..end).is_some_and(|w| {
-            [
-                &b"window.location"[..],
-                b"window.document",
-                b"window.name",
-                b"window.open",
-            ]
-            .iter()
-            .any(|c| c.eq_ignore_ascii_case(w))
-        });
-        let whole = !common && script::ends_like_script(bytes, end);
-        return whole.then_some((CALL, 0..end));
+    // `${` of a template literal that the value lands in.
+    if before.len() <= 24 && before.trim_ascii_end().ends_with(b"${") {
+        return Some((BREAKOUT, 0..end));
     }
     // A back quote that closes a pair sets off a word in prose: `fetch`, `eval`.
     let spans = before.iter().filter(|b| **b == b'`').count();
@@ -120,7 +126,58 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
             return Some((BREAKOUT, open..end));
         }
     }
-    None
+    let whole = (before.trim_ascii().is_empty() || is_expression(before))
+        && !is_label(bytes, before, start, end)
+        && !is_ordinary(bytes, start, end)
+        && script::ends_like_script(bytes, end);
+    whole.then_some((CALL, 0..end))
+}
+
+/// Whether the call from `start` to `end` is a label (`Alert (2)`, `alert(s)`) or an item of a list
+/// (`- eval()`), behind nothing but `before`.
+fn is_label(bytes: &[u8], before: &[u8], start: usize, end: usize) -> bool {
+    let call = bytes.get(start..end).unwrap_or_default();
+    let capital = call.first().is_some_and(u8::is_ascii_uppercase)
+        && call.get(1).is_some_and(u8::is_ascii_lowercase);
+    let plural = bytes.get(end..end + 2) == Some(b"s)");
+    let item = before.ends_with(b" ") && before.trim_ascii().len() <= 3;
+    let apart = call.strip_suffix(b"(").is_some_and(|c| c.ends_with(b" "));
+    capital || plural || apart || item && !before.trim_ascii().is_empty()
+}
+
+/// Whether the call from `start` to `end` is one that programs open with every day, and nothing in
+/// its arguments is what an injected script is after.
+fn is_ordinary(bytes: &[u8], start: usize, end: usize) -> bool {
+    // `window.location = ..` and the like begin any program.
+    const MEMBERS: &[&[u8]] = &[
+        b"window.location",
+        b"window.document",
+        b"window.name",
+        b"window.open",
+    ];
+    let call = bytes.get(start..end).unwrap_or_default();
+    if MEMBERS.iter().any(|m| m.eq_ignore_ascii_case(call)) {
+        return true;
+    }
+    let names: &[&[u8]] = &[
+        b"fetch",
+        b"import",
+        b"settimeout",
+        b"setinterval",
+        b"print",
+        b"write",
+    ];
+    let named = bytes.get(start..end).is_some_and(|c| {
+        names
+            .iter()
+            .any(|n| c.get(..n.len()).is_some_and(|c| c.eq_ignore_ascii_case(n)))
+    });
+    let arguments = bytes
+        .get(end..bytes.len().min(end + 96))
+        .unwrap_or_default();
+    // Text that is run, and a foreign address.
+    let foreign = arguments.get(1..3) == Some(b"//") || arguments.windows(3).any(|w| w == b"://");
+    named && !foreign && script::find_sink(bytes, end..end + arguments.len()).is_none()
 }
 
 /// The identifier whose member `word` is (`document` of `document.cookie`).
@@ -181,7 +238,11 @@ fn handed_over(bytes: &[u8], word: &Range<usize>) -> Option<usize> {
 /// Whether `before` is nothing but the end or the beginning of an expression: digits, operators,
 /// brackets and quotes, with names only where they are assigned to or called on.
 fn is_expression(before: &[u8]) -> bool {
-    if before.len() > 48 || !before.iter().all(u8::is_ascii) {
+    // The text of an element is shown, not run.
+    let tag = before
+        .windows(2)
+        .any(|w| w.first() == Some(&b'<') && w.last() != Some(&b'='));
+    if tag || before.len() > 48 || !before.iter().all(u8::is_ascii) {
         return false;
     }
     let mut words = before

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::html::{self, Attribute, Attributes, Opening, skip_space};
+use super::html::{self, Attribute, Attributes, skip_space};
 use super::script::{self, Script};
 use super::{BEHIND, Found, style};
 use crate::inspect::{Effort, Text};
@@ -165,22 +165,32 @@ fn load(text: &Text<'_>, element: Element, open: usize, at: usize) -> Option<Fou
         Element::Style => return styled(bytes, open, at),
         Element::Frame => {
             let source = with(&[b"src", b"srcdoc", b"href"])?;
-            (FRAME, loads(bytes, &source)?)
+            // Only `iframe` is HTML's alone: other XML has frames and layers of its own files.
+            let alone = bytes
+                .get(open + 1)
+                .is_some_and(|b| matches!(b, b'i' | b'I'));
+            let value = bytes.get(source.value.clone())?;
+            let foreign = value.contains(&b':') || value.windows(2).any(|w| w == b"//");
+            (FRAME, loads(bytes, &source).filter(|_| alone || foreign)?)
         }
         Element::Embed => {
             let source = with(&[b"src", b"code", b"data"])?;
             (OBJECT, loads(bytes, &source)?)
         }
         Element::Object => {
-            let data = with(&[
-                b"data",
+            const LOADED: &[&[u8]] = &[
+                b"archive",
                 b"classid",
                 b"code",
                 b"codebase",
+                b"data",
                 b"src",
-                b"type",
-                b"archive",
-            ])?;
+            ];
+            let kinds: &[&[u8]] = &[b"scriptlet", b"html", b"svg", b"flash"];
+            let data = attributes().find(|a| {
+                is(bytes, a, LOADED)
+                    || is(bytes, a, &[b"type"]) && kinds.iter().any(|k| holds(bytes, a, k))
+            })?;
             (OBJECT, loads(bytes, &data)?)
         }
         Element::Import => (BINDING, with(&[b"implementation"])?.value.end),
@@ -192,7 +202,7 @@ fn load(text: &Text<'_>, element: Element, open: usize, at: usize) -> Option<Fou
                 .iter()
                 .any(|w| holds(bytes, &relation, w));
             let target = with(&[b"href"]).filter(|_| active)?;
-            (LINK, target.value.end)
+            (LINK, unless(FONTS, bytes, &target)?)
         }
         Element::Meta => {
             let found = attributes().find(|a| {
@@ -238,15 +248,27 @@ const PLAYERS: &[&[u8]] = &[
     b"player.bilibili.com/",
 ];
 
+/// Hosts that serve fonts and their style sheets to ordinary pages.
+const FONTS: &[&[u8]] = &[
+    b"fonts.googleapis.com/",
+    b"use.typekit.net/",
+    b"use.fontawesome.com/",
+];
+
 /// The end of an attribute that loads something, unless it is a well-known player.
 fn loads(bytes: &[u8], attribute: &Attribute) -> Option<usize> {
+    unless(PLAYERS, bytes, attribute)
+}
+
+/// The end of an attribute whose address is on none of `hosts`.
+fn unless(hosts: &[&[u8]], bytes: &[u8], attribute: &Attribute) -> Option<usize> {
     let value = bytes.get(attribute.value.clone())?.trim_ascii();
     let host = value
         .strip_prefix(b"https:")
         .unwrap_or(value)
         .strip_prefix(b"//");
-    let player = host.is_some_and(|h| PLAYERS.iter().any(|p| h.starts_with(p)));
-    (!player).then_some(attribute.value.end)
+    let known = host.is_some_and(|h| hosts.iter().any(|p| h.starts_with(p)));
+    (!known).then_some(attribute.value.end)
 }
 
 /// A `script` element with something to run.
@@ -383,14 +405,13 @@ pub(super) fn confirm_binding(bytes: &[u8], at: usize, effort: &mut Effort) -> O
     let equals = skip_space(bytes, at + 5);
     if !bytes.get(start..at + 5)?.eq_ignore_ascii_case(b"datasrc")
         || bytes.get(equals) != Some(&b'=')
-        || !effort.spend(BEHIND)
     {
         return None;
     }
     let value = skip_space(bytes, equals + 1);
     let island = bytes.get(value..value + 2)?.contains(&b'#');
-    let (opening, _) = html::attribute_at(bytes, start.saturating_sub(BEHIND), start)?;
-    (island && matches!(opening, Opening::Tag(_))).then_some((BINDING, start..value + 2))
+    html::tag_at(bytes, BEHIND, start, effort)?;
+    island.then_some((BINDING, start..value + 2))
 }
 
 /// `;!--"<x>=&{()}`: every character that matters to markup in a row.

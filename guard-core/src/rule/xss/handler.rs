@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::html::{self, Opening, is_space, skip_space};
+use super::html::{self, is_space, skip_space};
 use super::script::{self, Script};
 use super::{BEHIND, Found};
 use crate::inspect::{Effort, Text};
@@ -10,6 +10,9 @@ use crate::rule::RuleId;
 
 const HANDLER: RuleId = RuleId::new("xss.handler");
 const DOCUMENT: RuleId = RuleId::new("xss.frame_document");
+
+/// How far back a tag is looked for behind a handler that calls what injected scripts call.
+const FAR: usize = 2048;
 
 /// Longest event names have some 40 letters.
 const LONGEST: usize = 48;
@@ -31,7 +34,13 @@ pub(super) fn may_follow(bytes: &[u8], at: usize) -> bool {
     match (bytes.get(i), bytes.get(i + 1)) {
         (Some(b'='), _) => true,
         (Some(b'%' | b'+'), _) => true,
-        (Some(b'\\'), Some(next)) => *next != b'"',
+        // A quote, escaped once or more, ends a string whose member begins like a handler.
+        (Some(b'\\'), _) => {
+            let rest = bytes.get(i..bytes.len().min(end + 8)).unwrap_or_default();
+            rest.iter()
+                .find(|b| **b != b'\\')
+                .is_none_or(|b| *b != b'"')
+        }
         (Some(b'&'), Some(next)) => matches!(next, b'#' | b'e' | b'E' | b'n' | b'N' | b't' | b'T'),
         // The end of the bytes is the end of a value, or of what is known of it.
         _ => false,
@@ -61,7 +70,10 @@ fn value_range(bytes: &[u8], at: usize) -> Range<usize> {
         _ => (at, None),
     };
     let rest = bytes.get(start..).unwrap_or_default();
-    let ends = |b: &u8| quote.map_or(is_space(*b) || *b == b'>', |q| *b == q);
+    let ends = |b: &u8| match quote {
+        Some(quote) => *b == quote,
+        None => is_space(*b) || *b == b'>',
+    };
     let length = rest.iter().take(script::WINDOW).position(ends);
     start..start + length.unwrap_or_else(|| rest.len().min(script::WINDOW))
 }
@@ -80,6 +92,14 @@ fn is_reference(value: &[u8]) -> bool {
         .take_while(|b| script::is_word(**b) || **b == b'.')
         .count();
     let rest = inner.get(path..).unwrap_or_default().trim_ascii_start();
+    // Cut at white space inside its brackets: as HTML a syntax error.
+    let unequal = |open: u8, close: u8| {
+        let count = |byte: u8| value.iter().filter(|b| **b == byte).count();
+        count(open) != count(close)
+    };
+    if unequal(b'{', b'}') || unequal(b'(', b')') {
+        return true;
+    }
     // `{handle}`, `{e => ..}`, `{() => ..}`, `{useCallback(..)}` cut off by white space.
     rest.starts_with(b"}") && path > 0
         || rest.starts_with(b"=>")
@@ -92,10 +112,9 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
     let (name, value) = name_and_value(bytes, at)?;
     let known = is_event(bytes.get(at + 2..name.end)?);
     let content = value_range(bytes, value);
-    if !effort.spend(content.len() + BEHIND) || content.is_empty() {
+    if !effort.spend(content.len() + script::WINDOW) || content.is_empty() {
         return None;
     }
-    let span = at..content.end;
     let piece = bytes.get(content.clone())?;
     // `on=x=>..` of a program: cut by the `>`, a syntax error in HTML.
     if is_reference(piece) || piece.ends_with(b"=") {
@@ -104,29 +123,33 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
     // An unquoted value may go on behind white space or `>` for whatever the value lands in.
     let wide = content.start..content.end.max(bytes.len().min(content.start + 64));
     let class = script::classify(bytes, wide);
-    let from = at.saturating_sub(BEHIND);
-    match html::attribute_at(bytes, from, at) {
-        Some((Opening::Tag(_), _)) if known || class >= Script::Sink => Some((HANDLER, span)),
-        // XML quotes every value: without quotes this is HTML, and an event that we do not know.
-        Some((Opening::Tag(_), _)) => {
-            let quoted = matches!(bytes.get(value), Some(b'"' | b'\''));
-            (!quoted && !is_word(bytes.get(at + 2..name.end)?)).then_some((HANDLER, span))
-        }
-        Some((Opening::Quote(quote), _)) if known => {
-            let adjacent = skip_space(bytes, quote + 1) == at;
-            let quoted = matches!(bytes.get(value), Some(b'"' | b'\'' | b'`'));
-            (class >= Script::Code || adjacent && quoted).then_some((HANDLER, span))
-        }
-        Some((Opening::Quote(_), _)) if class >= Script::Sink => Some((HANDLER, span)),
-        None if known && class >= Script::Sink && text.starts => {
-            // The value continues an unquoted attribute: at most one word stands before.
-            let before = bytes.get(..at).filter(|b| b.len() <= 64)?.trim_ascii();
-            let plain =
-                !script::is_prose(before) && before.iter().filter(|b| **b == b' ').count() < 3;
-            plain.then_some((HANDLER, span))
-        }
-        _ => None,
+    // An expression of JSX that calls something of its program.
+    if piece.starts_with(b"{") && class < Script::Sink {
+        return None;
     }
+    let quoted = matches!(bytes.get(value), Some(b'"' | b'\'' | b'`'));
+    let name = bytes.get(at + 2..name.end)?;
+    // A tag padded with white space or attributes is worth a longer way back only for a handler
+    // that is sure to be one.
+    let behind = if known && class == Script::Sink {
+        FAR
+    } else {
+        BEHIND
+    };
+    let matched = if html::tag_at(bytes, behind, at, effort).is_some() {
+        // XML quotes every value: without quotes this is HTML, and an event that we do not know.
+        known || class == Script::Sink || !quoted && !is_everyday(name)
+    } else if let Some((quote, _)) = html::quote_at(bytes, BEHIND, at, effort) {
+        let adjacent = skip_space(bytes, quote + 1) == at;
+        class == Script::Sink || known && (class >= Script::Code || adjacent && quoted)
+    } else if known && class == Script::Sink && text.starts {
+        // The value continues an unquoted attribute: at most some words stand before.
+        let before = bytes.get(..at).filter(|b| b.len() <= 64)?.trim_ascii();
+        !script::is_prose(before) && before.iter().filter(|b| **b == b' ').count() < 3
+    } else {
+        false
+    };
+    matched.then_some((HANDLER, at..content.end))
 }
 
 /// `srcdoc=` with markup: a document of its own inside a frame.
@@ -136,16 +159,14 @@ pub(super) fn confirm_document(text: &Text<'_>, at: usize, effort: &mut Effort) 
     if !super::begins_with(bytes, at, b"srcdoc") || bytes.get(equals) != Some(&b'=') {
         return None;
     }
-    if !effort.spend(BEHIND) {
-        return None;
-    }
     let content = value_range(bytes, skip_space(bytes, equals + 1));
-    let tagged = html::attribute_at(bytes, at.saturating_sub(BEHIND), at).is_some();
+    let tagged = html::tag_at(bytes, BEHIND, at, effort).is_some()
+        || html::quote_at(bytes, BEHIND, at, effort).is_some();
     (tagged && !content.is_empty()).then_some((DOCUMENT, at..content.end))
 }
 
 /// Whether `on` and `rest` are an everyday word that names an attribute.
-fn is_word(rest: &[u8]) -> bool {
+fn is_everyday(rest: &[u8]) -> bool {
     let rests: &[&[u8]] = &[
         b"board", b"demand", b"duty", b"going", b"hand", b"hold", b"line", b"looker", b"screen",
         b"set", b"shore", b"site", b"stage", b"time", b"tology", b"wards", b"ward",

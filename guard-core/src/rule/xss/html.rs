@@ -7,9 +7,7 @@
 
 use core::ops::Range;
 
-/// Attributes of one tag that are looked at: more than any attack needs before its own, and what
-/// keeps a tag of nothing but attributes linear.
-const MOST: usize = 24;
+use crate::inspect::Effort;
 
 /// Whether `byte` separates attributes.
 pub(super) const fn is_space(byte: u8) -> bool {
@@ -38,7 +36,6 @@ pub(super) struct Attribute {
 pub(super) struct Attributes<'t> {
     bytes: &'t [u8],
     at: usize,
-    left: usize,
     plus: bool,
 }
 
@@ -48,7 +45,6 @@ impl<'t> Attributes<'t> {
         Self {
             bytes,
             at,
-            left: MOST,
             plus: bytes.get(at) == Some(&b'+'),
         }
     }
@@ -74,7 +70,6 @@ impl Iterator for Attributes<'_> {
     type Item = Attribute;
 
     fn next(&mut self) -> Option<Attribute> {
-        self.left = self.left.checked_sub(1)?;
         let start = self.until(self.at, |b| !self.separates(b) && b != b'/');
         self.at = start;
         if matches!(self.bytes.get(start), None | Some(b'>')) {
@@ -122,75 +117,87 @@ pub(super) fn tag_name(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     Some(at + 1..length.map_or_else(|| bytes.len().min(at + 49), |n| at + 1 + n))
 }
 
-/// What an attribute stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Opening {
-    /// A tag whose `<` is at the offset.
-    Tag(usize),
-    /// A tag of the page that the text breaks into by the quote at the offset.
-    Quote(usize),
-}
-
 /// Tags and quotes tried before an offset. Attacks stack several (`"><a <b x='`), each of them
 /// costs one walk over the window.
 const OPENINGS: usize = 4;
 
-/// What opened the tag in which an attribute (its name or value) holds the offset `at`; with that
-/// attribute. Looks back no further than `from`.
-pub(super) fn attribute_at(bytes: &[u8], from: usize, at: usize) -> Option<(Opening, Attribute)> {
-    let end = bytes.len().min(at + 512);
-    let holds = |start: usize| {
-        Attributes::new(bytes, start, end)
-            .take_while(|a| a.name.start <= at)
-            .find(|a| a.name.start == at || a.value.contains(&at))
-    };
+/// How far behind an offset an attribute's value is read.
+const AHEAD: usize = 192;
+
+/// Walks the attributes from `start` on to the one that holds `at`, as long as `goes_on`.
+fn walk(
+    bytes: &[u8],
+    start: usize,
+    at: usize,
+    goes_on: impl Fn(&Attribute) -> bool,
+) -> Option<Attribute> {
+    Attributes::new(bytes, start, bytes.len().min(at + AHEAD))
+        .take_while(|a| a.name.start <= at && goes_on(a))
+        .find(|a| a.name.start == at || a.value.contains(&at))
+}
+
+/// The tag (the offset of its `<`) of which an attribute, its name or value, holds the offset `at`;
+/// with that attribute. Looks no further back than `behind` bytes.
+pub(super) fn tag_at(
+    bytes: &[u8],
+    behind: usize,
+    at: usize,
+    effort: &mut Effort,
+) -> Option<(usize, Attribute)> {
+    let from = at.saturating_sub(behind);
+    let window = bytes.get(from..at)?;
     let mut tries = OPENINGS;
-    for open in (from..at).rev() {
-        if bytes.get(open) != Some(&b'<') {
-            continue;
-        }
-        let name = match tag_name(bytes, open) {
-            Some(name) => name.end,
-            // `<\0a`, `</a`, `<!a`, `<?a`: bogus or closing, kept by some filter that rewrites them.
-            None if bytes
-                .get(open + 1)
-                .is_some_and(|b| matches!(b, 0 | b'/' | b'!' | b'?')) =>
-            {
-                open + 2
-            }
-            None => continue,
+    if !effort.spend(window.len()) {
+        return None;
+    }
+    for (i, _) in window.iter().enumerate().rev().filter(|(_, b)| **b == b'<') {
+        let open = from + i;
+        let name = match (tag_name(bytes, open), bytes.get(open + 1)) {
+            (Some(name), _) => name.end,
+            // Bogus or closing tags, which some filter on the way rewrites.
+            (None, Some(0 | b'/' | b'!' | b'?')) => open + 2,
+            (None, _) => continue,
         };
-        if let Some(attribute) = holds(name) {
-            return Some((Opening::Tag(open), attribute));
+        if tries == 0 || !effort.spend(at - open + AHEAD) {
+            return None;
         }
         tries -= 1;
-        if tries == 0 {
-            break;
+        if let Some(attribute) = walk(bytes, name, at, |_| true) {
+            return Some((open, attribute));
         }
     }
+    None
+}
+
+/// The quote by which a text breaks out of the attribute that it lands in, so that `at` is in an
+/// attribute of the page's own tag; with that attribute.
+pub(super) fn quote_at(
+    bytes: &[u8],
+    behind: usize,
+    at: usize,
+    effort: &mut Effort,
+) -> Option<(usize, Attribute)> {
+    // What is no attribute's name shows that the quote belongs to a program or to prose.
+    let odd = |b: &u8| matches!(b, b'(' | b')' | b'{' | b'}' | b';' | b',');
+    let plain = |a: &Attribute| {
+        bytes
+            .get(a.name.clone())
+            .is_some_and(|n| !n.iter().any(odd))
+    };
+    let from = at.saturating_sub(behind);
     let window = bytes.get(from..at)?;
     for quote in [b'"', b'\'', b'`'] {
         let first = window.iter().position(|b| *b == quote);
-        let last = window.iter().rposition(|b| *b == quote);
-        for open in [first, last.filter(|_| first != last)]
-            .into_iter()
-            .flatten()
-        {
-            // What is no attribute's name shows that the quote belongs to a program or to prose.
-            let odd = |b: &u8| matches!(b, b'(' | b')' | b'{' | b'}' | b';' | b',');
-            let plain = |a: &Attribute| {
-                !bytes
-                    .get(a.name.clone())
-                    .unwrap_or_default()
-                    .iter()
-                    .any(odd)
-            };
-            let start = from + open + 1;
-            let found = Attributes::new(bytes, start, end)
-                .take_while(|a| a.name.start <= at && plain(a))
-                .find(|a| a.name.start == at || a.value.contains(&at));
-            if let Some(attribute) = found {
-                return Some((Opening::Quote(from + open), attribute));
+        let last = window
+            .iter()
+            .rposition(|b| *b == quote)
+            .filter(|last| Some(*last) != first);
+        for open in [first, last].into_iter().flatten() {
+            if !effort.spend(window.len() - open + AHEAD) {
+                return None;
+            }
+            if let Some(attribute) = walk(bytes, from + open + 1, at, plain) {
+                return Some((from + open, attribute));
             }
         }
     }
@@ -238,18 +245,29 @@ mod tests {
     #[test]
     fn an_attribute_knows_what_it_stands_in() {
         let cases = [
-            ("<a x=1 on=2>", "on", Some(Opening::Tag(0))),
-            ("<a title='>' on=2>", "on", Some(Opening::Tag(0))),
-            ("<a x=1> on=2", "on", None),
-            ("x\" on=2", "on", Some(Opening::Quote(1))),
-            ("x' a=1 on=2", "on", Some(Opening::Quote(1))),
-            ("x on=2", "on", None),
-            ("a < b on=2", "on", None),
+            ("<a x=1 on=2>", Some(0), None),
+            ("<a title='>' on=2>", Some(0), Some(11)),
+            ("<a x=1> on=2", None, None),
+            ("x\" on=2", None, Some(1)),
+            ("x' a=1 on=2", None, Some(1)),
+            ("x'; f(1); on=2", None, None),
+            ("x on=2", None, None),
+            ("a < b on=2", None, None),
         ];
-        for (text, needle, expected) in cases {
-            let at = text.find(needle).expect("a needle");
-            let found = attribute_at(text.as_bytes(), 0, at).map(|(opening, _)| opening);
-            assert_eq!(found, expected, "{text}");
+        for (text, tag, quote) in cases {
+            let at = text.find("on").expect("a needle");
+            let mut effort = Effort::new(1 << 16);
+            let open = |found: Option<(usize, Attribute)>| found.map(|(open, _)| open);
+            assert_eq!(
+                open(tag_at(text.as_bytes(), 64, at, &mut effort)),
+                tag,
+                "{text}"
+            );
+            assert_eq!(
+                open(quote_at(text.as_bytes(), 64, at, &mut effort)),
+                quote,
+                "{text}"
+            );
         }
     }
 }

@@ -20,56 +20,88 @@ pub(super) enum Script {
     Sink,
 }
 
-/// Functions that run text, show a proof of execution, or send data away; and their kin.
-const CALLED: &[&[u8]] = &[
-    b"alert",
-    b"appendchild",
-    b"atob",
-    b"confirm",
-    b"constructor",
-    b"createelement",
-    b"eval",
-    b"execscript",
-    b"fetch",
-    b"fromcharcode",
-    b"function",
-    b"getscript",
-    b"import",
-    b"importscripts",
-    b"insertadjacenthtml",
-    b"msgbox",
-    b"postmessage",
-    b"print",
-    b"prompt",
-    b"sendbeacon",
-    b"setimmediate",
-    b"setinterval",
-    b"settimeout",
-    b"write",
-    b"writeln",
-];
+/// What an injected script does with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Functions that run text, show a proof of execution, or send data away; and their kin.
+    Called,
+    /// Members that are harmful wherever they are set.
+    Member,
+    /// Objects whose members are what the script is after.
+    Reached,
+}
 
-/// Objects whose members are what the script is after.
-const REACHED: &[&[u8]] = &[
-    b"document",
-    b"frames",
-    b"globalthis",
-    b"location",
-    b"localstorage",
-    b"self",
-    b"top",
-    b"window",
-];
-
-/// Members that are harmful wherever they are read or set.
-const MEMBERS: &[&[u8]] = &[
-    b"cookie",
-    b"innerhtml",
-    b"outerhtml",
-    b"onerror",
-    b"srcdoc",
-    b"xmlhttprequest",
-];
+/// The names that injected scripts use, by their length: most words of a text are dismissed by a
+/// comparison or two.
+fn usage(word: &[u8]) -> Option<Use> {
+    let names: &[(&[u8], Use)] = match word.len() {
+        3 => &[(b"top", Use::Reached)],
+        4 => &[
+            (b"atob", Use::Called),
+            (b"eval", Use::Called),
+            (b"self", Use::Reached),
+        ],
+        5 => &[
+            (b"alert", Use::Called),
+            (b"fetch", Use::Called),
+            (b"print", Use::Called),
+            (b"write", Use::Called),
+        ],
+        6 => &[
+            (b"cookie", Use::Member),
+            (b"frames", Use::Reached),
+            (b"import", Use::Called),
+            (b"msgbox", Use::Called),
+            (b"parent", Use::Reached),
+            (b"prompt", Use::Called),
+            (b"srcdoc", Use::Member),
+            (b"window", Use::Reached),
+        ],
+        7 => &[
+            (b"confirm", Use::Called),
+            (b"onerror", Use::Member),
+            (b"writeln", Use::Called),
+        ],
+        8 => &[
+            (b"document", Use::Reached),
+            (b"function", Use::Called),
+            (b"location", Use::Reached),
+        ],
+        9 => &[
+            (b"getscript", Use::Called),
+            (b"innerhtml", Use::Member),
+            (b"outerhtml", Use::Member),
+        ],
+        10 => &[
+            (b"execscript", Use::Called),
+            (b"globalthis", Use::Reached),
+            (b"sendbeacon", Use::Called),
+            (b"settimeout", Use::Called),
+        ],
+        11 => &[
+            (b"appendchild", Use::Called),
+            (b"constructor", Use::Called),
+            (b"postmessage", Use::Called),
+            (b"setinterval", Use::Called),
+        ],
+        12 => &[
+            (b"fromcharcode", Use::Called),
+            (b"localstorage", Use::Reached),
+            (b"setimmediate", Use::Called),
+        ],
+        13 => &[
+            (b"createelement", Use::Called),
+            (b"importscripts", Use::Called),
+        ],
+        14 => &[(b"xmlhttprequest", Use::Member)],
+        18 => &[(b"insertadjacenthtml", Use::Called)],
+        _ => &[],
+    };
+    names
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(word))
+        .map(|(_, usage)| *usage)
+}
 
 pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$')
@@ -143,52 +175,36 @@ fn called(bytes: &[u8], mut at: usize) -> Option<usize> {
 /// behind what shows that.
 pub(super) fn is_sink(bytes: &[u8], word: &Range<usize>) -> Option<usize> {
     let name = bytes.get(word.clone())?;
-    if name.len() < 3 {
+    let usage = usage(name)?;
+    // `function (` is how any function begins; `Function(` makes one of text.
+    if name == b"function" {
         return None;
     }
-    if listed(CALLED, name) {
-        // `function (` is how any function begins; `Function(` makes one of text.
-        if name.eq_ignore_ascii_case(b"function") && name.first() != Some(&b'F') {
-            return None;
-        }
-        return called(bytes, word.end).map(|at| at + 1);
-    }
     let next = skip_blank(bytes, word.end);
-    if listed(REACHED, name) {
-        return match bytes.get(next)? {
-            // A name written as a string: one written plainly is an index into some table.
-            b'[' => {
-                let key = bytes.get(skip_blank(bytes, next + 1))?;
-                (!is_word(*key) && *key != b']').then_some(next + 1)
-            }
-            b'.' => {
-                let member = word_at(bytes, skip_blank(bytes, next + 1));
-                let own: &[&[u8]] = match name.first()?.to_ascii_lowercase() {
-                    b'd' => &[b"baseuri", b"body", b"defaultview", b"domain", b"url"],
-                    b'l' => &[b"assign", b"hash", b"href", b"replace", b"search"],
-                    _ => &[b"name", b"open"],
-                };
-                let known = bytes.get(member.clone()).is_some_and(|m| {
-                    [CALLED, REACHED, MEMBERS, own]
-                        .iter()
-                        .any(|names| listed(names, m))
-                });
-                known.then_some(member.end)
-            }
-            b'=' if name.eq_ignore_ascii_case(b"location") => {
-                (bytes.get(next + 1) != Some(&b'=')).then_some(next + 1)
-            }
-            _ => None,
-        };
+    match (usage, bytes.get(next)?) {
+        (Use::Called, _) => called(bytes, word.end).map(|at| at + 1),
+        // A name written as a string: one written plainly is an index into some table.
+        (Use::Reached, b'[') => {
+            let key = bytes.get(skip_blank(bytes, next + 1))?;
+            (!is_word(*key) && *key != b']').then_some(next + 1)
+        }
+        (Use::Reached, b'.') => {
+            let member = word_at(bytes, skip_blank(bytes, next + 1));
+            let own: &[&[u8]] = match name.first()?.to_ascii_lowercase() {
+                b'd' => &[b"baseuri", b"body", b"defaultview", b"domain", b"url"],
+                b'l' => &[b"assign", b"hash", b"href", b"replace", b"search"],
+                _ => &[b"name", b"open"],
+            };
+            let reached = bytes.get(member.clone())?;
+            (self::usage(reached).is_some() || listed(own, reached)).then_some(member.end)
+        }
+        (Use::Reached, b'=') if name.eq_ignore_ascii_case(b"location") => {
+            (bytes.get(next + 1) != Some(&b'=')).then_some(next + 1)
+        }
+        (Use::Member, b'=') => (bytes.get(next + 1) != Some(&b'=')).then_some(next + 1),
+        (Use::Member, b'(') => Some(next + 1),
+        _ => None,
     }
-    if listed(MEMBERS, name) {
-        return match bytes.get(next)? {
-            b'=' if bytes.get(next + 1) != Some(&b'=') => Some(next + 1),
-            b'(' => Some(next + 1),
-            _ => None,
-        };
-    }
-    None
 }
 
 /// The first use in `range` of what an injected script is after.

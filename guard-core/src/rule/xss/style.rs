@@ -1,7 +1,7 @@
 //! Style that runs script: `expression()`, `behavior` and `-moz-binding` of old browsers, and what
 //! a `style` element brings in.
 
-use super::html::{self, Opening};
+use super::html;
 use super::script::{self, Script};
 use super::{BEHIND, Found, begins_with};
 use crate::inspect::{Effort, Text};
@@ -9,6 +9,32 @@ use crate::rule::RuleId;
 
 const EXPRESSION: RuleId = RuleId::new("xss.style_expression");
 const BINDING: RuleId = RuleId::new("xss.style_binding");
+
+/// Whether `behavior` whose `r` is around `at` may be a property's name.
+pub(super) fn may_bind(bytes: &[u8], at: usize) -> bool {
+    let rest = bytes.get(at.saturating_sub(1)..).unwrap_or_default();
+    let mut rest = rest
+        .iter()
+        .take(8)
+        .skip_while(|b| matches!(b, b'u' | b'U' | b'r' | b'R' | b' '));
+    rest.next()
+        .is_none_or(|b| matches!(b, b':' | b'/' | b'\\' | b'%' | b'&' | b'\t' | b'\n'))
+}
+
+/// Whether what stands behind `expression` at `at` may open its bracket.
+pub(super) fn may_open(bytes: &[u8], at: usize) -> bool {
+    let mut rest = bytes
+        .get(at..)
+        .unwrap_or_default()
+        .iter()
+        .take(4)
+        .skip_while(|b| **b <= b' ');
+    match rest.next() {
+        Some(b'\\') => rest.next() != Some(&b'"'),
+        Some(b) => matches!(b, b'(' | b'/' | b'%' | b'&'),
+        None => true,
+    }
+}
 
 /// `expression(` whose `xpre` is at `at`: the value of a property.
 pub(super) fn confirm_expression(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Found> {
@@ -19,7 +45,7 @@ pub(super) fn confirm_expression(text: &Text<'_>, at: usize, effort: &mut Effort
         .get(start..at + 9)?
         .eq_ignore_ascii_case(b"expression")
         || bytes.get(open) != Some(&b'(')
-        || !effort.spend(BEHIND)
+        || !effort.spend(script::WINDOW)
     {
         return None;
     }
@@ -27,13 +53,7 @@ pub(super) fn confirm_expression(text: &Text<'_>, at: usize, effort: &mut Effort
     let direct = open == at + 9
         && (bytes.get(start.wrapping_sub(1)) == Some(&b':')
             || script::classify(bytes, open + 1..open + 96) >= Script::Code);
-    let from = at.saturating_sub(BEHIND);
-    let styled = || {
-        matches!(
-            html::attribute_at(bytes, from, start),
-            Some((Opening::Tag(_), _))
-        )
-    };
+    let mut styled = || html::tag_at(bytes, BEHIND, start, effort).is_some();
     (property && direct || styled()).then_some((EXPRESSION, start..open + 1))
 }
 
@@ -53,10 +73,11 @@ pub(super) fn confirm_binding(bytes: &[u8], at: usize, effort: &mut Effort) -> O
 /// Whether the content of a `style` element runs or loads something.
 pub(super) fn is_active(content: &[u8]) -> bool {
     let words: &[&[u8]] = &[
-        b"expression",
+        b"expression(",
         b"@import",
-        b"binding",
-        b"behavior",
+        b"-moz-binding",
+        b"behavior:",
+        b"behaviour:",
         b"script:",
         b"@im\\",
     ];

@@ -1,6 +1,6 @@
 //! URLs that run: `javascript:` and relatives, `data:` with a type that browsers run.
 
-use super::html::{self, Opening, is_space, skip_space};
+use super::html::{self, Attribute, is_space, skip_space};
 use super::script::{self, Script};
 use super::{BEHIND, Found, ends_with};
 use crate::inspect::{Effort, Text};
@@ -14,6 +14,14 @@ const SCRIPTED: &[&[u8]] = &[b"java", b"vb", b"live", b"j"];
 
 /// Whether `ipt` at `at` may end such a scheme; white space inside it is left to `confirm`.
 pub(super) fn may_be_script(bytes: &[u8], at: usize) -> bool {
+    // Of the escapes of JSON only white space may stand between the scheme and its colon.
+    if bytes.get(at + 3) == Some(&b'\\')
+        && bytes
+            .get(at + 4)
+            .is_some_and(|b| !matches!(b, b'n' | b'r' | b't' | b'u' | b'\\'))
+    {
+        return false;
+    }
     if !ends_with(bytes, at, b"scr") {
         return at > 0
             && bytes
@@ -144,12 +152,7 @@ pub(super) fn confirm_script(text: &Text<'_>, at: usize, effort: &mut Effort) ->
 
 /// Whether the URL at `at` is the value of a tag's attribute.
 fn is_value(bytes: &[u8], at: usize, effort: &mut Effort) -> bool {
-    let from = at.saturating_sub(BEHIND);
-    effort.spend(BEHIND)
-        && matches!(
-            html::attribute_at(bytes, from, at),
-            Some((Opening::Tag(_), _))
-        )
+    html::tag_at(bytes, BEHIND, at, effort).is_some()
 }
 
 /// Whether what begins at `at` reads as script rather than as a heading's text.
@@ -210,32 +213,12 @@ pub(super) fn confirm_data(text: &Text<'_>, at: usize, effort: &mut Effort) -> O
     let content = at + 3 + comma + 1;
     let end = bytes.len().min(content + 48);
     let image = kind.is_some_and(|k| k.starts_with(b"image/"));
-    if place == Position::Operand && kind.is_some() && effort.spend(BEHIND) {
-        let from = start.saturating_sub(BEHIND);
-        if let Some((Opening::Tag(tag), attribute)) = html::attribute_at(bytes, from, start) {
-            // In an image or in style a drawing is shown and does not run.
-            let name = html::tag_name(bytes, tag)
-                .and_then(|n| bytes.get(n))
-                .unwrap_or_default();
-            let shown = [
-                &b"img"[..],
-                b"image",
-                b"source",
-                b"div",
-                b"input",
-                b"video",
-                b"span",
-                b"link",
-            ]
-            .iter()
-            .any(|n| n.eq_ignore_ascii_case(name))
-                || bytes
-                    .get(attribute.name)
-                    .is_some_and(|n| n.eq_ignore_ascii_case(b"style"));
-            if !(image && shown) {
-                return Some((DATA_URL, start..end));
-            }
-        }
+    if place == Position::Operand
+        && kind.is_some()
+        && let Some((tag, attribute)) = html::tag_at(bytes, BEHIND, start, effort)
+        && !(image && is_shown(bytes, tag, &attribute))
+    {
+        return Some((DATA_URL, start..end));
     }
     let rest = bytes.get(content..end)?;
     let based = head.get(..comma)?.ends_with(b"base64");
@@ -248,4 +231,19 @@ pub(super) fn confirm_data(text: &Text<'_>, at: usize, effort: &mut Effort) -> O
         && (kind.is_some() && !image || kind.is_none() && comma <= 24)
         && script::find_sink(bytes, content..end).is_some_and(|s| s.start - content < 16);
     (coded || plain).then_some((DATA_URL, start..end))
+}
+
+/// Whether the tag at `tag` shows what its `attribute` names as an image or in style, where a
+/// drawing does not run.
+fn is_shown(bytes: &[u8], tag: usize, attribute: &Attribute) -> bool {
+    const SHOWING: &[&[u8]] = &[
+        b"div", b"image", b"img", b"input", b"link", b"source", b"span", b"video",
+    ];
+    let name = html::tag_name(bytes, tag)
+        .and_then(|n| bytes.get(n))
+        .unwrap_or_default();
+    let style = bytes
+        .get(attribute.name.clone())
+        .is_some_and(|n| n.eq_ignore_ascii_case(b"style"));
+    style || SHOWING.iter().any(|n| n.eq_ignore_ascii_case(name))
 }

@@ -11,7 +11,7 @@ fn found(input: &[u8]) -> Option<Match> {
 
 #[test]
 fn declarations_that_reach_out_are_told_from_those_that_do_not() {
-    let cases: [(&str, Option<&str>); 22] = [
+    let cases: [(&str, Option<&str>); 30] = [
         ("<!DOCTYPE html>", None),
         ("<!DOCTYPE html SYSTEM 'about:legacy-compat'>", None),
         (
@@ -78,6 +78,32 @@ fn declarations_that_reach_out_are_told_from_those_that_do_not() {
         ),
         ("<p xsi:noNamespaceSchemaLocation=\"order.xsd\">", None),
         ("+ADwAIQ-ENTITY a SYSTEM", Some("xxe.utf7")),
+        (
+            "<!ENTITY%a SYSTEM 'ftp://e.example/'>",
+            Some("xxe.external_entity"),
+        ),
+        (
+            "<!ENTITY a SYSTEM file:///etc/hosts>",
+            Some("xxe.external_entity"),
+        ),
+        (
+            "<xsl:copy-of select=\"document('/etc/hosts')\"/>",
+            Some("xxe.inclusion"),
+        ),
+        ("<xsl:copy-of select=\"document('labels.xml')\"/>", None),
+        ("d = document('http://e.example/')", None),
+        (
+            "<!ENTITY a SYSTEM \\\"file:///etc/hosts\\\">",
+            Some("xxe.external_entity"),
+        ),
+        (
+            "<include href='/etc/hosts' xmlns='http://www.w3.org/2001/XInclude'/>",
+            Some("xxe.inclusion"),
+        ),
+        (
+            "<include href='a.xml' xmlns='http://www.w3.org/2001/XInclude'/>",
+            None,
+        ),
     ];
     for (input, rule) in cases {
         assert_eq!(
@@ -86,4 +112,96 @@ fn declarations_that_reach_out_are_told_from_those_that_do_not() {
             "{input}"
         );
     }
+}
+
+/// Nonsense of the family's own characters: no panic, and spans that lie inside the text.
+#[test]
+fn any_bytes_are_read_without_panic() {
+    const PIECES: &[&str] = &[
+        "<!DOCTYPE ",
+        "<!ENTITY ",
+        "% ",
+        "a ",
+        "SYSTEM ",
+        "PUBLIC ",
+        "\"",
+        "'",
+        "[",
+        "]",
+        ">",
+        "<",
+        "/",
+        ":",
+        "file:///",
+        "http://",
+        "e.example",
+        ".dtd",
+        "&a;",
+        "&#x25;",
+        "&",
+        ";",
+        "<xi:include ",
+        "href=",
+        "<xs:import ",
+        "schemaLocation=",
+        "xsi:",
+        " ",
+        "\n",
+        "\0",
+        "+ADwAIQ-",
+        "ENTITY",
+        "document('",
+        "select=\"",
+        "\u{e9}",
+        "\\",
+        "=",
+        "x",
+    ];
+    let rounds = if cfg!(debug_assertions) {
+        4_000
+    } else {
+        200_000
+    };
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).expect("below a usize")
+    };
+    for _ in 0..rounds {
+        let mut text = Vec::new();
+        for _ in 0..next(24) {
+            text.extend_from_slice(PIECES[next(PIECES.len())].as_bytes());
+        }
+        if next(4) == 0 {
+            text.truncate(next(text.len() + 1));
+        }
+        // Every offset, triggered or not: the prefilter is not what keeps `confirm` total.
+        let input = Text::value(&text);
+        let mut effort = Effort::new(1 << 20);
+        for at in 0..text.len() {
+            let _ = context(&text, at);
+            if let Some(found) = confirm(&input, at, &mut effort) {
+                assert!(found.span.start <= found.span.end && found.span.end <= text.len());
+            }
+        }
+    }
+}
+
+/// Costs the most and matches nothing.
+const ATTACK: &str = "<!ENTITY a '&b; &c;' ";
+
+/// Once the event's share of work is used up nothing is read any more.
+#[test]
+fn work_is_bounded_by_effort() {
+    let piece = ATTACK.as_bytes();
+    let text: Vec<u8> = piece.iter().copied().cycle().take(1 << 16).collect();
+    let mut effort = Effort::new(4 << 16);
+    let input = Text::value(&text);
+    for at in 0..text.len() {
+        let _ = confirm(&input, at, &mut effort);
+    }
+    assert!(effort.is_spent());
+    assert_eq!(confirm(&Text::value(piece), 0, &mut effort), None);
 }
