@@ -10,7 +10,6 @@
 
 mod cursor;
 mod encoded;
-mod json;
 mod kind;
 mod limits;
 mod principal;

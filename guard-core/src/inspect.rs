@@ -66,6 +66,7 @@ impl Inspector {
             candidates: Candidates::new(event, 0),
             scan: Scan::new(self.families, Effort::for_input(event.len())),
             from: 0,
+            outer: None,
             body_seen: false,
             reported: false,
             pending: Pending::default(),
@@ -131,6 +132,8 @@ pub struct Findings<'e> {
     scan: Scan,
     /// Where the last unit that was searched ends.
     from: usize,
+    /// The string in which `from` is, when it holds JSON that is searched string by string.
+    outer: Option<Range<usize>>,
     body_seen: bool,
     reported: bool,
     pending: Pending,
@@ -143,6 +146,7 @@ impl Findings<'_> {
         self.pending = Pending::default();
         self.candidates.skip_to(offset);
         self.from = self.from.max(offset);
+        self.outer = None;
     }
 
     /// Searches until something is found.
@@ -156,19 +160,50 @@ impl Findings<'_> {
                 self.scan.key(self.event, candidate.at, 0, &mut hits);
                 self.body(candidate.at, &mut hits);
             }
-            if self.scan.deserves(self.event, candidate)
-                && let Some(unit) =
-                    self.container.unit(self.event, self.from, candidate.at, false)
-            {
-                self.scan.unit(self.container, self.event, &unit, 0, &mut hits);
-                self.from = unit.span.end;
-                self.candidates.skip_to(self.from);
+            if self.scan.deserves(self.event, candidate) {
+                self.unit(candidate.at, &mut hits);
             }
             if !hits.is_empty() {
                 return Some(hits);
             }
         }
         None
+    }
+
+    /// Searches the unit around the candidate at `at`.
+    fn unit(&mut self, at: usize, hits: &mut Hits) {
+        if let Some(outer) = self.outer.take_if(|outer| at < outer.end) {
+            self.inner_unit(at, outer, hits);
+            return;
+        }
+        let Some(unit) = self.container.unit(self.event, self.from, at, false) else {
+            return;
+        };
+        let holds_json = self.container == Container::Json
+            && unit.encoded
+            && document::is_escaped_json(&self.event[unit.span.clone()]);
+        if holds_json {
+            self.from = unit.span.start;
+            self.inner_unit(at, unit.span, hits);
+        } else {
+            self.scan.unit(self.container, self.event, &unit, 0, hits);
+            self.pass(unit.span.end);
+        }
+    }
+
+    /// The same within a string that holds JSON.
+    fn inner_unit(&mut self, at: usize, outer: Range<usize>, hits: &mut Hits) {
+        let bytes = &self.event[..outer.end];
+        if let Some(unit) = Container::Escaped.unit(bytes, self.from, at, false) {
+            self.scan.unit(Container::Escaped, bytes, &unit, 0, hits);
+            self.pass(unit.span.end);
+        }
+        self.outer = Some(outer);
+    }
+
+    fn pass(&mut self, end: usize) {
+        self.from = end;
+        self.candidates.skip_to(end);
     }
 
     /// Searches the event's body if the candidate at `at` says that it is base64.

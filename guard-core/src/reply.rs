@@ -6,6 +6,8 @@
 
 use crate::event::TriggerKind;
 
+mod batch;
+mod http;
 mod merge;
 
 pub use merge::{MergeError, merge_failures};
@@ -65,17 +67,90 @@ pub enum Answer {
 pub struct Trimmed {
     /// The event without the withheld records, every other byte as it was.
     pub event: Vec<u8>,
-    /// What to add to the batch item failures of the handler's response, by [`merge_failures`];
-    /// empty when nothing is to be added (then the response goes out as it is).
+    /// The records to report in the handler's response, as their source calls them; see
+    /// [`Trimmed::merge`].
     pub failures: Vec<String>,
     /// The indices of the records that the handler does not get: the blocked ones and those
     /// withheld with them to keep an order.
     pub withheld: Vec<usize>,
+    report: Report,
+}
+
+/// How withheld records are reported in the response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Report {
+    Nothing,
+    /// Among `batchItemFailures`.
+    ItemFailures,
+    /// Among the `records` that a Firehose transformation answers, with this result.
+    Transformed(&'static str),
+}
+
+impl Trimmed {
+    /// The handler's `response` with the withheld records reported in it, as the trigger wants it.
+    ///
+    /// # Errors
+    /// When `response` cannot hold them: then the invocation has to fail.
+    pub fn merge(&self, response: &[u8]) -> Result<Vec<u8>, MergeError> {
+        match self.report {
+            Report::Nothing => Ok(response.to_vec()),
+            Report::ItemFailures => merge_failures(response, &self.failures),
+            Report::Transformed(result) => merge::merge_results(response, &self.failures, result),
+        }
+    }
+
+    /// Whether [`Trimmed::merge`] adds anything; if not, the response need not be collected.
+    #[must_use]
+    pub fn merges(&self) -> bool {
+        self.report != Report::Nothing
+    }
 }
 
 /// What to do with `blocked`.
+///
+/// | trigger | `fail` | `partial` | `drop` |
+/// |---|---|---|---|
+/// | HTTP (API Gateway, function URL, ALB) | 403 | 403 | 403 |
+/// | SQS | error | clean messages delivered, the others reported; of a FIFO queue, a group's later messages are reported with its first blocked one | clean messages delivered |
+/// | Kinesis, DynamoDB | error | records before the first blocked one delivered, that one reported | clean records delivered |
+/// | Firehose | error | clean records delivered, the others answered `ProcessingFailed` | clean records delivered, the others answered `Dropped` |
+/// | SNS, S3, SES, Kafka, ActiveMQ, RabbitMQ, DocumentDB | error | error | clean records delivered |
+/// | EventBridge, CloudWatch Logs | error | error | handler not called, success |
+/// | authorizers, AppSync, Cognito, IoT, direct invocations | error | error | error |
+///
+/// The last row's callers wait for an answer that only the handler can give; any that we made up
+/// could let through what was to be stopped. When no record is left, the handler is not called:
+/// `partial` reports all of them, `drop` answers success. A finding outside of the records blocks
+/// the whole event, which `partial` cannot express: error.
 #[must_use]
 pub fn answer(blocked: &Blocked<'_>) -> Answer {
-    let _ = blocked;
-    todo!()
+    if blocked.kind.answers_http() {
+        return Answer::Respond(http::forbidden(blocked));
+    }
+    let answer = match blocked.on_block {
+        OnBlock::Fail => None,
+        OnBlock::Partial => batch::partial(blocked),
+        OnBlock::Drop => batch::drop_blocked(blocked),
+    };
+    answer.unwrap_or_else(|| fail(blocked))
+}
+
+/// The error that ends the invocation.
+fn fail(blocked: &Blocked<'_>) -> Answer {
+    Answer::Fail {
+        error_type: ERROR_TYPE,
+        error_message: blocked.message(),
+    }
+}
+
+/// Stable name of the error of a blocked event.
+const ERROR_TYPE: &str = "Guard.Blocked";
+
+impl Blocked<'_> {
+    fn message(&self) -> String {
+        format!(
+            "blocked by rule {} (request {})",
+            self.rule, self.request_id
+        )
+    }
 }

@@ -1,6 +1,7 @@
 //! On whose behalf an event came.
 
 use super::TriggerKind;
+use super::cursor::{Cursor, Step};
 
 /// On whose behalf an event came, as far as the event says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,30 @@ pub struct Principal<'e> {
 /// record's.
 #[must_use]
 pub fn principal(event: &[u8], kind: TriggerKind) -> Option<Principal<'_>> {
-    let _ = (event, kind);
-    todo!()
+    let mut cursor = Cursor::new(event, kind);
+    let mut best = None;
+    let mut best_rank = u8::MAX;
+    loop {
+        match cursor.step() {
+            Step::String { start, end } => {
+                if let Some((field, rank)) = cursor.node().principal
+                    && rank < best_rank
+                    && start < end
+                {
+                    best = event
+                        .get(start..end)
+                        .map(|value| Principal { field, value });
+                    best_rank = rank;
+                }
+            }
+            // Any record may be the one with a sender; the first one's decides.
+            Step::Close { .. } if cursor.record().is_some() && cursor.record_ended() => break,
+            Step::End => break,
+            _ => {}
+        }
+        if best_rank == 0 {
+            break;
+        }
+    }
+    best
 }

@@ -91,6 +91,9 @@ trait Output {
     fn room(&self) -> usize;
     /// Takes bytes that number no more than the room.
     fn put(&mut self, bytes: &[u8]);
+    /// Takes bytes up to the next that may introduce a unit of `layer`, as far as there is room;
+    /// returns how many. It may stop a little early.
+    fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize;
 }
 
 struct Buffer<'b> {
@@ -109,6 +112,27 @@ impl Output for Buffer<'_> {
             self.len += bytes.len();
         }
     }
+
+    fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize {
+        let mut taken = 0;
+        while let (Some(word), Some(free)) = (
+            bytes.get(taken..).and_then(<[u8]>::first_chunk::<8>),
+            self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut::<8>),
+        ) {
+            *free = *word;
+            let plain = plain_bytes(layer, u64::from_le_bytes(*word));
+            taken += plain;
+            self.len += plain;
+            if plain < 8 {
+                return taken;
+            }
+        }
+        let rest = &bytes[taken..];
+        let end = rest.iter().position(|byte| introduces(layer, *byte)).unwrap_or(rest.len());
+        let end = end.min(self.room());
+        self.put(&rest[..end]);
+        taken + end
+    }
 }
 
 /// Counts bytes and throws them away.
@@ -123,6 +147,13 @@ impl Output for Count {
 
     fn put(&mut self, bytes: &[u8]) {
         self.left = self.left.saturating_sub(bytes.len());
+    }
+
+    fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize {
+        let end = bytes.iter().position(|byte| introduces(layer, *byte)).unwrap_or(bytes.len());
+        let end = end.min(self.left);
+        self.left -= end;
+        end
     }
 }
 
@@ -153,15 +184,13 @@ impl<'s> Decoder<'s> {
             return;
         }
         while self.at < self.source.len() && out.room() > 0 {
-            let rest = &self.source[self.at..];
-            let plain = self.plain(rest).min(out.room());
-            if plain > 0 {
-                out.put(&rest[..plain]);
-                self.at += plain;
-                continue;
-            }
+            let plain = out.put_plain(&self.source[self.at..], self.layer);
+            self.at += plain;
+            let Some(byte) = self.source.get(self.at).filter(|_| out.room() > 0) else {
+                break;
+            };
             let unit = unit(self.layer, self.source, self.at)
-                .unwrap_or_else(|| Unit::byte(1, self.source[self.at]));
+                .unwrap_or_else(|| Unit::byte(1, *byte));
             if unit.bytes().len() > out.room() {
                 break;
             }
@@ -170,16 +199,33 @@ impl<'s> Decoder<'s> {
         }
         self.at = self.at.min(self.source.len());
     }
+}
 
-    /// How many bytes stand for themselves before the next that may introduce a unit.
-    fn plain(&self, rest: &[u8]) -> usize {
-        let next = match self.layer {
-            Layer::Json => memchr::memchr(b'\\', rest),
-            Layer::Form => memchr::memchr2(b'%', b'+', rest),
-            Layer::Loose | Layer::Base64 => loose::next(rest),
-        };
-        next.unwrap_or(rest.len())
+/// Whether `byte` may introduce a unit of `layer`.
+const fn introduces(layer: Layer, byte: u8) -> bool {
+    match layer {
+        Layer::Json => byte == b'\\',
+        Layer::Form => matches!(byte, b'%' | b'+'),
+        Layer::Loose => loose::introduces(byte),
+        Layer::Base64 => false,
     }
+}
+
+/// How many of `word`'s first bytes (in memory's order) may not introduce a unit of `layer`; a few
+/// that do not either may be taken for one that does.
+#[inline(always)]
+fn plain_bytes(layer: Layer, word: u64) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    // Sets the high bit of each byte that is zero (and perhaps of those above it).
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let is = |byte: u8| zero(word ^ (ONES * u64::from(byte)));
+    let marks = match layer {
+        Layer::Json => is(b'\\'),
+        Layer::Form => is(b'%') | is(b'+'),
+        // Bytes beyond ASCII introduce some.
+        Layer::Loose | Layer::Base64 => is(b'%') | is(b'&') | is(b'\\') | word & (ONES << 7),
+    };
+    (marks.trailing_zeros() / 8) as usize
 }
 
 impl Source for Decoder<'_> {

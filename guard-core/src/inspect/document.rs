@@ -13,12 +13,26 @@ use super::text::Place;
 pub(super) enum Container {
     /// JSON: every string is a unit.
     Json,
+    /// JSON in the content of a JSON string, its quotes escaped once: every string of it is a unit.
+    /// Most bodies are that; their strings are found without undoing the rest.
+    Escaped,
+    /// The content of a JSON string: the whole is one unit.
+    Content,
     /// `name=value&name=value`, after a path or URL and `?` as well: names and values are units.
     Form,
     /// `multipart/form-data` (RFC 7578): the headers and the content of each part are units.
     Multipart,
     /// The whole text is one unit.
     Plain,
+}
+
+/// Whether the content of a JSON string looks like JSON whose quotes are escaped once.
+pub(super) fn is_escaped_json(content: &[u8]) -> bool {
+    let mut rest = content.trim_ascii_start();
+    while let [b'{' | b'[', tail @ ..] = rest {
+        rest = tail.trim_ascii_start();
+    }
+    rest.starts_with(b"\\\"") && content.first() != Some(&b'\\')
 }
 
 /// How much of a text [`Container::of`] looks at.
@@ -59,6 +73,11 @@ impl Container {
     ) -> Option<Unit<'b>> {
         match self {
             Self::Json => json_string(bytes, from, at, inside),
+            Self::Escaped => escaped_string(bytes, from, at),
+            Self::Content => {
+                let encoded = memchr::memchr(b'\\', bytes).is_some();
+                Some(Unit { encoded, ..Unit::whole(bytes) })
+            }
             Self::Form => Some(form_field(bytes, from, at)),
             Self::Multipart => Some(part(bytes, from, at)),
             Self::Plain => Some(Unit::whole(bytes)),
@@ -73,7 +92,7 @@ impl Container {
             Self::Json => last_quote(bytes, 0),
             Self::Form => memchr::memrchr2(b'&', b'?', bytes),
             Self::Multipart => memchr::memmem::rfind(bytes, b"\r\n"),
-            Self::Plain => None,
+            Self::Plain | Self::Content | Self::Escaped => None,
         };
         match boundary {
             Some(at) if at > bytes.len() / 2 => (at, false),
@@ -160,6 +179,47 @@ fn json_string(bytes: &[u8], from: usize, at: usize, inside: bool) -> Option<Uni
     let is_key = after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
     let place = if is_key { Place::Key(after) } else { Place::Value };
     Some(Unit { span: start..end, starts, ends, encoded, place })
+}
+
+/// Whether the quote at `bytes[at]` delimits a string of JSON whose quotes are escaped once: of the
+/// backslashes before it the last is its own, and the others, halved, must be whole pairs.
+fn is_escaped_delimiter(bytes: &[u8], from: usize, at: usize) -> bool {
+    let escapes = bytes[from..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+    escapes % 4 == 1
+}
+
+fn escaped_string(bytes: &[u8], from: usize, at: usize) -> Option<Unit<'_>> {
+    // A trigger may begin with the opening quote itself, or its backslash.
+    let mut before = at + usize::from(bytes.get(at) == Some(&b'"'));
+    let quote = loop {
+        let quote = from + memchr::memrchr(b'"', bytes.get(from..before)?)?;
+        if is_escaped_delimiter(bytes, from, quote) {
+            break quote;
+        }
+        before = quote;
+    };
+    let start = quote + 1;
+    let mut end = start;
+    let (closing, ends) = loop {
+        let Some(n) = memchr::memchr(b'"', bytes.get(end..)?) else {
+            break (bytes.len(), false);
+        };
+        end += n;
+        if is_escaped_delimiter(bytes, start, end) {
+            break (end, true);
+        }
+        end += 1;
+    };
+    let content = start..closing - usize::from(ends);
+    let after = bytes.get(closing + 1..).unwrap_or_default();
+    let is_key = after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
+    Some(Unit {
+        encoded: memchr::memchr(b'\\', bytes.get(content.clone())?).is_some(),
+        span: content,
+        starts: true,
+        ends,
+        place: if is_key { Place::Key(after) } else { Place::Value },
+    })
 }
 
 fn form_field(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {

@@ -17,7 +17,7 @@ mod tables;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use self::tables::{BUCKETS, EXACT, OWNERS};
+use self::tables::{BUCKET_SIZE, BUCKETS, EXACT, OWNERS};
 
 /// An offset at which triggers occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Batch {
                 & EXACT[2][c][bucket]
                 & EXACT[3][d][bucket];
             while triggers != 0 {
-                owners |= 1 << OWNERS[bucket][triggers.trailing_zeros() as usize % 16];
+                owners |= 1 << OWNERS[bucket][triggers.trailing_zeros() as usize % BUCKET_SIZE];
                 triggers &= triggers - 1;
             }
         }

@@ -18,7 +18,8 @@ const DEPTH: u32 = 10;
 
 /// A window of decoded text. Small sources get a small one: clearing it is most of the cost.
 const WINDOW: usize = 16 << 10;
-const SMALL: usize = 2 << 10;
+const SMALL: usize = 1 << 10;
+const TINY: usize = 128;
 
 /// What of a window is looked at again with the next: the longest construct that cannot hide on a
 /// border.
@@ -98,15 +99,17 @@ impl Scan {
         let content = &bytes[unit.span.clone()];
         let start = unit.span.start;
         let mut inner = Hits::default();
-        let layer = match container {
-            Container::Json => Some(Layer::Json),
-            Container::Form => Some(Layer::Form),
-            Container::Multipart | Container::Plain => None,
+        let (layer, held) = match container {
+            Container::Json | Container::Content => (Some(Layer::Json), None),
+            Container::Escaped => (Some(Layer::Json), Some(Container::Content)),
+            Container::Form => (Some(Layer::Form), None),
+            Container::Multipart | Container::Plain => (None, None),
         };
         match layer {
             Some(layer) if unit.encoded => {
                 let mut source = Decoder::new(layer, content);
-                self.decoded(&mut source, content.len(), unit, depth + 1, &mut inner);
+                let len = content.len();
+                self.decoded(&mut source, len, held, unit, depth + 1, &mut inner);
                 hits.adopt(inner, |hit| {
                     let origin = decode::origin(layer, content, &hit.span);
                     Match { span: origin.start + start..origin.end + start, ..hit }
@@ -147,7 +150,7 @@ impl Scan {
             hits.adopt(inner, |hit| Match { span: 0..text.len(), ..hit });
         } else {
             let mut source = Decoder::new(Layer::Base64, text);
-            self.decoded(&mut source, text.len(), &whole, depth + 1, &mut inner);
+            self.decoded(&mut source, text.len(), None, &whole, depth + 1, &mut inner);
             hits.adopt(inner, |hit| {
                 Match { span: decode::origin(Layer::Base64, text, &hit.span), ..hit }
             });
@@ -159,7 +162,7 @@ impl Scan {
         let Some(mut source) = Gunzip::new(text) else {
             return;
         };
-        self.decoded(&mut source, usize::MAX, whole, depth + 1, hits);
+        self.decoded(&mut source, usize::MAX, None, whole, depth + 1, hits);
         if source.is_cut() {
             self.effort.exhaust();
         }
@@ -169,6 +172,7 @@ impl Scan {
         &mut self,
         source: &mut impl Source,
         longest: usize,
+        held: Option<Container>,
         unit: &Unit<'_>,
         depth: u32,
         hits: &mut Hits,
@@ -176,24 +180,26 @@ impl Scan {
         if depth > DEPTH {
             return;
         }
-        if longest <= SMALL {
-            self.windows::<SMALL>(source, unit, depth, hits);
-        } else {
-            self.windows::<WINDOW>(source, unit, depth, hits);
+        match longest {
+            0..=TINY => self.windows::<TINY>(source, held, unit, depth, hits),
+            0..=SMALL => self.windows::<SMALL>(source, held, unit, depth, hits),
+            _ => self.windows::<WINDOW>(source, held, unit, depth, hits),
         }
     }
 
-    /// Reads `source` into a buffer of `N` bytes again and again and searches each.
+    /// Reads `source` into a buffer of `N` bytes again and again and searches each. `held` is how the
+    /// text holds its units, where that is known.
     #[inline(never)]
     fn windows<const N: usize>(
         &mut self,
         source: &mut impl Source,
+        held: Option<Container>,
         unit: &Unit<'_>,
         depth: u32,
         hits: &mut Hits,
     ) {
         let mut buffer = [0; N];
-        let mut progress = Progress { container: None, inside: !unit.starts };
+        let mut progress = Progress { container: held, inside: !unit.starts };
         let (mut base, mut filled) = (0, 0);
         loop {
             filled += source.read(&mut buffer[filled..]);
@@ -245,7 +251,7 @@ impl Scan {
             if candidate.owners.key() {
                 self.key(bytes, candidate.at, depth, hits);
             }
-            if !self.deserves(bytes, candidate) {
+            if container != Container::Content && !self.deserves(bytes, candidate) {
                 continue;
             }
             let inside = progress.inside && from == 0;
@@ -341,7 +347,8 @@ impl Scan {
             };
             let mut source = Decoder::new(Layer::Loose, text.bytes);
             let mut inner = Hits::default();
-            self.decoded(&mut source, text.bytes.len(), &unit, depth + 1, &mut inner);
+            let len = text.bytes.len();
+            self.decoded(&mut source, len, None, &unit, depth + 1, &mut inner);
             hits.adopt(inner, |hit| {
                 Match { span: decode::origin(Layer::Loose, text.bytes, &hit.span), ..hit }
             });

@@ -32,6 +32,10 @@ const IFS: RuleId = RuleId::new("shell.ifs");
 const FUNCTION: RuleId = RuleId::new("shell.function_import");
 const SOCKET: RuleId = RuleId::new("shell.socket");
 const OPTION: RuleId = RuleId::new("shell.option");
+const ARITHMETIC: RuleId = RuleId::new("shell.arithmetic");
+const POWERSHELL: RuleId = RuleId::new("shell.powershell");
+const LOOP: RuleId = RuleId::new("shell.for_loop");
+const MAIL: RuleId = RuleId::new("shell.mail_command");
 
 const TRIGGERS: &[Trigger] = &[
     // A separator and a word right after it, or after one blank or a second separator.
@@ -57,6 +61,17 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("\\(\\)[ \\t{][ {:]"),
     // A command before a final separator.
     Trigger::new("id[;|]"),
+    // `$((7*7))`, `<(id)`, `{cat,/etc/passwd}`.
+    Trigger::new("\\x24\\(\\(\\d"),
+    Trigger::new("[<>]\\([a-z/][a-z/]"),
+    Trigger::new("\\{[a-z/][a-z,][a-z,/]"),
+    // PowerShell: `powershell -enc`, `New-Object Net.WebClient`.
+    Trigger::new("wers"),
+    Trigger::new("w-ob"),
+    // `for /f %i in (`, `for %i in (`
+    Trigger::new("or [/%]"),
+    // SMTP after a line break: `RCPT TO:`.
+    Trigger::new("rcpt"),
     // Options that run a program.
     Trigger::new("xyco"),
     Trigger::new("-exe"),
@@ -114,7 +129,14 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b';' | b'|' | b'&' | b'\n', ..] => separated(text, at, 1),
         [b'\\', b'n', ..] => separated(text, at, 2),
         [b'`', ..] => backquoted(text, at),
+        [b'$', b'(', b'(', b'0'..=b'9', ..] => arithmetic(text, at),
         [b'$', b'(', ..] => substituted(text, at),
+        [b'<' | b'>', ..] => process(text, at),
+        [b'{', ..] => braces(text, at),
+        [b'w' | b'W', b'e' | b'E', ..] => power_shell(text, at),
+        [b'w' | b'W', ..] => web_client(text, at),
+        [b'o' | b'O', b'r' | b'R', ..] => for_loop(text, at.checked_sub(1)?),
+        [b'r' | b'R', ..] => recipient(text, at),
         [b'$', ..] => field_separator(text, at),
         [b'(', ..] => imported(text, at),
         [b'/', b'b' | b'B', b'i' | b'I', ..] => program(text, at).or_else(|| wildcard(text, at)),
@@ -163,7 +185,10 @@ impl Command {
         if shouted && strength == Name::Term && tail < Tail::Hard {
             return None;
         }
-        if tail == Tail::Plain && has_subcommand(bytes, &word, after) {
+        if tail == Tail::Plain
+            && (has_subcommand(bytes, &word, after)
+                || strength != Name::Word && tail::has_hard_argument(bytes, after))
+        {
             tail = Tail::Hard;
         }
         Some(Self { strength, word, start: at, tail, after })
@@ -190,7 +215,9 @@ impl Command {
 fn has_subcommand(bytes: &[u8], word: &Word, after: usize) -> bool {
     let Some(next) = Word::read(bytes, after) else { return false };
     let name = word.name();
-    command::is_subcommand(name.strip_suffix(b".exe").unwrap_or(name), next.name())
+    let name = name.strip_suffix(b".exe").unwrap_or(name);
+    command::is_subcommand(name, next.name())
+        || command::runs_another(name) && command::lookup(next.name()).is_some()
 }
 
 /// First byte past blanks, further separators and grouping.
@@ -199,7 +226,24 @@ fn skip_to_word(bytes: &[u8], at: usize) -> usize {
         matches!(b, b' ' | b'\t' | b'+' | b';' | b'|' | b'&' | b'\n' | b'\r' | b'(' | b'{' | b'@')
     };
     let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().take(12).take_while(|b| skip(b)).count()
+    let mut at = at + rest.iter().take(12).take_while(|b| skip(b)).count();
+    // `a=1;b=$x cmd`: assignments before the command.
+    for _ in 0..4 {
+        match assignment(bytes.get(at..).unwrap_or_default()) {
+            Some(length) => at += length,
+            None => break,
+        }
+    }
+    at
+}
+
+/// Length of `name=value` and the blank or semicolon after it.
+fn assignment(rest: &[u8]) -> Option<usize> {
+    let name = rest.iter().take(16).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    rest.first().filter(|b| b.is_ascii_alphabetic() || **b == b'_')?;
+    let value = rest.get(name..)?.strip_prefix(b"=")?;
+    let length = value.iter().take(48).position(|b| matches!(b, b' ' | b';' | b'&' | b'|' | b'\n'))?;
+    (value.get(length).is_some_and(|b| matches!(b, b' ' | b';'))).then_some(name + 1 + length + 1)
 }
 
 /// A command after a separator.
@@ -214,7 +258,11 @@ fn separated(text: &Text<'_>, at: usize, width: usize) -> Option<Match> {
     let tight = start == at + width;
     let anchor = anchor::read(bytes, at, text.starts);
     let accepted = match separator {
-        b'\n' | b'\\' => after_line(text, &command, anchor),
+        b'\n' | b'\\' => after_line(&command, anchor),
+        _ if start > at + width && bytes.get(start - 1) == Some(&b' ') && bytes.get(at + width..start).is_some_and(|b| b.contains(&b'=')) => {
+            // Cookies and style rules are assignments too.
+            anchor != Anchor::Prose && command.strength != Name::Word && command.tail == Tail::Hard
+        }
         b'&' if tight && is_query(bytes, at) => {
             // `a=1&sort&type=x`: in a query string the ampersand separates fields.
             anchor != Anchor::Prose && command.tail == Tail::Hard
@@ -231,15 +279,18 @@ fn separated(text: &Text<'_>, at: usize, width: usize) -> Option<Match> {
     found(COMMAND, at, command.after.max(command.word.end))
 }
 
-fn after_line(text: &Text<'_>, command: &Command, anchor: Anchor) -> bool {
-    let _ = text;
+fn after_line(command: &Command, anchor: Anchor) -> bool {
     match anchor {
         Anchor::Start | Anchor::Value => match command.strength {
             Name::Sure => command.tail >= Tail::End,
-            Name::Term => matches!(command.tail, Tail::Separator | Tail::Hard),
+            Name::Term => {
+                matches!(command.tail, Tail::Separator | Tail::Hard)
+                    || command.tail == Tail::End && anchor == Anchor::Value
+            }
             Name::Word => {
                 matches!(command.tail, Tail::Separator | Tail::Hard)
                     || command.tail == Tail::Soft && command.takes_soft()
+                    || command.tail == Tail::End && anchor == Anchor::Value && command.name() == b"id"
             }
         },
         Anchor::Word => matches!(command.tail, Tail::Separator | Tail::Hard),
@@ -268,16 +319,24 @@ fn after_separator(
         }
         (Anchor::Word, Name::Term) => command.tail >= Tail::Soft || alone && tight,
         (Anchor::Start, Name::Word) => {
-            alone || command.tail == Tail::Hard || command.tail == Tail::Soft && command.takes_soft()
+            alone && command::is_probe(command.name()) && !is_table(text, command, separator)
+                || command.tail == Tail::Hard || command.tail == Tail::Soft && command.takes_soft()
                 || command.tail == Tail::Plain && command.name() == b"echo"
         }
         (Anchor::Value, Name::Word) => {
-            alone && (tight || separator != b'&')
+            alone && command::is_probe(command.name()) && (tight || separator != b'&')
+                || command.tail == Tail::Plain && command.name() == b"echo"
                 || command.tail == Tail::Hard
                 || command.tail == Tail::Soft && command.takes_soft()
         }
         (Anchor::Word, Name::Word) => command.tail == Tail::Hard,
     }
+}
+
+/// Whether ` | name | ` is a cell of a table in text.
+fn is_table(text: &Text<'_>, command: &Command, separator: u8) -> bool {
+    let spaced = text.bytes.get(command.word.end) == Some(&b' ');
+    separator == b'|' && spaced && text.bytes.get(command.after) == Some(&b'|')
 }
 
 /// Whether after a separator at `at` the text ends, or goes on with another command.
@@ -355,7 +414,9 @@ fn substituted(text: &Text<'_>, at: usize) -> Option<Match> {
     let start = at + 2 + blanks;
     let command = Command::read(text, start)?;
     let shouted = bytes.get(start..command.word.end)?.iter().any(u8::is_ascii_uppercase);
+    let closed = bytes.get(command.word.end).is_some_and(|b| matches!(b, b')' | b'`'));
     let plausible = match command.tail {
+        Tail::End if closed => !shouted,
         Tail::Foreign | Tail::End => false,
         Tail::Plain => command.strength == Name::Sure || command.name() == b"echo",
         Tail::Soft => command.takes_soft(),
@@ -367,6 +428,106 @@ fn substituted(text: &Text<'_>, at: usize) -> Option<Match> {
     let anchor = anchor::read(bytes, at, text.starts);
     (anchor != Anchor::Prose).then_some(())?;
     found(SUBSTITUTION, at, command.after)
+}
+
+/// `$((1234*5678))`: a probe that the shell computes.
+fn arithmetic(text: &Text<'_>, at: usize) -> Option<Match> {
+    let inner = text.bytes.get(at + 3..)?;
+    let length = inner.iter().take(40).position(|b| *b == b')')?;
+    let inner_bytes = inner.get(..length)?;
+    let plain = inner_bytes.iter().all(|b| b.is_ascii_digit() || b" +-*/%^".contains(b));
+    let computes = inner_bytes.iter().any(|b| b"+-*/%^".contains(b));
+    (plain && computes && inner.get(length + 1) == Some(&b')')).then_some(())?;
+    found(ARITHMETIC, at, at + 3 + length + 2)
+}
+
+/// `<(id)`, `>(id)`: a command whose output or input is a file.
+fn process(text: &Text<'_>, at: usize) -> Option<Match> {
+    let command = Command::read(text, at + 2)?;
+    let closed = text.bytes.get(command.word.end) == Some(&b')');
+    let suits = match command.strength {
+        Name::Sure | Name::Term => closed || command.tail >= Tail::Soft,
+        Name::Word => command.tail == Tail::Hard || closed && command.name() == b"id",
+    };
+    let anchor = anchor::read(text.bytes, at, text.starts);
+    (suits && !matches!(anchor, Anchor::Prose | Anchor::Word)).then_some(())?;
+    found(SUBSTITUTION, at, command.after)
+}
+
+/// `{cat,/etc/passwd}`: a command line without blanks.
+fn braces(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let command = Command::read(text, at + 1)?;
+    let arguments = bytes.get(command.word.end..)?.strip_prefix(b",")?;
+    let length = arguments.iter().take(96).position(|b| matches!(b, b'}' | b' ' | b'"' | b'\n'))?;
+    (arguments.get(length) == Some(&b'}')).then_some(())?;
+    let shaped = matches!(arguments.first(), Some(b'-' | b'/' | b'$'))
+        || command.strength == Name::Sure && arguments.first() != Some(&b'}');
+    (shaped && anchor::read(bytes, at, text.starts) != Anchor::Prose).then_some(())?;
+    found(COMMAND, at, command.word.end + 1 + length + 1)
+}
+
+/// `powershell` with a flag that hides what it runs.
+fn power_shell(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let start = at.checked_sub(2)?;
+    let rest = bytes.get(start..)?;
+    let rest = rest.get(..rest.len().min(160))?;
+    rest.get(..10)?.eq_ignore_ascii_case(b"powershell").then_some(())?;
+    let body = rest.get(10..)?;
+    let flags: [&[u8]; 7] =
+        [b"-enc", b"-windowstyle", b"-w hidden", b"-nop", b"-ec ", b"-exec bypass", b"-ep bypass"];
+    let hidden = (0..body.len()).any(|i| {
+        let here = body.get(i..).unwrap_or_default();
+        flags.iter().any(|flag| {
+            here.get(..flag.len()).is_some_and(|found| found.eq_ignore_ascii_case(flag))
+        })
+    });
+    (hidden && anchor::read(bytes, start, text.starts) != Anchor::Prose).then_some(())?;
+    found(POWERSHELL, start, start + 10)
+}
+
+/// `New-Object Net.WebClient`, `New-Object System.Net.Sockets.TCPClient`
+fn web_client(text: &Text<'_>, at: usize) -> Option<Match> {
+    let start = at.checked_sub(2)?;
+    let rest = text.bytes.get(start..)?;
+    rest.get(..10)?.eq_ignore_ascii_case(b"new-object").then_some(())?;
+    let class = rest.get(10..rest.len().min(24))?;
+    let class = class.get(1..)?;
+    let class = if class.get(..7)?.eq_ignore_ascii_case(b"system.") { class.get(7..)? } else { class };
+    class.get(..4)?.eq_ignore_ascii_case(b"net.").then_some(())?;
+    found(POWERSHELL, start, start + 15)
+}
+
+/// `for /f "tokens=*" %i in ('cmd') do`, `for %i in (`
+fn for_loop(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let before = at.checked_sub(1).and_then(|i| bytes.get(i));
+    before.is_none_or(|b| !b.is_ascii_alphanumeric()).then_some(())?;
+    let rest = bytes.get(at..)?;
+    rest.get(..4)?.eq_ignore_ascii_case(b"for ").then_some(())?;
+    let rest = rest.get(4..rest.len().min(68))?;
+    let flagged = matches!(rest, [b'/', b'f' | b'l' | b'd' | b'r' | b'F' | b'L' | b'D' | b'R', b' ', ..]);
+    let percent = rest.iter().position(|b| *b == b'%')?;
+    (flagged || percent == 0).then_some(())?;
+    let name = rest.get(percent..)?;
+    let name = name.get(name.iter().take_while(|b| **b == b'%').count()..)?;
+    let [letter, b' ', b'i' | b'I', b'n' | b'N', b' ', ..] = name else { return None };
+    letter.is_ascii_alphabetic().then_some(())?;
+    found(LOOP, at, at + 4 + percent + 1)
+}
+
+/// A command of SMTP on a line of its own, after what a mail header should have held.
+fn recipient(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let rest = bytes.get(at + 4..)?;
+    let command = rest.get(..4)?.eq_ignore_ascii_case(b" to:");
+    let before = at.checked_sub(1).and_then(|i| bytes.get(i))?;
+    (command && matches!(before, b'\n' | b'\r' | b'n')).then_some(())?;
+    let from = bytes.get(at.saturating_sub(96)..at)?;
+    let sender = from.windows(10).any(|w| w.eq_ignore_ascii_case(b"mail from:"));
+    sender.then_some(())?;
+    found(MAIL, at, at + 8)
 }
 
 /// `$IFS` between a word and its argument.

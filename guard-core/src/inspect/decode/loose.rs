@@ -3,25 +3,8 @@
 use super::Unit;
 
 /// Bytes that may introduce a unit.
-const fn introduces(byte: u8) -> bool {
+pub(super) const fn introduces(byte: u8) -> bool {
     matches!(byte, b'%' | b'&' | b'\\' | 0xc0 | 0xc1 | 0xe0 | 0xef)
-}
-
-static INTRODUCES: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
-        let is = introduces(byte as u8);
-        table[byte] = is;
-        byte += 1;
-    }
-    table
-};
-
-/// The offset of the next byte that may introduce a unit.
-pub(super) fn next(rest: &[u8]) -> Option<usize> {
-    rest.iter().position(|byte| INTRODUCES[usize::from(*byte)])
 }
 
 pub(super) fn unit(rest: &[u8]) -> Option<Unit> {
@@ -109,50 +92,49 @@ fn reference(rest: &[u8]) -> Option<Unit> {
     let len = body.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(body.len());
     let name = &body[..len];
     let ends = body.get(len) == Some(&b';');
-    let byte = NAMED.iter().find(|(known, bare, _)| *known == name && (ends || *bare))?.2;
+    let byte = named(name, ends)?;
     Some(Unit::byte(1 + len + usize::from(ends), byte))
 }
 
-/// Name, whether it also counts without `;`, the byte. Of the standard's 2231 names those that stand
-/// for ASCII punctuation or white space.
-const NAMED: &[(&[u8], bool, u8)] = &[
-    (b"lt", true, b'<'),
-    (b"LT", true, b'<'),
-    (b"gt", true, b'>'),
-    (b"GT", true, b'>'),
-    (b"amp", true, b'&'),
-    (b"AMP", true, b'&'),
-    (b"quot", true, b'"'),
-    (b"QUOT", true, b'"'),
-    (b"apos", false, b'\''),
-    (b"nbsp", true, b' '),
-    (b"Tab", false, b'\t'),
-    (b"NewLine", false, b'\n'),
-    (b"colon", false, b':'),
-    (b"semi", false, b';'),
-    (b"lpar", false, b'('),
-    (b"rpar", false, b')'),
-    (b"lsqb", false, b'['),
-    (b"rsqb", false, b']'),
-    (b"lcub", false, b'{'),
-    (b"rcub", false, b'}'),
-    (b"sol", false, b'/'),
-    (b"bsol", false, b'\\'),
-    (b"equals", false, b'='),
-    (b"dollar", false, b'$'),
-    (b"period", false, b'.'),
-    (b"comma", false, b','),
-    (b"grave", false, b'`'),
-    (b"DiacriticalGrave", false, b'`'),
-    (b"lowbar", false, b'_'),
-    (b"num", false, b'#'),
-    (b"percnt", false, b'%'),
-    (b"excl", false, b'!'),
-    (b"verbar", false, b'|'),
-    (b"vert", false, b'|'),
-    (b"plus", false, b'+'),
-    (b"ast", false, b'*'),
-];
+/// The byte that a named reference stands for: of the standard's 2231 names those for ASCII
+/// punctuation or white space. A few count without the `;` that `ends` says is there.
+fn named(name: &[u8], ends: bool) -> Option<u8> {
+    let byte = match name {
+        b"lt" | b"LT" => b'<',
+        b"gt" | b"GT" => b'>',
+        b"amp" | b"AMP" => b'&',
+        b"quot" | b"QUOT" => b'"',
+        b"nbsp" => b' ',
+        _ if !ends => return None,
+        b"apos" => b'\'',
+        b"Tab" => b'\t',
+        b"NewLine" => b'\n',
+        b"colon" => b':',
+        b"semi" => b';',
+        b"lpar" => b'(',
+        b"rpar" => b')',
+        b"lsqb" | b"lbrack" => b'[',
+        b"rsqb" | b"rbrack" => b']',
+        b"lcub" | b"lbrace" => b'{',
+        b"rcub" | b"rbrace" => b'}',
+        b"sol" => b'/',
+        b"bsol" => b'\\',
+        b"equals" => b'=',
+        b"dollar" => b'$',
+        b"period" => b'.',
+        b"comma" => b',',
+        b"grave" | b"DiacriticalGrave" => b'`',
+        b"lowbar" => b'_',
+        b"num" => b'#',
+        b"percnt" => b'%',
+        b"excl" => b'!',
+        b"verbar" | b"vert" | b"VerticalLine" => b'|',
+        b"plus" => b'+',
+        b"ast" | b"midast" => b'*',
+        _ => return None,
+    };
+    Some(byte)
+}
 
 const fn digit(byte: u8) -> Option<u8> {
     match byte {

@@ -7,8 +7,8 @@ use core::arch::aarch64::{
 };
 
 use super::tables::{GROUPS, NIBBLES};
-use super::{Batch, scalar};
-use crate::inspect::trigger::WIDTH;
+use super::Batch;
+use crate::inspect::trigger::{PAST_END, WIDTH};
 
 const LANES: usize = 16;
 
@@ -25,15 +25,27 @@ fn neon(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
         group.each_ref().map(|nibbles| (table(&nibbles.low), table(&nibbles.high)))
     });
     let nibble = vdupq_n_u8(0x0f);
+    // Past the last block that lies in the bytes as a whole, their end is copied to where whole
+    // blocks can be read.
+    let mut padded = [PAST_END; 3 * LANES];
     let mut at = from;
-    // The last load reads bytes at + 3 to at + 3 + LANES.
-    while let Some(block) = bytes.get(at..at + LANES + WIDTH - 1) {
-        let block = block.as_ptr();
+    while at < bytes.len() {
+        // The last load reads bytes at + 3 to at + 3 + LANES.
+        let block = match bytes.get(at..at + LANES + WIDTH - 1) {
+            Some(block) => block.as_ptr(),
+            None => {
+                let rest = &bytes[at..];
+                padded.fill(PAST_END);
+                padded[..rest.len()].copy_from_slice(rest);
+                padded.as_ptr()
+            }
+        };
         let mut groups = [vdupq_n_u8(0xff); GROUPS];
         for position in 0..WIDTH {
             // SAFETY: position is at most WIDTH - 1, so the start is inside the block.
             let start = unsafe { block.add(position) };
-            // SAFETY: block is LANES + WIDTH - 1 readable bytes, so LANES of them follow start.
+            // SAFETY: block is LANES + WIDTH - 1 readable bytes, of the text or of padded, so LANES
+            // of them follow start.
             let loaded = unsafe { vld1q_u8(start) };
             let low = vandq_u8(loaded, nibble);
             let high = vshrq_n_u8::<4>(loaded);
@@ -63,6 +75,9 @@ fn neon(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
                 if batch.is_full() {
                     return at + lane;
                 }
+                if at + lane >= bytes.len() {
+                    break;
+                }
                 // SAFETY: lane is below LANES, so four bytes follow inside the block.
                 let window = unsafe { block.add(lane) };
                 // SAFETY: the same; a byte array needs no alignment.
@@ -72,5 +87,5 @@ fn neon(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
         }
         at += LANES;
     }
-    scalar::search(bytes, at, batch)
+    bytes.len()
 }

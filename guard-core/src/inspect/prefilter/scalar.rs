@@ -1,4 +1,4 @@
-//! The search for processors without byte shuffles, and for the last bytes of every text.
+//! The search for processors without byte shuffles, and the twin that the others are tested with.
 
 use super::Batch;
 use super::tables::{BUCKETS, GROUPS, NIBBLES};

@@ -9,7 +9,7 @@ use crate::rule::{Family, RULES};
 pub(super) const BUCKETS: usize = 16;
 
 /// Triggers a bucket holds at the most: bits of [`Exact`]'s words.
-pub(super) const BUCKET_SIZE: usize = 16;
+pub(super) const BUCKET_SIZE: usize = 32;
 
 /// A trigger, or a part of one, and the bit its owner has in a candidate's set.
 #[derive(Clone, Copy)]
@@ -202,7 +202,7 @@ pub(super) static NIBBLES: [[Nibbles; WIDTH]; GROUPS] = {
 
 /// `[position][byte][bucket]`: the triggers of the bucket (bits, in order of assignment) whose class
 /// at the position holds the byte. The conjunction over four positions is exact.
-pub(super) type Exact = [[[u16; BUCKETS]; 256]; WIDTH];
+pub(super) type Exact = [[[u32; BUCKETS]; 256]; WIDTH];
 
 pub(super) static EXACT: Exact = {
     let mut exact = [[[0; BUCKETS]; 256]; WIDTH];

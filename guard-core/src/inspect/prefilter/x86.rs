@@ -10,8 +10,8 @@ use core::arch::x86_64::{
 };
 
 use super::tables::{GROUPS, NIBBLES};
-use super::{Batch, scalar};
-use crate::inspect::trigger::WIDTH;
+use super::Batch;
+use crate::inspect::trigger::{PAST_END, WIDTH};
 
 /// `None` if the processor has neither of the extensions.
 pub(super) fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> Option<usize> {
@@ -40,16 +40,27 @@ macro_rules! kernel {
             let tables: [[($vector, $vector); WIDTH]; GROUPS] = NIBBLES.each_ref().map(|group| {
                 group.each_ref().map(|nibbles| (table(&nibbles.low), table(&nibbles.high)))
             });
+            // Past the last block that lies in the bytes as a whole, their end is copied to where
+            // whole blocks can be read.
+            let mut padded = [PAST_END; 3 * LANES];
             let mut at = from;
-            // The last load reads bytes at + 3 to at + 3 + LANES.
-            while let Some(block) = bytes.get(at..at + LANES + WIDTH - 1) {
-                let block = block.as_ptr();
+            while at < bytes.len() {
+                // The last load reads bytes at + 3 to at + 3 + LANES.
+                let block = match bytes.get(at..at + LANES + WIDTH - 1) {
+                    Some(block) => block.as_ptr(),
+                    None => {
+                        let rest = &bytes[at..];
+                        padded.fill(PAST_END);
+                        padded[..rest.len()].copy_from_slice(rest);
+                        padded.as_ptr()
+                    }
+                };
                 let mut groups = [$set1(-1); GROUPS];
                 for position in 0..WIDTH {
                     // SAFETY: position is at most WIDTH - 1, so the start is inside the block.
                     let start = unsafe { block.add(position) };
-                    // SAFETY: block is LANES + WIDTH - 1 readable bytes, so LANES of them follow
-                    // start; the load needs no alignment.
+                    // SAFETY: block is LANES + WIDTH - 1 readable bytes, of the text or of padded,
+                    // so LANES of them follow start; the load needs no alignment.
                     let loaded = unsafe { $load(start.cast()) };
                     let low = $and(loaded, nibble);
                     let high = $and($shift(loaded, 4), nibble);
@@ -78,6 +89,9 @@ macro_rules! kernel {
                         if batch.is_full() {
                             return at + lane;
                         }
+                        if at + lane >= bytes.len() {
+                            break;
+                        }
                         // SAFETY: lane is below LANES, so four bytes follow inside the block.
                         let window = unsafe { block.add(lane) };
                         // SAFETY: the same; a byte array needs no alignment.
@@ -87,7 +101,7 @@ macro_rules! kernel {
                 }
                 at += LANES;
             }
-            scalar::search(bytes, at, batch)
+            bytes.len()
         }
     };
 }

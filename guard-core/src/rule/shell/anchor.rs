@@ -59,10 +59,23 @@ pub(super) fn read(bytes: &[u8], at: usize, starts: bool) -> Anchor {
         Some(_) => {}
     }
     // The segment begins at the text, the line, or the field.
-    let from = before.iter().rposition(|b| matches!(b, b'\n' | b'"' | b'='));
+    let from = (0..before.len()).rev().find(|i| match before.get(*i) {
+        Some(b'\n' | b'=') => true,
+        // A quote opens a value after a colon, and a piece of prose after a blank.
+        Some(b'"') => match i.checked_sub(1) {
+            None => whole,
+            Some(previous) => before.get(previous).is_some_and(|b| b":=,[{(".contains(b)),
+        },
+        _ => false,
+    });
     let segment = before.get(from.map_or(0, |from| from + 1)..).unwrap_or_default();
     let complete = whole || from.is_some();
-    shape(segment, complete)
+    // Past the first line of a longer text only a line that is one value counts.
+    let line = from.is_some_and(|from| before.get(from) == Some(&b'\n'));
+    match shape(segment, complete) {
+        Anchor::Value if line && segment.trim_ascii().contains(&b' ') => Anchor::Prose,
+        anchor => anchor,
+    }
 }
 
 fn shape(segment: &[u8], complete: bool) -> Anchor {
@@ -76,7 +89,10 @@ fn shape(segment: &[u8], complete: bool) -> Anchor {
         }
         parts += 1;
         let letters = part.iter().filter(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
-        let plain = part.iter().all(|b| b.is_ascii_alphabetic() || b",.!?:-'".contains(b) || *b >= 0x80);
+        // Fields joined by separators (`name;date`) are words, no value.
+        let plain = part.iter().all(|b| {
+            b.is_ascii_alphabetic() || b",.!?:-';|&_".contains(b) || *b >= 0x80
+        });
         words += u32::from(plain && letters >= 2);
     }
     match parts {

@@ -32,7 +32,10 @@ pub(super) fn read(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
         b';' | b'|' | b'\n' | b'\r' | b'`' => (Tail::Separator, at),
         b'&' => (Tail::Separator, at),
         b'<' | b'>' => match rest.get(1) {
-            Some(b'/' | b'!' | b'a'..=b'z' | b'A'..=b'Z') if first == b'<' => (Tail::Foreign, at),
+            // A tag, unless an input redirection from a well-known directory.
+            Some(b'/' | b'!' | b'a'..=b'z' | b'A'..=b'Z') if first == b'<' && !is_rooted(rest) => {
+                (Tail::Foreign, at)
+            }
             _ => (Tail::Hard, at),
         },
         b' ' | b'\t' | b'+' => arguments(bytes, at, ends),
@@ -53,6 +56,14 @@ pub(super) fn read(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
         },
         _ => (Tail::Foreign, at),
     }
+}
+
+/// `</etc/passwd`
+fn is_rooted(rest: &[u8]) -> bool {
+    let directories: [&[u8]; 8] =
+        [b"etc/", b"proc/", b"dev/", b"tmp/", b"var/", b"home/", b"root/", b"usr/"];
+    let path = rest.get(2..).unwrap_or_default();
+    directories.iter().any(|directory| path.starts_with(directory))
 }
 
 /// Whether nothing but closing marks or a comment is left of a short text.
@@ -110,15 +121,29 @@ fn arguments(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
             _ => Tail::Soft,
         },
         b'?' | b'*' | b'\\' | b'{' | b'@' => Tail::Soft,
-        first if first.is_ascii_alphanumeric() => word(rest),
+        first if first.is_ascii_alphanumeric() || first == b'_' => word(rest),
         _ => Tail::Foreign,
     };
     (tail, start)
 }
 
+/// Whether one of the arguments that begin at `at` has the shape of a flag, path or address.
+pub(super) fn has_hard_argument(bytes: &[u8], at: usize) -> bool {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let rest = rest.get(..rest.len().min(64)).unwrap_or_default();
+    let end = rest.iter().position(|b| matches!(b, b'\n' | b';' | b'|' | b'&')).unwrap_or(rest.len());
+    let line = rest.get(..end).unwrap_or_default();
+    line.windows(3).any(|w| match w {
+        [b' ' | b'+', b'/', c] => c.is_ascii_alphanumeric() || *c == b'?' || *c == b'*',
+        [b' ' | b'+', b'-', c] => c.is_ascii_alphanumeric(),
+        [b':', b'/', b'/'] => true,
+        _ => false,
+    })
+}
+
 /// The first argument is a plain word, or something with a shape.
 fn word(rest: &[u8]) -> Tail {
-    let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'+' | b'\n' | b';' | b'|' | b'&' | b'`');
+    let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'+' | b'\n' | b';' | b'|' | b'&' | b'`' | b')');
     let length = rest.iter().take(80).position(blank).unwrap_or(rest.len().min(80));
     let Some(word) = rest.get(..length) else { return Tail::Plain };
     if let [letter, b':', rest @ ..] = word

@@ -65,10 +65,12 @@ impl Word {
                     word.enter_directory();
                     1
                 }
+                b'\\' if matches!(next, b'n' | b'r') && !follows_letter(bytes, word.end + 2) => break,
                 b'\\' | b'^' if next.is_ascii_alphanumeric() && letters > 0 => {
                     word.tricked = true;
                     1
                 }
+                // `id\n`: a line break that stayed escaped ends the word.
                 b'\\' if next.is_ascii_alphabetic() || next == b'\\' => {
                     word.tricked = true;
                     1
@@ -118,9 +120,13 @@ impl Word {
 
     fn enter_directory(&mut self) {
         self.is_path = true;
-        self.in_bin = matches!(self.name(), b"bin" | b"sbin" | b"system32");
+        self.in_bin = matches!(self.name(), b"bin" | b"sbin" | b"system32" | b"tmp" | b"shm");
         self.len = 0;
     }
+}
+
+fn follows_letter(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// Whether `X:\` or `X:/` stands at `at`.

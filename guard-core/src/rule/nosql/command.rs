@@ -1,0 +1,80 @@
+//! Commands for line protocols and other query languages, behind the value they were put into.
+
+use super::{after_white, around, before_white, rule, starts, veils};
+use crate::inspect::{Match, Text};
+
+/// What a trigger's occurrence may be, with where its command begins and ends.
+#[derive(Debug, Clone, Copy)]
+enum Command {
+    /// A line of Redis's inline protocol.
+    Line(usize, usize),
+    /// Redis's framed protocol; the `$` of a length.
+    Framed(usize),
+    /// A clause that ends a query of Cassandra or Neo4j.
+    Clause(usize, usize),
+}
+
+fn find(bytes: &[u8], at: usize) -> Option<Command> {
+    let line = |skip, word: &[u8]| {
+        around(bytes, at, skip, word).map(|from| Command::Line(from, from + word.len()))
+    };
+    let clause = |skip, word: &[u8]| {
+        around(bytes, at, skip, word).map(|from| Command::Clause(from, from + word.len()))
+    };
+    if bytes.get(at + 1) == Some(&b'$') {
+        return Some(Command::Framed(at + 1));
+    }
+    line(2, b"flushall")
+        .or_else(|| line(4, b"config set "))
+        .or_else(|| line(2, b"slaveof "))
+        .or_else(|| clause(4, b"allow filtering"))
+        .or_else(|| clause(5, b"detach delete "))
+        .or_else(|| clause(3, b"load csv from "))
+        .or_else(|| clause(3, b"load csv with headers from "))
+}
+
+/// Whether one of the commands is there in full, or an escape may hide that it is.
+pub(super) fn hint(bytes: &[u8], at: usize) -> bool {
+    if find(bytes, at).is_some() {
+        return true;
+    }
+    let near = bytes.get(at..bytes.len().min(at + 8)).unwrap_or_default();
+    near.iter().any(|b| veils(*b))
+}
+
+/// The command at `at`.
+pub(super) fn command(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let found = |id, from: usize, to: usize| {
+        Some(Match { rule: rule(id), span: from..to.min(bytes.len()) })
+    };
+    match find(bytes, at)? {
+        Command::Line(from, to) => {
+            let line = from.checked_sub(1).and_then(|i| bytes.get(i)) == Some(&b'\n');
+            let carriage = from.checked_sub(2).and_then(|i| bytes.get(i)) == Some(&b'\r');
+            (line && carriage).then_some(()).and_then(|()| found("nosql.redis", from, to))
+        }
+        Command::Framed(from) => {
+            let rest = bytes.get(from + 1..)?;
+            let digits = rest.iter().take(8).take_while(|b| b.is_ascii_digit()).count();
+            let framed = rest.get(digits..)?.starts_with(b"\r\n");
+            let carriage = from.checked_sub(2).and_then(|i| bytes.get(i)) == Some(&b'\r');
+            (framed && carriage && digits > 0)
+                .then_some(())
+                .and_then(|()| found("nosql.redis", from, from + 1 + digits))
+        }
+        Command::Clause(from, to) => {
+            let behind = before_white(bytes, from);
+            let quote = behind.checked_sub(1).and_then(|i| bytes.get(i));
+            let left = matches!(quote, Some(b'\'' | b'"' | b')' | b';' | b'}'));
+            let argument = bytes.get(after_white(bytes, to));
+            let csv = starts(bytes, from, b"load")
+                && matches!(argument, Some(b'\'' | b'"'))
+                && (left || text.starts && from == 0);
+            let tail = bytes.get(to..)?;
+            let cut = tail.windows(2).any(|w| w == b"//" || w == b"--")
+                || tail.iter().any(|b| matches!(b, b';' | 0));
+            (csv || left && cut).then_some(()).and_then(|()| found("nosql.clause", from, to))
+        }
+    }
+}

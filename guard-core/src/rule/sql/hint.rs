@@ -1,0 +1,190 @@
+//! Cheap looks at the bytes around a trigger, encoded or not, that dismiss nearly all of prose.
+//!
+//! Each looks at some tens of bytes and says yes when an escape stands in its way.
+
+use super::token::is_word;
+use super::words::{Word, classify};
+
+/// Whether `byte` may begin an escape, or end the bytes.
+const fn veils(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'%' | b'&')
+}
+
+const fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | b'+' | 0xa0 | 0xc2)
+}
+
+fn after_white(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().take(16).take_while(|b| is_white(**b)).count()
+}
+
+fn after_word(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().take(40).take_while(|b| is_word(**b) || **b == b'.').count()
+}
+
+fn starts(bytes: &[u8], at: usize, word: &[u8]) -> bool {
+    super::starts(bytes, at, word)
+}
+
+/// A connective needs an operand that is no word of prose.
+pub(super) fn connective(bytes: &[u8], at: usize, length: usize) -> bool {
+    if let Some(before) = at.checked_sub(1).and_then(|i| bytes.get(i)) {
+        let fits = is_white(*before)
+            || veils(*before)
+            || matches!(*before, b'\'' | b'"' | b'`' | b')' | b'/' | b'}' | b';' | b']' | b'n' | 0)
+            || before.is_ascii_digit();
+        if !fits {
+            return false;
+        }
+    }
+    operand(bytes, after_white(bytes, at + length))
+}
+
+fn operand(bytes: &[u8], at: usize) -> bool {
+    let Some(first) = bytes.get(at) else { return true };
+    match *first {
+        byte if veils(byte) => true,
+        b'\'' | b'"' | b'`' | b'(' | b'@' | b'!' | b'~' | b'-' | b'{' | b'/' | b':' | b'#' => true,
+        b'0'..=b'9' | b'.' => {
+            let end = after_word(bytes, at);
+            let next = after_white(bytes, end);
+            bytes.get(end) == Some(&b'+') || bytes.get(next).is_none_or(|b| {
+                veils(*b)
+                    || matches!(*b, b'=' | b'<' | b'>' | b'!' | b'*' | b'/' | b'|' | b'^' | b'"')
+                    || matches!(*b, b'#' | b'-' | b')' | b'\'' | b';' | b'+' | b'~' | 0)
+                    || worded(bytes, next)
+            })
+        }
+        byte if is_word(byte) => word(bytes, at),
+        _ => false,
+    }
+}
+
+fn is_function(name: &[u8]) -> bool {
+    matches!(classify(name), Word::Function | Word::Hostile)
+}
+
+fn worded(bytes: &[u8], at: usize) -> bool {
+    const WORDS: [&[u8]; 17] = [
+        b"group", b"having", b"order", b"union", b"limit",
+        b"like", b"in(", b"in (", b"is n", b"is t", b"between", b"rlike", b"regexp", b"not ", b"div",
+        b"glob", b"sounds",
+    ];
+    WORDS.iter().any(|w| starts(bytes, at, w))
+}
+
+fn word(bytes: &[u8], at: usize) -> bool {
+    const VALUES: [&[u8]; 8] =
+        [b"true", b"false", b"null", b"exists", b"case", b"select", b"binary", b"not"];
+    let end = after_word(bytes, at);
+    let name = bytes.get(at..end).unwrap_or_default();
+    if VALUES.iter().any(|v| v.eq_ignore_ascii_case(name)) {
+        return true;
+    }
+    let next = after_white(bytes, end);
+    if [b"utl_", b"dbms"].iter().any(|p| starts(name, 0, *p)) {
+        return true;
+    }
+    match bytes.get(next) {
+        None => false,
+        Some(byte) if veils(*byte) => true,
+        Some(b'=' | b'<' | b'>' | b'!' | b'~') => true,
+        Some(b'(' | b'\'') if next == end => true,
+        Some(b'(') => is_function(name),
+        Some(b'/') => bytes.get(next + 1) == Some(&b'*'),
+        Some(_) => worded(bytes, next),
+    }
+}
+
+/// `union` needs white space or a parenthesis after it, and `select` soon.
+pub(super) fn union(bytes: &[u8], at: usize) -> bool {
+    let rest = bytes.get(at + 4..).unwrap_or_default();
+    match rest {
+        [b'n' | b'N', next, ..] if is_word(*next) && at > 0 => {
+            super::query::nested(bytes, at, b"union")
+        }
+        [b'n' | b'N', next, tail @ ..] => {
+            !is_word(*next)
+                && (tail.iter().take(40).any(|b| veils(*b) || *b == b'(' || *b == b'/')
+                    || holds(tail, b"sel")
+                    || holds(tail, b"val"))
+                || veils(*next)
+                || next.eq_ignore_ascii_case(&b'u')
+        }
+        _ => true,
+    }
+}
+
+fn holds(bytes: &[u8], word: &[u8]) -> bool {
+    let near = bytes.get(..bytes.len().min(40)).unwrap_or_default();
+    near.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
+}
+
+/// `select` outside a union needs a boundary before it and no letter after it.
+pub(super) fn select(bytes: &[u8], at: usize) -> bool {
+    if !starts(bytes, at, b"select") {
+        return bytes.get(at + 4..at + 6).is_none_or(|rest| rest.iter().any(|b| veils(*b)));
+    }
+    let before = at.checked_sub(1).and_then(|i| bytes.get(i)).copied().unwrap_or(b' ');
+    let after = bytes.get(at + 6).copied().unwrap_or(b' ');
+    !is_word(before) && !matches!(after, b'-' | b'\'' | b':' | b'=' | b'.' | b'>') && !is_word(after)
+}
+
+/// Where the verb of a statement stands that follows `;`, white space allowed.
+pub(super) fn verb(bytes: &[u8], at: usize) -> Option<usize> {
+    let begin = after_white(bytes, at);
+    let end = after_word(bytes, begin);
+    let word = bytes.get(begin..end)?;
+    (classify(word) == Word::Verb || word.eq_ignore_ascii_case(b"if")).then_some(begin)
+}
+
+/// A verb needs a boundary before it.
+pub(super) fn statement(bytes: &[u8], at: usize) -> bool {
+    let mut i = at;
+    for _ in 0..8 {
+        let Some(before) = i.checked_sub(1).and_then(|i| bytes.get(i)) else { return true };
+        match *before {
+            byte if is_white(byte) => i -= 1,
+            b';' | b'\'' | b'"' | b')' | b'/' | b'}' | 0 | b'n' | b't' | b'r' => return true,
+            byte => return veils(byte) || (byte.is_ascii_digit() && i < at),
+        }
+    }
+    true
+}
+
+/// A function needs its parenthesis, near the name.
+pub(super) fn function(bytes: &[u8], at: usize) -> bool {
+    let end = after_white(bytes, after_word(bytes, at));
+    bytes.get(end).is_none_or(|b| veils(*b) || matches!(*b, b'(' | b'/'))
+}
+
+/// A quote, then at most some closing, then a comment.
+pub(super) fn tail(bytes: &[u8], at: usize) -> bool {
+    let mut i = at + 1;
+    for _ in 0..12 {
+        match bytes.get(i..).unwrap_or_default() {
+            [] | [b'#', ..] | [b'-', b'-', ..] | [b'/', b'*', ..] => return true,
+            [b'=' | b'<' | b'>' | b'^' | b'*' | b'-' | b'~' | b'!' | b'|' | b'/' | b'&', ..] => {
+                return true;
+            }
+            [b'+', b'\'' | b'"' | b'+' | b'0'..=b'9', ..] | [b'\'' | b'"' | 0, ..] => return true,
+            [byte, ..] if is_white(*byte) || matches!(*byte, b')' | b';') => i += 1,
+            [byte, ..] => return veils(*byte),
+        }
+    }
+    true
+}
+
+/// A versioned comment has a version or a word of SQL right after its mark.
+pub(super) fn versioned(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at + 3).is_none_or(|b| b.is_ascii_alphanumeric() || veils(*b))
+}
+
+/// A comment inside a word has letters on both sides and ends soon.
+pub(super) fn broken(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(u8::is_ascii_alphabetic)
+        && bytes.get(at + 4).is_none_or(|b| *b == b'/' || veils(*b))
+        && bytes.get(at + 5).is_none_or(|b| b.is_ascii_alphabetic() || veils(*b))
+}

@@ -1,0 +1,184 @@
+//! Statements run after the program's own, or in its place.
+
+use super::before::{self, Before};
+use super::expr;
+use super::rule;
+use super::token::{Kind, Tokens, is_word};
+use super::words::Word;
+use crate::inspect::{Match, Text};
+
+/// Where `update` begins, when `set` after white space at `at` belongs to one.
+pub(super) fn update(bytes: &[u8], at: usize) -> Option<usize> {
+    let floor = at.saturating_sub(64);
+    let head = bytes.get(floor..at)?;
+    head.windows(6).rposition(|w| w.eq_ignore_ascii_case(b"update")).map(|p| floor + p)
+}
+
+/// The statement whose verb is at `at`.
+pub(super) fn statement(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let previous = at.checked_sub(1).and_then(|i| bytes.get(i)).copied().unwrap_or(b' ');
+    if is_word(previous) {
+        return None;
+    }
+    let mut tokens = Tokens::new(bytes, at, 24);
+    let verb = tokens.next();
+    let look = before::look(bytes, at, text.starts);
+    let name = tokens.bytes(verb);
+    let id = match form(&mut tokens, verb.kind, name) {
+        Form::Sure => "sql.stacked",
+        Form::Likely => {
+            let inner = before::look(bytes, look.at, text.starts).before;
+            let stacked = look.before == Before::Semicolon;
+            let sure = stacked && inner != Before::Other || look.before.escapes();
+            let shielded = stacked && ends_in_comment(&mut tokens);
+            if !sure && !shielded {
+                return None;
+            }
+            "sql.stacked"
+        }
+        Form::No => return None,
+    };
+    let start = if look.before == Before::Semicolon { look.at } else { at };
+    Some(Match { rule: rule(id), span: start..tokens.at().min(bytes.len()) })
+}
+
+fn ends_in_comment(tokens: &mut Tokens<'_>) -> bool {
+    loop {
+        match tokens.next().kind {
+            Kind::Comment => return true,
+            Kind::End => return false,
+            _ => {}
+        }
+    }
+}
+
+/// Whether words make a statement.
+enum Form {
+    /// No text that means anything else has this.
+    Sure,
+    /// A statement, which prose and code about SQL also hold.
+    Likely,
+    No,
+}
+
+fn form(tokens: &mut Tokens<'_>, kind: Kind, verb: &[u8]) -> Form {
+    let conditional = verb.eq_ignore_ascii_case(b"if");
+    if !(matches!(kind, Kind::Word(Word::Verb)) || conditional) {
+        return Form::No;
+    }
+    let next = tokens.next();
+    let word = tokens.bytes(next);
+    let is = |names: &[&[u8]]| names.iter().any(|name| word.eq_ignore_ascii_case(name));
+    let verb = |name: &[u8]| verb.eq_ignore_ascii_case(name);
+    let likely = |yes: bool| if yes { Form::Likely } else { Form::No };
+    if verb(b"waitfor") {
+        let time = tokens.peek();
+        let literal = matches!(time.kind, Kind::Text { .. } | Kind::Variable);
+        return if is(&[b"delay", b"time"]) && literal { Form::Sure } else { Form::No };
+    }
+    if verb(b"exec") || verb(b"execute") {
+        return execute(tokens, next.kind, word);
+    }
+    if verb(b"declare") {
+        let typed = matches!(tokens.peek().kind, Kind::Word(_)) && word.starts_with(b"@");
+        return if typed && hex_or_exec(tokens) { Form::Sure } else { likely(typed) };
+    }
+    if verb(b"shutdown") {
+        return likely(matches!(next.kind, Kind::End | Kind::Comment | Kind::Semicolon)
+            || is(&[b"with"]));
+    }
+    if verb(b"drop") || verb(b"alter") || verb(b"create") || verb(b"truncate") {
+        let object = is(&[
+            b"table", b"tables", b"tablespace", b"database", b"schema", b"view", b"index", b"user",
+            b"login", b"role", b"function", b"procedure", b"trigger", b"or", b"column",
+        ]);
+        return likely(object && matches!(tokens.peek().kind, Kind::Word(_)));
+    }
+    if verb(b"delete") {
+        return likely(is(&[b"from"]) && matches!(tokens.peek().kind, Kind::Word(_)));
+    }
+    if verb(b"insert") {
+        return likely(is(&[b"into"]) && matches!(tokens.peek().kind, Kind::Word(_)));
+    }
+    if verb(b"update") {
+        for _ in 0..4 {
+            if tokens.bytes(tokens.peek()).eq_ignore_ascii_case(b"set") {
+                tokens.next();
+                let condition = expr::condition(tokens);
+                return likely(condition.is_some_and(|c| c.left.name && c.right.is_some()));
+            }
+            tokens.next();
+        }
+        return Form::No;
+    }
+    // Other verbs say something only in front of a comment.
+    let clear = matches!(next.kind, Kind::Word(_) | Kind::Open | Kind::Variable);
+    if clear && ends_in_comment(tokens) { Form::Likely } else { Form::No }
+}
+
+/// `exec xp_..`, `exec master..xp_..`, `exec(@s)`, `exec sp_..`.
+fn execute(tokens: &mut Tokens<'_>, kind: Kind, word: &[u8]) -> Form {
+    match kind {
+        Kind::Open => match tokens.peek().kind {
+            Kind::Variable => Form::Sure,
+            Kind::Text { .. } => Form::Likely,
+            _ => Form::No,
+        },
+        Kind::Variable => Form::Likely,
+        Kind::Word(Word::Hostile) => {
+            let system = word.get(..3).is_some_and(|w| w.eq_ignore_ascii_case(b"xp_"));
+            if system { Form::Sure } else { Form::Likely }
+        }
+        Kind::Word(_) => {
+            for _ in 0..4 {
+                match tokens.next().kind {
+                    Kind::Dot => {}
+                    Kind::Word(Word::Hostile) => return Form::Sure,
+                    Kind::Word(_) => {
+                        if tokens.peek().kind != Kind::Dot {
+                            return if word.eq_ignore_ascii_case(b"immediate") {
+                                Form::Sure
+                            } else {
+                                Form::No
+                            };
+                        }
+                    }
+                    Kind::Text { .. } if word.eq_ignore_ascii_case(b"immediate") => {
+                        return Form::Sure;
+                    }
+                    _ => return Form::No,
+                }
+            }
+            Form::No
+        }
+        _ => Form::No,
+    }
+}
+
+/// `xp_..` as a statement or with its database: `; xp_cmdshell`, `master..xp_cmdshell`.
+pub(super) fn extended(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let head = bytes.get(..at)?;
+    let owned = head.ends_with(b"..") || at.checked_sub(4).is_some_and(|i| super::starts(bytes, i, b"dbo."));
+    let before = before::look(bytes, at, text.starts).before;
+    let mut tokens = Tokens::new(bytes, at, 2);
+    let name = tokens.next();
+    let stands = matches!(before, Before::Semicolon | Before::Quote) || owned;
+    (stands && name.end > at + 5).then(|| Match { rule: rule("sql.stacked"), span: at..name.end })
+}
+
+/// Whether a declaration goes on to build or run a statement.
+fn hex_or_exec(tokens: &mut Tokens<'_>) -> bool {
+    for _ in 0..16 {
+        let token = tokens.next();
+        let bytes = tokens.bytes(token);
+        match token.kind {
+            Kind::Number if bytes.starts_with(b"0x") || bytes.starts_with(b"0X") => return true,
+            Kind::Word(Word::Verb | Word::Select) => return true,
+            Kind::End => return false,
+            _ => {}
+        }
+    }
+    false
+}

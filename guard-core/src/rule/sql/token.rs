@@ -1,0 +1,242 @@
+//! Cuts text into the tokens of SQL, whatever the dialect.
+//!
+//! Where dialects differ it takes the reading that an attack makes use of: `#` and `--` without a
+//! space begin comments, versioned comments (`/*!50000 .. */`) are opened, backslashes escape.
+//! Knows lexical structure only.
+
+use super::words::{Word, classify};
+
+/// A piece of SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Word(Word),
+    Number,
+    /// A literal in quotes; `open` when its closing quote is not in sight.
+    Text {
+        open: bool,
+    },
+    /// `@name`, `@@name`, `:name`, `$1`.
+    Variable,
+    Compare,
+    Arithmetic,
+    /// `||`: a connective in MySQL and SQLite's siblings' concatenation.
+    Bars,
+    /// `&&`.
+    Ampersands,
+    /// `!`.
+    Bang,
+    /// `::`.
+    Cast,
+    Open,
+    Close,
+    Comma,
+    Dot,
+    Semicolon,
+    /// A comment that hides what the program appends: `--`, `#`, `/*` without an end, or NUL.
+    Comment,
+    /// A byte SQL has no use for.
+    Other,
+    /// The end of the text, or of what may be looked at.
+    End,
+}
+
+/// Longest literal, comment or run of white space that is followed to its end, in bytes.
+const SPAN: usize = 256;
+
+/// Tokens from a position on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tokens<'t> {
+    bytes: &'t [u8],
+    at: usize,
+    left: u8,
+}
+
+impl<'t> Tokens<'t> {
+    /// At most `limit` tokens of `bytes[at..]`.
+    pub(super) const fn new(bytes: &'t [u8], at: usize, limit: u8) -> Self {
+        Self { bytes, at, left: limit }
+    }
+
+    /// The bytes of `token`.
+    pub(super) fn bytes(&self, token: Token) -> &'t [u8] {
+        self.bytes.get(token.start..token.end).unwrap_or_default()
+    }
+
+    /// How far the tokens taken so far reach.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The token after those taken, which stays.
+    pub(super) fn peek(&self) -> Token {
+        let mut ahead = *self;
+        ahead.next()
+    }
+
+    /// Takes a token.
+    pub(super) fn next(&mut self) -> Token {
+        if self.left == 0 {
+            return Token { kind: Kind::End, start: self.at, end: self.at };
+        }
+        self.left -= 1;
+        loop {
+            self.at = skip_white(self.bytes, self.at);
+            let start = self.at;
+            let (kind, length) = self.bytes.get(start..).map_or((Kind::End, 0), token);
+            self.at = start + length;
+            // A comment that ends with its line hides nothing.
+            let line = kind == Kind::Comment && self.bytes.get(self.at) == Some(&b'\n');
+            if line && self.left > 0 && self.at + 1 < self.bytes.len() {
+                self.left -= 1;
+                continue;
+            }
+            return Token { kind, start, end: self.at };
+        }
+    }
+}
+
+/// White space as some dialect has it: ASCII white space, U+00A0, closed comments and the brackets
+/// of versioned ones.
+pub(super) fn skip_white(bytes: &[u8], from: usize) -> usize {
+    let limit = bytes.len().min(from.saturating_add(SPAN));
+    let mut at = from;
+    while at < limit {
+        match &bytes[at..] {
+            [b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0xa0, ..] => at += 1,
+            [0xc2, 0xa0, ..] | [b'*', b'/', ..] => at += 2,
+            [b'/', b'*', b'!', rest @ ..] => {
+                at += 3 + rest.iter().take(6).take_while(|b| b.is_ascii_digit()).count();
+            }
+            [b'/', b'*', rest @ ..] => match end_of_comment(rest) {
+                Some(end) => at += 2 + end,
+                None => break,
+            },
+            _ => break,
+        }
+    }
+    at
+}
+
+fn end_of_comment(rest: &[u8]) -> Option<usize> {
+    rest.windows(2).take(SPAN).position(|w| w == b"*/").map(|p| p + 2)
+}
+
+pub(super) const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+fn run(bytes: &[u8], accept: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().take(SPAN).take_while(|b| accept(**b)).count()
+}
+
+/// The token that `bytes` begin with and its length.
+fn token(bytes: &[u8]) -> (Kind, usize) {
+    let Some(first) = bytes.first() else { return (Kind::End, 0) };
+    match (*first, bytes.get(1).copied().unwrap_or(0)) {
+        (b'\'' | b'"', _) => literal(bytes, 0),
+        (b'`', _) => match bytes.iter().take(64).skip(1).position(|b| *b == b'`') {
+            Some(end) => (Kind::Word(Word::Plain), end + 2),
+            None => (Kind::Text { open: true }, bytes.len().min(SPAN)),
+        },
+        (b'[', next) if is_word(next) => {
+            match bytes.iter().take(64).position(|b| *b == b']') {
+                Some(end) => (Kind::Word(Word::Plain), end + 1),
+                None => (Kind::Other, 1),
+            }
+        }
+        (b'0'..=b'9', _) | (b'.', b'0'..=b'9') => (Kind::Number, number(bytes)),
+        (b'-', b'-') | (b'#', _) => (Kind::Comment, line(bytes)),
+        (b'/', b'*') => (Kind::Comment, bytes.len()),
+        (0, _) => (Kind::Comment, bytes.len()),
+        (b'@', _) | (b':' | b'$', b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_') => {
+            let name = run(&bytes[1..], |b| is_word(b) || b == b'@' || b == b'.' || b == b'$');
+            (Kind::Variable, 1 + name)
+        }
+        (b'$', b'$') => dollars(bytes),
+        (b'|', b'|') => (Kind::Bars, 2),
+        (b'&', b'&') => (Kind::Ampersands, 2),
+        (b':', b':') => (Kind::Cast, 2),
+        (b'<', b'<') | (b'>', b'>') | (b'^', b'-') => (Kind::Arithmetic, 2),
+        (b'<' | b'>' | b'=' | b'~', _) | (b'!' | b'^' | b':', b'=') | (b'!', b'<' | b'>' | b'~') => {
+            (Kind::Compare, run(bytes, |b| matches!(b, b'<' | b'>' | b'=' | b'!' | b':')).max(1))
+        }
+        (b'!', _) => (Kind::Bang, 1),
+        (b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'|' | b'&', _) => (Kind::Arithmetic, 1),
+        (b'(', _) => (Kind::Open, 1),
+        (b')', _) => (Kind::Close, 1),
+        (b',', _) => (Kind::Comma, 1),
+        (b';', _) => (Kind::Semicolon, 1),
+        (b'.', _) => (Kind::Dot, 1),
+        (byte, _) if is_word(byte) => word(bytes),
+        _ => (Kind::Other, 1),
+    }
+}
+
+fn word(bytes: &[u8]) -> (Kind, usize) {
+    let length = run(bytes, |b| is_word(b) || b == b'$');
+    // National, hexadecimal, bit and escape literals, and MySQL's `_charset'..'`.
+    if let Some(b'\'') = bytes.get(length)
+        && (length == 1 && matches!(bytes[0] | 0x20, b'n' | b'x' | b'b' | b'e' | b'q')
+            || bytes[0] == b'_')
+    {
+        return literal(bytes, length);
+    }
+    (Kind::Word(classify(&bytes[..length])), length)
+}
+
+/// A literal whose quote is at `bytes[quote]`. A doubled quote goes on, a backslash escapes.
+fn literal(bytes: &[u8], quote: usize) -> (Kind, usize) {
+    let mark = bytes[quote];
+    let limit = bytes.len().min(quote + SPAN);
+    let mut at = quote + 1;
+    while at < limit {
+        match bytes[at] {
+            b'\\' => at += 2,
+            byte if byte == mark && bytes.get(at + 1) == Some(&mark) => at += 2,
+            byte if byte == mark => return (Kind::Text { open: false }, at + 1),
+            _ => at += 1,
+        }
+    }
+    // `''` closed by the doubling rule's own pairs is an empty literal.
+    if bytes.get(quote + 1) == Some(&mark) {
+        return (Kind::Text { open: false }, quote + 2);
+    }
+    (Kind::Text { open: true }, limit)
+}
+
+/// PostgreSQL's `$$ .. $$`.
+fn dollars(bytes: &[u8]) -> (Kind, usize) {
+    match bytes.windows(2).take(SPAN).skip(2).position(|w| w == b"$$") {
+        Some(end) => (Kind::Text { open: false }, end + 4),
+        None => (Kind::Text { open: true }, bytes.len().min(SPAN)),
+    }
+}
+
+/// Decimal, floating, hexadecimal and binary numbers. Letters after it begin a token of their own,
+/// as most lexers have it (`1or`).
+fn number(bytes: &[u8]) -> usize {
+    if let [b'0', b'x' | b'X', rest @ ..] = bytes {
+        return 2 + run(rest, |b| b.is_ascii_hexdigit());
+    }
+    let mut end = run(bytes, |b| b.is_ascii_digit() || b == b'.');
+    if let Some([b'e' | b'E', rest @ ..]) = bytes.get(end..) {
+        let sign = usize::from(matches!(rest.first(), Some(b'+' | b'-')));
+        let digits = run(rest.get(sign..).unwrap_or_default(), |b| b.is_ascii_digit());
+        if digits > 0 {
+            end += 1 + sign + digits;
+        }
+    }
+    end
+}
+
+fn line(bytes: &[u8]) -> usize {
+    run(bytes, |b| b != b'\n')
+}
