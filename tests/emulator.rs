@@ -21,7 +21,7 @@ fn start(test: &str, isolation: Isolation, variables: &[(&str, &str)]) -> Option
 
 /// Builds and fetches outside the namespaces, which have no network.
 fn prepare() {
-    if std::env::var_os("GUARD_TESTS_INSIDE").is_none() {
+    if std::env::var_os("TESTS_INSIDE").is_none() {
         // A reason not to have it is given by the test that needs it.
         let _ = fetch::EMULATOR.path();
         function::build("order-service", Profile::Debug).expect("the order service builds");
