@@ -17,7 +17,7 @@ mod excerpt;
 mod time;
 
 pub use excerpt::Excerpt;
-use time::Timestamp;
+pub use time::Timestamp;
 
 /// What was decided, about what, and where.
 #[derive(Debug, Clone)]

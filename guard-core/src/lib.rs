@@ -7,11 +7,14 @@
 #[cfg(feature = "std")]
 pub mod audit;
 #[cfg(feature = "std")]
+pub mod decide;
+#[cfg(feature = "std")]
 pub mod error;
 #[cfg(feature = "std")]
 pub mod event;
 #[cfg(feature = "std")]
 pub mod inspect;
+#[cfg(feature = "std")]
 mod json;
 pub mod policy;
 #[cfg(feature = "std")]

@@ -4,7 +4,8 @@ use core::fmt;
 
 /// Milliseconds since the Unix epoch, written as RFC 3339 in UTC. Past the year 9999, for which
 /// that format has no room, its last millisecond.
-pub(super) struct Timestamp(pub(super) u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timestamp(pub u64);
 
 /// 9999-12-31T23:59:59.999Z.
 const LAST: u64 = 253_402_300_799_999;

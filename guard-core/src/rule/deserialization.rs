@@ -3,12 +3,7 @@
 use crate::inspect::{Effort, Match, Text, Trigger};
 use crate::rule::{Family, Rules};
 
-pub(super) const RULES: Rules = Rules {
-    family: Family::Deserialization,
-    triggers: TRIGGERS,
-    context,
-    confirm,
-};
+pub(super) const RULES: Rules = Rules { family: Family::Deserialization, triggers: TRIGGERS, context, confirm };
 
 const TRIGGERS: &[Trigger] = &[];
 

@@ -13,12 +13,7 @@ mod walk;
 use name::{Weight, is_separator};
 use walk::{Anchor, REACH, Steps, Token};
 
-pub(super) const RULES: Rules = Rules {
-    family: Family::Path,
-    triggers: TRIGGERS,
-    context,
-    confirm,
-};
+pub(super) const RULES: Rules = Rules { family: Family::Path, triggers: TRIGGERS, context, confirm };
 
 const TRAVERSAL: RuleId = RuleId::new("path.traversal");
 const SENSITIVE: RuleId = RuleId::new("path.sensitive_file");

@@ -9,12 +9,7 @@ use core::ops::Range;
 use crate::inspect::{Effort, Match, Place, Text, Trigger};
 use crate::rule::{Family, RuleId, Rules};
 
-pub(super) const RULES: Rules = Rules {
-    family: Family::Prototype,
-    triggers: TRIGGERS,
-    context,
-    confirm,
-};
+pub(super) const RULES: Rules = Rules { family: Family::Prototype, triggers: TRIGGERS, context, confirm };
 
 const TRIGGERS: &[Trigger] = &[
     // `__proto__`, and the two steps `constructor` and `prototype`.

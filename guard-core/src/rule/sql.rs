@@ -17,12 +17,7 @@ mod tail;
 mod token;
 mod words;
 
-pub(super) const RULES: Rules = Rules {
-    family: Family::Sql,
-    triggers: TRIGGERS,
-    context,
-    confirm,
-};
+pub(super) const RULES: Rules = Rules { family: Family::Sql, triggers: TRIGGERS, context, confirm };
 
 const TRIGGERS: &[Trigger] = &[
     // Connectives, and the same as operators.

@@ -11,12 +11,7 @@ mod address;
 
 use address::Target;
 
-pub(super) const RULES: Rules = Rules {
-    family: Family::Ssrf,
-    triggers: TRIGGERS,
-    context,
-    confirm,
-};
+pub(super) const RULES: Rules = Rules { family: Family::Ssrf, triggers: TRIGGERS, context, confirm };
 
 const METADATA: RuleId = RuleId::new("ssrf.metadata");
 const LOOPBACK: RuleId = RuleId::new("ssrf.loopback");

@@ -19,12 +19,7 @@ mod script;
 mod style;
 mod url;
 
-pub(super) const RULES: Rules = Rules {
-    family: Family::Xss,
-    triggers: TRIGGERS,
-    context,
-    confirm,
-};
+pub(super) const RULES: Rules = Rules { family: Family::Xss, triggers: TRIGGERS, context, confirm };
 
 const TRIGGERS: &[Trigger] = &[
     // Handlers, wherever an attribute may begin; behind a white-space escape of JSON as well.

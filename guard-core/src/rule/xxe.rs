@@ -13,12 +13,7 @@ mod location;
 
 use location::Location;
 
-pub(super) const RULES: Rules = Rules {
-    family: Family::Xxe,
-    triggers: TRIGGERS,
-    context,
-    confirm,
-};
+pub(super) const RULES: Rules = Rules { family: Family::Xxe, triggers: TRIGGERS, context, confirm };
 
 const TRIGGERS: &[Trigger] = &[
     // `<!DOCTYPE`, `<!ENTITY`.
