@@ -12,7 +12,7 @@ help: ## list the targets
 		printf '  make %-14s %s\n' "$$name" "$$does"; done
 
 demo: needs-rust needs-python needs-namespaces ## attacks with and without Guard, under Amazon's emulator
-	@$(CARGO) run --quiet --package guard-tests --bin demo
+	@$(CARGO) run --package guard-tests --bin demo
 
 test: test-rust test-fuzz test-aarch64 ## every test: unit, data, property, doc, emulator, fuzz, aarch64
 

@@ -104,6 +104,32 @@ fn with_guard_bad_input_reaches_the_function_as_it_came_or_is_blocked() {
     });
 }
 
+#[test]
+fn with_guard_a_dropped_record_leaves_the_others_to_the_function() {
+    prepare();
+    isolated(|isolation| {
+        let variables = [GUARDED[0], GUARDED[1], ("GUARD_ON_BLOCK", "drop")];
+        let Some(mut guarded) = start("drop", isolation, &variables) else {
+            return;
+        };
+        // A thank-you and a forged log line, one message each.
+        let events = demo::events().expect("the demo's events");
+        let forged = events
+            .iter()
+            .find(|event| event.file == "sqs-note-log.json");
+        let forged = &forged.expect("the event").bytes;
+        let response = guarded.invoke(forged).expect("an answer");
+        assert_eq!(
+            text(&response),
+            r#"200 {"answers":[{"noted":"b-1"}],"batchItemFailures":[]}"#
+        );
+        let output = guarded.output();
+        assert!(output.contains("note on b-1: thanks"), "{output}");
+        assert!(output.contains("log.forged_entry"), "{output}");
+        assert!(!output.contains("note on m-1"), "{output}");
+    });
+}
+
 /// Events that are no events, or hardly.
 fn bad_input() -> Vec<(&'static str, Vec<u8>)> {
     let action = |rest: &[u8]| [b"{\"action\":\"orders\",\"customer\":\"", rest, b"\"}"].concat();
