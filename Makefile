@@ -12,13 +12,13 @@ help: ## list the targets
 		printf '  make %-14s %s\n' "$$name" "$$does"; done
 
 demo: needs-rust needs-python needs-namespaces ## attacks with and without Guard, under Amazon's emulator
-	@$(CARGO) run --quiet --package guard-tests --bin demo
+	@$(CARGO) run --package guard-tests --bin demo
 
 test: test-rust test-fuzz test-aarch64 ## every test: unit, data, property, doc, emulator, fuzz, aarch64
 
-# order-service is what the emulator runs; built in the same go, so that its dependencies are too.
+# order-service is what the emulator runs. Built here, where one sees it; the tests then find it so.
 test-rust: needs-rust needs-python ## unit, data, property and doc tests, emulator and cargo-lambda runs
-	$(CARGO) build --workspace --bins
+	$(CARGO) build --package order-service
 	$(CARGO) test --workspace
 
 test-fuzz: needs-rust needs-c++ ## each fuzz target for FUZZ_SECONDS

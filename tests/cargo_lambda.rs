@@ -10,7 +10,7 @@ const LEAK: &[u8] = br#"{"action":"orders","customer":"x' OR '1'='1"}"#;
 
 #[test]
 fn answers_with_and_without_guard() {
-    if std::env::var_os("GUARD_TESTS_INSIDE").is_none() {
+    if std::env::var_os("TESTS_INSIDE").is_none() {
         function::build("order-service", Profile::Debug).expect("the order service builds");
         if let Err(reason) = fetch::CARGO_LAMBDA.path() {
             return skip("cargo-lambda", &reason);

@@ -20,7 +20,7 @@ const DOLLARS: f64 = 0.000_016_666_7;
 
 fn main() -> ExitCode {
     // Built and fetched outside: the namespaces have no network.
-    let prepared = std::env::var_os("GUARD_TESTS_INSIDE").is_some() || prepare();
+    let prepared = std::env::var_os("TESTS_INSIDE").is_some() || prepare();
     match prepared.then(isolation::enter) {
         Some(Ok(true)) => match run() {
             Ok(true) => ExitCode::SUCCESS,

@@ -55,6 +55,8 @@ impl CargoLambda {
             .map_err(|error| format!("cargo-lambda: {error}: {}", watch.last_words()))?;
         let mut command = Command::new(function);
         command
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env(
                 "AWS_LAMBDA_RUNTIME_API",
                 format!("http://127.0.0.1:{port}/.rt/{NAME}"),

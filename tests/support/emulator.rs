@@ -39,6 +39,9 @@ impl Emulator {
             .arg("--runtime-api-address")
             .arg(format!("127.0.0.1:{runtime}"))
             .arg(function)
+            // What a variable of the developer's would change is not tested.
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("AWS_LAMBDA_FUNCTION_NAME", "order-service")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .envs(variables.iter().copied());

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every fuzz target of every fuzz crate for SECONDS, starting from its regressions.
+# Runs every fuzz target of every fuzz crate for SECONDS, starting from its seeds and from what once
+# broke it.
 #
 #   fuzz.sh SECONDS
 #
@@ -28,7 +29,9 @@ for manifest in "$root"/guard-*/fuzz/Cargo.toml; do
         corpus=$target/corpus/$name
         mkdir -p "$corpus"
         set -- "$corpus"
-        if [ -d "$crate/regressions/$name" ]; then set -- "$@" "$crate/regressions/$name"; fi
+        for start in seeds regressions; do
+            if [ -d "$crate/$start/$name" ]; then set -- "$@" "$crate/$start/$name"; fi
+        done
         echo "fuzz: $name for $seconds s"
         # The longest single run, the memory and the length stay small: this is a smoke run.
         if ! "$target/$triple/release/$name" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 \

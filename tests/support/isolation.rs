@@ -23,7 +23,7 @@ pub enum Isolation {
     Ports,
 }
 
-const INSIDE: &str = "GUARD_TESTS_INSIDE";
+const INSIDE: &str = "TESTS_INSIDE";
 const NAMESPACES: [&str; 6] = [
     "--mount",
     "--net",

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use guard_middleware::GuardLayer;
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use serde_json::Value;
 
@@ -30,7 +31,8 @@ async fn serve() -> Result<(), Error> {
     });
     let runtime = Runtime::new(handler);
     match std::env::var("ORDERS_GUARD").as_deref() {
-        Ok("on") => Err("ORDERS_GUARD: this build has no guard".into()),
+        // The whole of what a handler does to be guarded.
+        Ok("on") => runtime.layer(GuardLayer::from_env()?).run().await,
         Ok(other) => Err(format!("ORDERS_GUARD: \"{other}\" is not \"on\"").into()),
         Err(_) => runtime.run().await,
     }
