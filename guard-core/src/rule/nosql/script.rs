@@ -8,7 +8,7 @@ use crate::inspect::{Match, Text};
 const HEAD: usize = 48;
 
 /// Whether the program's own text ends right before `at`: behind a quote that the text did not
-/// open, a number or word that begins the text, or at its start. Closing brackets may follow.
+/// open, a number that begins the text, or at its start. Closing brackets may follow.
 fn leaves(text: &Text<'_>, at: usize) -> bool {
     let mut end = before_white(text.bytes, at);
     for _ in 0..8 {
@@ -29,7 +29,7 @@ fn leaves(text: &Text<'_>, at: usize) -> bool {
         Some(_) => {
             let field = head.iter().rposition(|b| matches!(*b, b'=' | b'&')).map_or(0, |p| p + 1);
             let value = head.get(field..).unwrap_or_default();
-            text.starts && value.len() <= HEAD && value.iter().all(|b| is_word(*b) || *b == b'-')
+            text.starts && value.len() <= HEAD && value.iter().all(|b| b.is_ascii_digit() || matches!(*b, b'-' | b'.'))
         }
     }
 }

@@ -57,6 +57,10 @@ fn judge(bytes: &[u8], look: Look, it: &Condition, symbol: bool) -> Option<&'sta
     }
     if it.is_telling() {
         let bare = it.left.query && !it.left.hostile && it.right.is_none();
+        let spaced = bytes.get(it.left.start..it.left.end)?.windows(2).any(|w| w == b" (");
+        if matches!(before, Before::Lead | Before::Other) && spaced && !it.left.query {
+            return None;
+        }
         let sure = before.begins() || it.right.is_some_and(|r| r.is_constant() && ended);
         if sure || it.left.hostile || (!bare && ended) || cut {
             return Some(if it.left.hostile { "sql.function" } else { "sql.blind" });
@@ -96,7 +100,9 @@ fn judge(bytes: &[u8], look: Look, it: &Condition, symbol: bool) -> Option<&'sta
     if left.open && before == Before::Quote {
         // `' or '`: the program's own quotes end both literals.
         let content = bytes.get(left.start..left.end)?;
-        let short = content.len() <= 24 && !content.contains(&b' ') && it.stop == Stop::End;
+        let last = content.iter().rev().take_while(|b| !matches!(**b, b'\'' | b'"' | b'`')).count();
+        let tail = content.get(content.len() - last..).unwrap_or_default();
+        let short = last <= 16 && !tail.contains(&b' ') && it.stop == Stop::End;
         let head = bytes.get(..look.at)?;
         let login = head.len() <= 64 && head.iter().filter(|b| **b == b' ').count() <= 1;
         return (short && login).then_some("sql.tautology");

@@ -312,6 +312,9 @@ pub(super) fn condition(tokens: &mut Tokens<'_>) -> Option<Condition> {
     }
     let next = tokens.peek();
     it.stop = stop(next);
+    if next.kind == Kind::Comment && is_prose(tokens.bytes(next)) {
+        it.stop = Stop::Other;
+    }
     it.strong = it.stop == Stop::Clause
         && matches!(
             next.kind,
@@ -371,6 +374,13 @@ fn comparison(tokens: &mut Tokens<'_>, it: &mut Condition) -> Option<Operand> {
     }
 }
 
+/// Whether a comment holds a sentence rather than the filler of an attack.
+fn is_prose(comment: &[u8]) -> bool {
+    let words = comment.split(|b| *b == b' ').filter(|w| w.iter().any(u8::is_ascii_alphabetic));
+    !comment.starts_with(b"/*") && words.take(3).count() > 2
+}
+
+/// How a condition that `token` follows ends.
 pub(super) fn stop(token: Token) -> Stop {
     match token.kind {
         Kind::End => Stop::End,

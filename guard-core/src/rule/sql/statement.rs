@@ -90,16 +90,17 @@ fn form(tokens: &mut Tokens<'_>, kind: Kind, verb: &[u8]) -> Form {
     }
     if verb(b"drop") || verb(b"alter") || verb(b"create") || verb(b"truncate") {
         let object = is(&[
-            b"table", b"tables", b"tablespace", b"database", b"schema", b"view", b"index", b"user",
+            b"table", b"tablespace", b"database", b"schema", b"view", b"index", b"user",
             b"login", b"role", b"function", b"procedure", b"trigger", b"or", b"column",
         ]);
-        return likely(object && matches!(tokens.peek().kind, Kind::Word(_)));
+        let open_ended = verb(b"create") || verb(b"alter");
+        return likely(object && target(tokens, open_ended));
     }
     if verb(b"delete") {
-        return likely(is(&[b"from"]) && matches!(tokens.peek().kind, Kind::Word(_)));
+        return likely(is(&[b"from"]) && target(tokens, false));
     }
     if verb(b"insert") {
-        return likely(is(&[b"into"]) && matches!(tokens.peek().kind, Kind::Word(_)));
+        return likely(is(&[b"into"]) && target(tokens, false));
     }
     if verb(b"update") {
         for _ in 0..4 {
@@ -115,6 +116,33 @@ fn form(tokens: &mut Tokens<'_>, kind: Kind, verb: &[u8]) -> Form {
     // Other verbs say something only in front of a comment.
     let clear = matches!(next.kind, Kind::Word(_) | Kind::Open | Kind::Variable);
     if clear && ends_in_comment(tokens) { Form::Likely } else { Form::No }
+}
+
+/// The object a statement names, and what may follow it; anything if `open_ended`.
+fn target(tokens: &mut Tokens<'_>, open_ended: bool) -> bool {
+    // `if exists`.
+    for _ in 0..3 {
+        let word = tokens.bytes(tokens.peek());
+        if !(word.eq_ignore_ascii_case(b"if") || matches!(tokens.peek().kind, Kind::Word(Word::Exists | Word::Not))) {
+            break;
+        }
+        tokens.next();
+    }
+    if !matches!(tokens.next().kind, Kind::Word(_) | Kind::Text { .. }) {
+        return false;
+    }
+    while tokens.peek().kind == Kind::Dot {
+        tokens.next();
+        tokens.next();
+    }
+    let next = tokens.peek();
+    open_ended
+        || matches!(
+            next.kind,
+            Kind::End | Kind::Comment | Kind::Semicolon | Kind::Comma | Kind::Open
+        )
+        || matches!(next.kind, Kind::Word(word) if word != Word::Plain)
+        || tokens.bytes(next).eq_ignore_ascii_case(b"cascade")
 }
 
 /// `exec xp_..`, `exec master..xp_..`, `exec(@s)`, `exec sp_..`.
