@@ -60,57 +60,44 @@ impl Operand {
 
 /// Takes an operand and what arithmetic joins to it.
 pub(super) fn operand(tokens: &mut Tokens<'_>) -> Option<Operand> {
-    let mut it = Operand { start: tokens.peek().start, ..Operand::default() };
+    let mut it = Operand {
+        start: tokens.peek().start,
+        ..Operand::default()
+    };
     let mut depth = 0u8;
+    primary(tokens, &mut it, &mut depth)?;
+    it.end = tokens.at();
     loop {
-        primary(tokens, &mut it, &mut depth)?;
-        it.end = tokens.at();
-        loop {
-            let next = tokens.peek();
-            match next.kind {
-                Kind::Close if depth > 0 => {
-                    depth -= 1;
-                    tokens.next();
-                    it.end = tokens.at();
-                }
-                // `::text`, `at`-less casts.
-                Kind::Cast => {
-                    tokens.next();
-                    tokens.next();
-                    it.end = tokens.at();
-                }
-                Kind::Comma if depth == 0 => return Some(it),
-                Kind::Comma | Kind::Arithmetic | Kind::Bars | Kind::Word(Word::Arithmetic) => {
-                    let ahead = *tokens;
-                    tokens.next();
-                    let mut rest = it;
-                    let mut inner = depth;
-                    if primary(tokens, &mut rest, &mut inner).is_none() {
-                        *tokens = ahead;
-                        return Some(it);
-                    }
-                    (it, depth) = (rest, inner);
-                    it.joined = true;
-                    it.end = tokens.at();
-                }
-                // Inside parentheses a comparison belongs to the operand: `(1=1)`.
-                Kind::Compare if depth > 0 => {
-                    let ahead = *tokens;
-                    tokens.next();
-                    let mut rest = it;
-                    let mut inner = depth;
-                    if primary(tokens, &mut rest, &mut inner).is_none() {
-                        *tokens = ahead;
-                        return Some(it);
-                    }
-                    (it, depth) = (rest, inner);
-                    it.joined = true;
-                    it.compared = it.is_constant();
-                    it.end = tokens.at();
-                }
-                _ => return Some(it),
+        // Inside parentheses a comparison belongs to the operand: `(1=1)`; so does a list.
+        let compares = match tokens.peek().kind {
+            Kind::Close if depth > 0 => {
+                depth -= 1;
+                tokens.next();
+                it.end = tokens.at();
+                continue;
             }
+            Kind::Cast => {
+                tokens.next();
+                tokens.next();
+                it.end = tokens.at();
+                continue;
+            }
+            Kind::Arithmetic | Kind::Bars | Kind::Word(Word::Arithmetic) => false,
+            Kind::Comma if depth > 0 => false,
+            Kind::Compare if depth > 0 => true,
+            _ => return Some(it),
+        };
+        let ahead = *tokens;
+        let (mut rest, mut inner) = (it, depth);
+        tokens.next();
+        if primary(tokens, &mut rest, &mut inner).is_none() {
+            *tokens = ahead;
+            return Some(it);
         }
+        (it, depth) = (rest, inner);
+        it.joined = true;
+        it.compared |= compares && it.is_constant();
+        it.end = tokens.at();
     }
 }
 
@@ -183,7 +170,9 @@ fn named(tokens: &mut Tokens<'_>, it: &mut Operand, mut word: Word) -> Option<()
             break;
         }
         tokens.next();
-        let Kind::Word(member) = tokens.peek().kind else { break };
+        let Kind::Word(member) = tokens.peek().kind else {
+            break;
+        };
         tokens.next();
         word = member;
         package |= word == Word::Hostile;
@@ -376,7 +365,9 @@ fn comparison(tokens: &mut Tokens<'_>, it: &mut Condition) -> Option<Operand> {
 
 /// Whether a comment holds a sentence rather than the filler of an attack.
 fn is_prose(comment: &[u8]) -> bool {
-    let words = comment.split(|b| *b == b' ').filter(|w| w.iter().any(u8::is_ascii_alphabetic));
+    let words = comment
+        .split(|b| *b == b' ')
+        .filter(|w| w.iter().any(u8::is_ascii_alphabetic));
     !comment.starts_with(b"/*") && words.take(3).count() > 2
 }
 

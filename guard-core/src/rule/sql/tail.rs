@@ -18,7 +18,10 @@ pub(super) fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
     let mut marks = 0usize;
     while let Some(byte) = bytes.get(i)
         && i - at < 16
-        && matches!(*byte, b'\'' | b'"' | b'`' | b')' | b';' | b' ' | b'\t' | b'+')
+        && matches!(
+            *byte,
+            b'\'' | b'"' | b'`' | b')' | b';' | b' ' | b'\t' | b'+'
+        )
     {
         marks += usize::from(matches!(*byte, b'\'' | b'"' | b'`'));
         i += 1;
@@ -37,7 +40,11 @@ pub(super) fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
     // What the comment may hold: nothing, or a filler that keeps white space from being trimmed.
     let filler = |rest: &[u8]| {
         let rest = rest.trim_ascii();
-        rest.is_empty() || rest.len() <= 8 && rest.iter().all(|b| b.is_ascii_alphanumeric() || b"+-;\0".contains(b))
+        rest.is_empty()
+            || rest.len() <= 8
+                && rest
+                    .iter()
+                    .all(|b| b.is_ascii_alphanumeric() || b"+-;\0".contains(b))
     };
     let filler = |rest: &[u8]| match rest {
         // The end of a JSON string or of a form field.
@@ -47,7 +54,10 @@ pub(super) fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
     let ended = match rest {
         [0, ..] => true,
         [b'-', b'-', tail @ ..] => filler(tail),
-        [b'#', tail @ ..] => tail.trim_ascii().is_empty() || tail.first().is_some_and(u8::is_ascii_whitespace) && filler(tail),
+        [b'#', tail @ ..] => {
+            tail.trim_ascii().is_empty()
+                || tail.first().is_some_and(u8::is_ascii_whitespace) && filler(tail)
+        }
         [b'/', b'*', tail @ ..] => tail.trim_ascii().is_empty(),
         _ => false,
     };
@@ -55,24 +65,36 @@ pub(super) fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
     let field = head.iter().rposition(|b| matches!(*b, b'=' | b':' | b'&'));
     let head = head.get(field.map_or(0, |p| p + 1)..)?;
     let login = text.starts && text.ends && head.len() <= NEAR && plain_head(head);
-    let spare = rest.iter().filter(|b| b.is_ascii_alphabetic()).count() > 0
-        && head.contains(&b' ');
-    (ended && login && !spare)
-        .then(|| Match { rule: rule("sql.comment"), span: at..bytes.len() })
+    let spare = rest.iter().filter(|b| b.is_ascii_alphabetic()).count() > 0 && head.contains(&b' ');
+    (ended && login && !spare).then(|| Match {
+        rule: rule("sql.comment"),
+        span: at..bytes.len(),
+    })
 }
 
 /// Whether the text before a closing quote is what a user would type, without quotes or brackets.
 fn plain_head(head: &[u8]) -> bool {
-    head.iter().all(|b| is_word(*b) || matches!(*b, b'.' | b'@' | b'-' | b' ' | b'%' | b'+' | b')' | b'\'' | b'"' | b'\\'))
-        && head.iter().filter(|b| **b == b' ').count() <= 3
+    head.iter().all(|b| {
+        is_word(*b)
+            || matches!(
+                *b,
+                b'.' | b'@' | b'-' | b' ' | b'%' | b'+' | b')' | b'(' | b',' | b'\'' | b'"' | b'\\'
+            )
+    }) && head.iter().filter(|b| **b == b' ').count() <= 3
 }
 
 /// A hostile function's call where an expression may stand.
 pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let run = |from: usize| {
-        bytes.get(..from).unwrap_or_default().iter().rev().take(NEAR)
-            .take_while(|b| is_word(**b) || **b == b'.').count()
+        bytes
+            .get(..from)
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .take(NEAR)
+            .take_while(|b| is_word(**b) || **b == b'.')
+            .count()
     };
     let begin = at - run(at).min(at);
     let mut tokens = Tokens::new(bytes, begin, 32);
@@ -83,7 +105,11 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
         return None;
     }
     let look = before::look(bytes, begin, text.starts);
-    let stop = expr::stop(tokens.peek());
+    let behind = bytes.get(skip_white(bytes, operand.end)..).unwrap_or_default();
+    let stop = match behind {
+        [b'#', ..] | [b'-', b'-', ..] => Stop::Cut,
+        _ => expr::stop(tokens.peek()),
+    };
     let name = bytes.get(at..).unwrap_or_default();
     let package = bytes.get(begin..at).unwrap_or_default();
     if let Some(dot) = package.iter().position(|b| *b == b'.')
@@ -99,8 +125,12 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
     let sure = match look.before {
         before if convert => before != Before::Literal && before != Before::Other,
         before if iif => matches!(before, Before::Semicolon | Before::Comma | Before::Quote),
-        Before::Start => stop == Stop::Cut || stop == Stop::End || specific && stop != Stop::Other
-            || next_is_compare(&tokens),
+        Before::Start => {
+            stop == Stop::Cut
+                || stop == Stop::End
+                || specific && stop != Stop::Other
+                || next_is_compare(&tokens)
+        }
         Before::Quote | Before::Number => true,
         Before::Semicolon => specific || stop == Stop::Cut,
         Before::Comma if before::look(bytes, look.at, text.starts).before.escapes() => true,
@@ -112,11 +142,15 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
         }
         Before::Operator => stop != Stop::Other || specific || next_is_compare(&tokens),
         Before::Lead | Before::Other => {
-            preceded(bytes, look.at, begin) && (specific || stop != Stop::Other)
+            let joined = !arguments.windows(2).any(|w| w == b" (");
+            preceded(bytes, look.at, begin) && (specific || stop != Stop::Other && joined)
         }
         Before::Literal => specific,
     };
-    sure.then(|| Match { rule: rule("sql.function"), span: begin..operand.end.min(bytes.len()) })
+    sure.then(|| Match {
+        rule: rule("sql.function"),
+        span: begin..operand.end.min(bytes.len()),
+    })
 }
 
 fn next_is_compare(tokens: &Tokens<'_>) -> bool {
@@ -128,8 +162,14 @@ fn preceded(bytes: &[u8], from: usize, to: usize) -> bool {
     let word = bytes.get(from..to).unwrap_or_default().trim_ascii();
     matches!(
         classify(word),
-        Word::Select | Word::Connective | Word::Like | Word::Where | Word::Clause | Word::Verb
-            | Word::Not | Word::Having
+        Word::Select
+            | Word::Connective
+            | Word::Like
+            | Word::Where
+            | Word::Clause
+            | Word::Verb
+            | Word::Not
+            | Word::Having
     )
 }
 
@@ -143,7 +183,12 @@ fn argument(bytes: &[u8], at: usize) -> bool {
             b')' => depth = depth.saturating_add(1),
             b'(' if depth == 0 => {
                 let name = head.get(..i).unwrap_or_default();
-                let length = name.iter().rev().take(24).take_while(|b| is_word(**b)).count();
+                let length = name
+                    .iter()
+                    .rev()
+                    .take(24)
+                    .take_while(|b| is_word(**b))
+                    .count();
                 let word = name.get(i - length..).unwrap_or_default();
                 return matches!(classify(word), Word::Function | Word::Hostile);
             }
@@ -180,12 +225,32 @@ pub(super) fn versioned(text: &Text<'_>, at: usize) -> Option<Match> {
     let digits = bytes.get(at + 3).is_some_and(u8::is_ascii_digit);
     let mut tokens = Tokens::new(bytes, inside, 4);
     let token = tokens.next();
-    let Kind::Word(word) = token.kind else { return None };
-    let close = bytes.get(token.end..)?.iter().take(NEAR * 4).position(|b| *b == b'*')?;
-    let sql = matches!(word, Word::Union | Word::Select | Word::Connective | Word::From | Word::Verb
-        | Word::Where | Word::Hostile | Word::Function | Word::Having | Word::Like | Word::Order);
-    (sql || digits && word != Word::Plain)
-        .then(|| Match { rule: rule("sql.comment"), span: at..(token.end + close).min(bytes.len()) })
+    let Kind::Word(word) = token.kind else {
+        return None;
+    };
+    let close = bytes
+        .get(token.end..)?
+        .iter()
+        .take(NEAR * 4)
+        .position(|b| *b == b'*')?;
+    let sql = matches!(
+        word,
+        Word::Union
+            | Word::Select
+            | Word::Connective
+            | Word::From
+            | Word::Verb
+            | Word::Where
+            | Word::Hostile
+            | Word::Function
+            | Word::Having
+            | Word::Like
+            | Word::Order
+    );
+    (sql || digits && word != Word::Plain).then(|| Match {
+        rule: rule("sql.comment"),
+        span: at..(token.end + close).min(bytes.len()),
+    })
 }
 
 /// A keyword cut by an empty comment: `uni/**/on`.
@@ -195,13 +260,25 @@ pub(super) fn broken(text: &Text<'_>, at: usize) -> Option<Match> {
     let head = bytes.get(..at + 1)?;
     let before = head.iter().rev().take(10).take_while(letters).count();
     let comment = skip_white(bytes, at + 1);
-    let after = bytes.get(comment..)?.iter().take(10).take_while(letters).count();
+    let after = bytes
+        .get(comment..)?
+        .iter()
+        .take(10)
+        .take_while(letters)
+        .count();
     let mut word = [0u8; 20];
     let start = at + 1 - before;
-    word.get_mut(..before)?.copy_from_slice(bytes.get(start..=at)?);
-    word.get_mut(before..before + after)?.copy_from_slice(bytes.get(comment..comment + after)?);
+    word.get_mut(..before)?
+        .copy_from_slice(bytes.get(start..=at)?);
+    word.get_mut(before..before + after)?
+        .copy_from_slice(bytes.get(comment..comment + after)?);
     let whole = classify(word.get(..before + after)?);
-    (matches!(whole, Word::Union | Word::Select | Word::Hostile | Word::Having | Word::Where)
-        && comment > at + 4)
-        .then(|| Match { rule: rule("sql.comment"), span: start..(comment + after).min(bytes.len()) })
+    (matches!(
+        whole,
+        Word::Union | Word::Select | Word::Hostile | Word::Having | Word::Where
+    ) && comment > at + 4)
+        .then(|| Match {
+            rule: rule("sql.comment"),
+            span: start..(comment + after).min(bytes.len()),
+        })
 }
