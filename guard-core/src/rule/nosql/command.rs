@@ -84,7 +84,7 @@ pub(super) fn command(text: &Text<'_>, at: usize) -> Option<Match> {
             let csv = starts(bytes, from, b"load")
                 && matches!(argument, Some(b'\'' | b'"'))
                 && (left || text.starts && from == 0);
-            let tail = bytes.get(to..)?;
+            let tail = bytes.get(to..bytes.len().min(to + 64))?;
             let cut = tail.windows(2).any(|w| w == b"//" || w == b"--")
                 || tail.iter().any(|b| matches!(b, b';' | 0));
             if csv || left && cut {

@@ -17,17 +17,15 @@ fn leaves(text: &Text<'_>, at: usize) -> bool {
             _ => break,
         }
     }
-    let Some(head) = text.bytes.get(..end) else {
+    let floor = end.saturating_sub(128);
+    let Some(head) = text.bytes.get(floor..end) else {
         return false;
     };
     match head.split_last() {
-        None => text.starts,
+        None => text.starts && floor == 0,
         Some((mark @ (b'\'' | b'"' | b'`'), before)) => {
-            let near = before
-                .get(before.len().saturating_sub(128)..)
-                .unwrap_or_default();
             // Doubled quotes are the empty literal that a payload puts in front.
-            let count = near.iter().filter(|b| *b == mark).count();
+            let count = before.iter().filter(|b| *b == mark).count();
             count % 2 == 0 || end <= 2
         }
         Some(_) => {
@@ -37,6 +35,7 @@ fn leaves(text: &Text<'_>, at: usize) -> bool {
                 .map_or(0, |p| p + 1);
             let value = head.get(field..).unwrap_or_default();
             text.starts
+                && (floor == 0 || value.len() < head.len())
                 && value.len() <= HEAD
                 && value
                     .iter()
@@ -117,9 +116,9 @@ pub(super) fn busy_loop(text: &Text<'_>, at: usize) -> Option<Match> {
         .windows(3)
         .any(|w| w.eq_ignore_ascii_case(b"do{") || w == b"do ")
         && near.windows(6).any(|w| w.eq_ignore_ascii_case(b"while("));
-    let head = bytes.get(..at)?;
+    let head = if at <= HEAD { bytes.get(..at)? } else { return None };
     let semicolon = head.iter().position(|b| *b == b';')?;
-    (looped && at <= HEAD && leaves(text, semicolon)).then(|| Match {
+    (looped && leaves(text, semicolon)).then(|| Match {
         rule: rule("nosql.script"),
         span: semicolon..at + near.len(),
     })
@@ -206,7 +205,7 @@ pub(super) fn shell(text: &Text<'_>, at: usize) -> Option<Match> {
     };
     let call = matches!(argument, b'{' | b'[' | b')' | b'f' | b'\'' | b'"');
     // A complete statement: prose about the shell leaves `;` out.
-    let rest = bytes.get(end..).unwrap_or_default();
+    let rest = bytes.get(end..bytes.len().min(end + 192)).unwrap_or_default();
     let closed = rest.contains(&b';') || rest.windows(8).any(|w| w == b"function");
     (stands && call && closed).then(|| Match {
         rule: rule("nosql.script"),

@@ -37,39 +37,42 @@ pub(super) fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
     if quote && before::look(bytes, at + 1, text.starts).before != Before::Quote || marks > 1 {
         return None;
     }
-    // What the comment may hold: nothing, or a filler that keeps white space from being trimmed.
-    let filler = |rest: &[u8]| {
-        let rest = rest.trim_ascii();
-        rest.is_empty()
-            || rest.len() <= 8
-                && rest
-                    .iter()
-                    .all(|b| b.is_ascii_alphanumeric() || b"+-;\0".contains(b))
-    };
-    let filler = |rest: &[u8]| match rest {
-        // The end of a JSON string or of a form field.
-        [b'"', b',' | b'}', ..] | [b'&', ..] | [b' ', b'"', b',' | b'}', ..] => true,
-        _ => filler(rest),
-    };
+    // What follows is looked at up to where it cannot be filler any more.
+    let rest = rest.get(..rest.len().min(NEAR)).unwrap_or_default();
     let ended = match rest {
         [0, ..] => true,
-        [b'-', b'-', tail @ ..] => filler(tail),
+        [b'-', b'-', tail @ ..] => is_filler(tail),
         [b'#', tail @ ..] => {
             tail.trim_ascii().is_empty()
-                || tail.first().is_some_and(u8::is_ascii_whitespace) && filler(tail)
+                || tail.first().is_some_and(u8::is_ascii_whitespace) && is_filler(tail)
         }
         [b'/', b'*', tail @ ..] => tail.trim_ascii().is_empty(),
         _ => false,
     };
-    let head = bytes.get(..at)?;
-    let field = head.iter().rposition(|b| matches!(*b, b'=' | b':' | b'&'));
-    let head = head.get(field.map_or(0, |p| p + 1)..)?;
-    let login = text.starts && text.ends && head.len() <= NEAR && plain_head(head);
-    let spare = rest.iter().filter(|b| b.is_ascii_alphabetic()).count() > 0 && head.contains(&b' ');
-    (ended && login && !spare).then(|| Match {
-        rule: rule("sql.comment"),
-        span: at..bytes.len(),
-    })
+    if !(ended && text.starts && text.ends) {
+        return None;
+    }
+    let floor = at.saturating_sub(NEAR + 1);
+    let head = bytes.get(floor..at)?;
+    let head = match head.iter().rposition(|b| matches!(*b, b'=' | b':' | b'&')) {
+        Some(field) => head.get(field + 1..)?,
+        None if floor > 0 => return None,
+        None => head,
+    };
+    let spare = rest.iter().any(u8::is_ascii_alphabetic) && head.contains(&b' ');
+    (plain_head(head) && !spare)
+        .then(|| Match { rule: rule("sql.comment"), span: at..bytes.len() })
+}
+
+/// Whether a comment holds nothing but what keeps white space from being trimmed, or ends with the
+/// JSON string or form field that holds it.
+fn is_filler(comment: &[u8]) -> bool {
+    if let [b'"', b',' | b'}', ..] | [b'&', ..] | [b' ', b'"', b',' | b'}', ..] = comment {
+        return true;
+    }
+    let rest = comment.trim_ascii();
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"+-;\0".contains(b);
+    rest.len() <= 8 && rest.iter().all(plain)
 }
 
 /// Whether the text before a closing quote is what a user would type, without quotes or brackets.
