@@ -82,7 +82,7 @@ fn run(options: &Options) -> io::Result<()> {
             continue;
         }
         let field = |name: &str| row[name].as_str().unwrap_or_default();
-        let findings = inspector.inspect_value(field("input").as_bytes());
+        let findings: Vec<_> = inspector.inspect_value(field("input").as_bytes()).collect();
         let hit = !findings.is_empty();
         if row["malicious"] == true {
             let class = field("class");

@@ -1,25 +1,49 @@
 //! Finds injection in caller-controlled bytes.
+//!
+//! One pass over the raw event looks for every family's triggers at once ([`prefilter`]); what
+//! passes a look at the bytes around it makes the enclosing JSON string hot ([`document`]), which is
+//! then decoded ([`decode`]) and parsed by the families concerned ([`scan`]). An event without hot
+//! strings is never decoded, copied or divided, and nothing is allocated for any event.
 
 use core::ops::Range;
 
-use crate::rule::{Families, RULES, RuleId};
+use crate::rule::{Families, RuleId};
 
+mod decode;
+mod document;
+mod encoding;
+mod prefilter;
+mod scan;
 mod text;
 mod trigger;
 
-pub(crate) use text::{Effort, Match, Place, Text};
-pub(crate) use trigger::Trigger;
+use self::document::Container;
+use self::prefilter::Candidates;
+use self::scan::{Hits, Scan};
+pub(crate) use self::text::{Effort, Match, Place, Text};
+pub(crate) use self::trigger::Trigger;
 
 /// A rule that matched, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The rule.
     pub rule: RuleId,
-    /// The bytes of the input that it matched.
+    /// The bytes of the input that it matched, encoded as they are there.
     pub span: Range<usize>,
 }
 
+/// The rule of an event that holds more candidates than the inspector looks at.
+pub const EFFORT: RuleId = RuleId::new("limit.effort");
+
 /// Looks for the families it was told to.
+///
+/// ```
+/// use guard_core::{Families, Inspector};
+///
+/// let event = br#"{"body": "{\"user\": \"admin' or '1'='1\"}"}"#;
+/// let finding = Inspector::new(Families::ALL).inspect(event).next().unwrap();
+/// assert_eq!(finding.rule.as_str(), "sql.tautology");
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Inspector {
     families: Families,
@@ -32,94 +56,184 @@ impl Inspector {
         Self { families }
     }
 
-    /// Findings in one caller-controlled value: at most one of each family.
+    /// The findings in a whole event, in the order in which the strings that hold them end: at most
+    /// one of each family for each string. The search goes on only as findings are asked for.
     #[must_use]
-    pub fn inspect_value(&self, value: &[u8]) -> Vec<Finding> {
-        let mut effort = Effort::new(1 << 20);
-        let mut findings = Vec::new();
-        let mut text = Text { bytes: value, starts: true, ends: true, place: Place::Value };
-        let mut left = self.families;
-        let mut round;
-        for _ in 0..4 {
-            for rules in RULES.iter().filter(|r| self.families.contains(r.family)) {
-                if !left.contains(rules.family) {
-                    continue;
-                }
-                for at in 0..text.bytes.len() {
-                    if rules.triggers.iter().any(|t| t.occurs(text.bytes, at))
-                        && (rules.context)(text.bytes, at)
-                        && let Some(m) = (rules.confirm)(&text, at, &mut effort)
-                    {
-                        left = left.without(rules.family);
-                        findings.push(Finding { rule: m.rule, span: m.span });
-                        break;
-                    }
-                }
-            }
-            round = decode(text.bytes);
-            if round == text.bytes {
-                break;
-            }
-            text.bytes = round.leak();
+    pub fn inspect<'e>(&self, event: &'e [u8]) -> Findings<'e> {
+        Findings {
+            event,
+            container: Container::of_event(event),
+            candidates: Candidates::new(event, 0),
+            scan: Scan::new(self.families, Effort::for_input(event.len())),
+            from: 0,
+            outer: None,
+            body_seen: false,
+            reported: false,
+            pending: Pending::default(),
         }
-        findings
+    }
+
+    /// The findings in one caller-controlled value: at most one of each family.
+    #[must_use]
+    pub fn inspect_value(&self, value: &[u8]) -> Pending {
+        let mut scan = Scan::new(self.families, Effort::for_input(value.len()));
+        let mut hits = Hits::default();
+        scan.value(value, &mut hits);
+        let mut pending = Pending::from(hits);
+        if scan.effort.is_spent() {
+            pending.push(Finding { rule: EFFORT, span: 0..value.len() });
+        }
+        pending
     }
 }
 
-/// Stand-in until the decoders are there: percent, \u and entities once.
-fn decode(b: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut i = 0;
-    let hex = |s: &[u8]| u32::from_str_radix(core::str::from_utf8(s).ok()?, 16).ok();
-    let mut push = |out: &mut Vec<u8>, c: u32| {
-        if c < 0x80 {
-            out.push(c as u8);
-        } else if let Some(c) = char::from_u32(c) {
-            out.extend(c.to_string().as_bytes());
+/// The findings of one string or value.
+#[derive(Debug, Default)]
+pub struct Pending {
+    list: [Option<Finding>; crate::rule::Family::ALL.len() + 1],
+    next: usize,
+}
+
+impl Pending {
+    fn push(&mut self, finding: Finding) {
+        if let Some(free) = self.list.iter_mut().find(|place| place.is_none()) {
+            *free = Some(finding);
         }
-    };
-    while i < b.len() {
-        if b[i] == b'%' && i + 2 < b.len() {
-            if let Some(c) = hex(&b[i + 1..i + 3]) {
-                out.push(c as u8);
-                i += 3;
-                continue;
-            }
-        }
-        if (b[i] == b'\\' || b[i] == b'%') && i + 5 < b.len() && b[i + 1] == b'u' {
-            if let Some(c) = hex(&b[i + 2..i + 6]) {
-                push(&mut out, c);
-                i += 6;
-                continue;
-            }
-        }
-        if b[i] == b'&' {
-            if let Some(end) = b[i..].iter().take(12).position(|c| *c == b';') {
-                let name = &b[i + 1..i + end];
-                let c = match name {
-                    b"lt" => Some(0x3c),
-                    b"gt" => Some(0x3e),
-                    b"quot" => Some(0x22),
-                    b"amp" => Some(0x26),
-                    b"apos" => Some(0x27),
-                    b"Tab" => Some(9),
-                    b"NewLine" => Some(10),
-                    b"colon" => Some(58),
-                    b"lpar" => Some(40),
-                    b"rpar" => Some(41),
-                    [b'#', b'x' | b'X', h @ ..] => hex(h),
-                    [b'#', d @ ..] => core::str::from_utf8(d).ok().and_then(|d| d.parse().ok()),
-                    _ => None,
-                };
-                if let Some(c) = c {
-                    push(&mut out, c);
-                    i += end + 1;
-                    continue;
-                }
-            }
-        }
-        out.push(b[i]);
-        i += 1;
     }
-    out
+}
+
+impl From<Hits> for Pending {
+    fn from(hits: Hits) -> Self {
+        let mut pending = Self::default();
+        let findings = hits.into_matches().map(|hit| Finding { rule: hit.rule, span: hit.span });
+        for (place, finding) in pending.list.iter_mut().zip(findings) {
+            *place = Some(finding);
+        }
+        pending
+    }
+}
+
+impl Iterator for Pending {
+    type Item = Finding;
+
+    fn next(&mut self) -> Option<Finding> {
+        let finding = self.list.get_mut(self.next)?.take()?;
+        self.next += 1;
+        Some(finding)
+    }
+}
+
+/// The findings in one event; see [`Inspector::inspect`].
+#[derive(Debug)]
+pub struct Findings<'e> {
+    event: &'e [u8],
+    container: Container,
+    candidates: Candidates<'e>,
+    scan: Scan,
+    /// Where the last unit that was searched ends.
+    from: usize,
+    /// The string in which `from` is, when it holds JSON that is searched string by string.
+    outer: Option<Range<usize>>,
+    body_seen: bool,
+    reported: bool,
+    pending: Pending,
+}
+
+impl Findings<'_> {
+    /// Goes on at `offset`, leaving out what is before it: the rest of a record, say, that is
+    /// blocked already.
+    pub fn skip_to(&mut self, offset: usize) {
+        self.pending = Pending::default();
+        self.candidates.skip_to(offset);
+        self.from = self.from.max(offset);
+        self.outer = None;
+    }
+
+    /// Searches until something is found.
+    fn search(&mut self) -> Option<Hits> {
+        while let Some(candidate) = self.candidates.next() {
+            if self.scan.effort.is_spent() {
+                return None;
+            }
+            let mut hits = Hits::default();
+            if candidate.owners.key() {
+                self.scan.key(self.event, candidate.at, 0, &mut hits);
+                self.body(candidate.at, &mut hits);
+            }
+            if self.scan.deserves(self.event, candidate) {
+                self.unit(candidate.at, &mut hits);
+            }
+            if !hits.is_empty() {
+                return Some(hits);
+            }
+        }
+        None
+    }
+
+    /// Searches the unit around the candidate at `at`.
+    fn unit(&mut self, at: usize, hits: &mut Hits) {
+        if let Some(outer) = self.outer.take_if(|outer| at < outer.end) {
+            self.inner_unit(at, outer, hits);
+            return;
+        }
+        let Some(unit) = self.container.unit(self.event, self.from, at, false) else {
+            return;
+        };
+        let holds_json = self.container == Container::Json
+            && unit.encoded
+            && document::is_escaped_json(&self.event[unit.span.clone()]);
+        if holds_json {
+            self.from = unit.span.start;
+            self.inner_unit(at, unit.span, hits);
+        } else {
+            self.scan.unit(self.container, self.event, &unit, 0, hits);
+            self.pass(unit.span.end);
+        }
+    }
+
+    /// The same within a string that holds JSON.
+    fn inner_unit(&mut self, at: usize, outer: Range<usize>, hits: &mut Hits) {
+        let bytes = &self.event[..outer.end];
+        if let Some(unit) = Container::Escaped.unit(bytes, self.from, at, false) {
+            self.scan.unit(Container::Escaped, bytes, &unit, 0, hits);
+            self.pass(unit.span.end);
+        }
+        self.outer = Some(outer);
+    }
+
+    fn pass(&mut self, end: usize) {
+        self.from = end;
+        self.candidates.skip_to(end);
+    }
+
+    /// Searches the event's body if the candidate at `at` says that it is base64.
+    fn body(&mut self, at: usize, hits: &mut Hits) {
+        if self.body_seen || !encoding::body_is_encoded(self.event, at) {
+            return;
+        }
+        self.body_seen = true;
+        if let Some(start) = encoding::body(self.event) {
+            self.scan.base64_string(self.event, start, 0, hits);
+        }
+    }
+}
+
+impl Iterator for Findings<'_> {
+    type Item = Finding;
+
+    fn next(&mut self) -> Option<Finding> {
+        loop {
+            if let Some(finding) = self.pending.next() {
+                return Some(finding);
+            }
+            match self.search() {
+                Some(hits) => self.pending = Pending::from(hits),
+                None if self.scan.effort.is_spent() && !self.reported => {
+                    self.reported = true;
+                    return Some(Finding { rule: EFFORT, span: 0..self.event.len() });
+                }
+                None => return None,
+            }
+        }
+    }
 }

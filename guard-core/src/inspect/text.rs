@@ -42,6 +42,9 @@ pub(crate) struct Match {
     pub(crate) span: Range<usize>,
 }
 
+/// What any event may spend, however short.
+const FREE: u64 = 64 << 10;
+
 /// How much work confirming may still do for one event.
 ///
 /// A candidate costs its author three or four bytes and us a look at up to some hundreds. What may
@@ -71,6 +74,16 @@ impl Effort {
                 false
             }
         }
+    }
+
+    /// The share of an input of `len` bytes.
+    pub(crate) const fn for_input(len: usize) -> Self {
+        Self::new(FREE + 4 * len as u64)
+    }
+
+    /// Gives up what is left.
+    pub(crate) const fn exhaust(&mut self) {
+        self.left = 0;
     }
 
     pub(crate) const fn is_spent(&self) -> bool {

@@ -1,16 +1,52 @@
-//! Rules of the `jndi` family.
+//! Rules of the `jndi` family: `${...}` that Log4j, and Commons Text, resolve by asking somebody
+//! or by running something.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, Rules};
+use crate::rule::{Family, RuleId, Rules};
+
+mod substitute;
+
+use substitute::Outcome;
 
 pub(super) const RULES: Rules = Rules { family: Family::Jndi, triggers: TRIGGERS, context, confirm };
 
-const TRIGGERS: &[Trigger] = &[];
+const LOOKUP: RuleId = RuleId::new("jndi.lookup");
+const REMOTE: RuleId = RuleId::new("jndi.remote_lookup");
+const SECRET: RuleId = RuleId::new("jndi.secret_lookup");
+const HIDDEN: RuleId = RuleId::new("jndi.hidden_lookup");
 
-fn context(_bytes: &[u8], _at: usize) -> bool {
-    true
+/// The heads of the lookups looked for, and of expressions nested at the head of another.
+const TRIGGERS: &[Trigger] = &[Trigger::new("\\x24\\{[j$lu:sdebf][n${op:\\-craiu]")];
+
+/// Longest expression read. Obfuscated ones take some ten bytes for each letter of `jndi:ldap://`.
+const REACH: usize = 512;
+
+fn context(bytes: &[u8], at: usize) -> bool {
+    let rest = bytes.get(at + 2..).unwrap_or_default();
+    let end = rest.iter().take(46).position(|b| matches!(b, b':' | b'$' | b'}' | b'\\' | b'%' | b'&' | b'(' | b' '));
+    match end.and_then(|i| rest.get(i)) {
+        Some(b'}' | b'(' | b' ') => false,
+        Some(_) => true,
+        None => rest.len() < 46,
+    }
 }
 
-fn confirm(_text: &Text<'_>, _at: usize, _effort: &mut Effort) -> Option<Match> {
-    None
+fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    // What stands at the head of another expression was judged with that one.
+    if at >= 2 && text.bytes.get(at - 2..at) == Some(b"${") {
+        return None;
+    }
+    let rest = text.bytes.get(at..)?;
+    let (outcome, length) = substitute::evaluate(rest.get(..rest.len().min(REACH))?);
+    if !effort.spend(length) {
+        return None;
+    }
+    let rule = match outcome {
+        Outcome::Jndi => LOOKUP,
+        Outcome::Remote => REMOTE,
+        Outcome::Secret => SECRET,
+        Outcome::Hidden => HIDDEN,
+        Outcome::Harmless => return None,
+    };
+    Some(Match { rule, span: at..at + length })
 }

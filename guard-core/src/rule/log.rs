@@ -1,16 +1,219 @@
-//! Rules of the `log` family.
+//! Rules of the `log` family: line breaks that forge a log entry or a header, and control sequences
+//! for the terminal that shows the log.
+//!
+//! Text of many lines is ordinary. What differs in a forgery is that one short value, whose first
+//! line is no line of the kind, goes on with a line that a logger or a protocol would have written.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, Rules};
+use crate::rule::{Family, RuleId, Rules};
+
+mod entry;
+
+use entry::Line;
 
 pub(super) const RULES: Rules = Rules { family: Family::Log, triggers: TRIGGERS, context, confirm };
 
-const TRIGGERS: &[Trigger] = &[];
+const HEADER: RuleId = RuleId::new("log.header");
+const ENTRY: RuleId = RuleId::new("log.forged_entry");
+const COMMAND: RuleId = RuleId::new("log.protocol_command");
+const ESCAPE: RuleId = RuleId::new("log.terminal_escape");
+const OVERWRITE: RuleId = RuleId::new("log.overwrite");
 
-fn context(_bytes: &[u8], _at: usize) -> bool {
-    true
+const TRIGGERS: &[Trigger] = &[
+    // A break while still escaped (or spelled out), then what may begin a forged line.
+    Trigger::new("\\\\[nr][ \\[a-z\\d][a-z\\d-]"),
+    Trigger::new("[\\n\\r\\x0b\\x0c][ \\t\\[a-z\\d][a-z\\d-]"),
+    // U+0085, U+2028 and U+2029 break lines too; U+560A and U+560D end in LF and CR when cut to a
+    // byte.
+    Trigger::new("\\xc2\\x85[\\[a-z][a-z-]"),
+    Trigger::new("\\xe2\\x80[\\xa8\\xa9][\\[a-z]"),
+    Trigger::new("\\xe5\\x98[\\x8a\\x8d][\\[a-z\\r\\n\\xe5]"),
+    Trigger::new("\\0\\[[a-z]"),
+    // CSI, OSC
+    Trigger::new("\\e\\[[\\d;?a-z]"),
+    Trigger::new("\\e\\]\\d"),
+    Trigger::new("\\x08\\x08"),
+    Trigger::new("\\\\b\\\\b"),
+];
+
+/// The longest first line of a forged value.
+const FIRST_LINE: usize = 128;
+
+fn context(bytes: &[u8], at: usize) -> bool {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let (broken, after) = match rest {
+        [b'\\', b'b', ..] => return true,
+        [b'\\', kind, after @ ..] => (*kind == b'r', after),
+        [kind @ (b'\n' | b'\r' | 0x0b | 0x0c), after @ ..] => (*kind == b'\r', after),
+        _ => return true,
+    };
+    // A carriage return alone moves back to the line's beginning.
+    if broken {
+        return true;
+    }
+    let after = match after {
+        [b' ' | b'\t', after @ ..] => after,
+        after => after,
+    };
+    let token = after
+        .iter()
+        .take(40)
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'-')
+        .count();
+    let word = after.get(..token).unwrap_or_default();
+    let upper = !word.is_empty() && !word.iter().any(u8::is_ascii_lowercase);
+    match (after.first(), after.get(token)) {
+        (Some(b'['), _) => after.iter().take(24).skip(1).any(|b| matches!(b, b']' | b'\\' | b'%' | b':')),
+        (_, None | Some(b':' | b'%' | b'&')) => true,
+        (_, Some(b'\\')) => upper || after.get(token + 1) == Some(&b'u'),
+        (Some(b'0'..=b'9'), Some(b'.' | b'/' | b' ')) => token <= 4 || token == 10,
+        (_, Some(b'\r' | b'\n')) => upper,
+        (_, Some(b' ' | b'/')) => upper || token == 3,
+        _ => false,
+    }
 }
 
-fn confirm(_text: &Text<'_>, _at: usize, _effort: &mut Effort) -> Option<Match> {
-    None
+fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let bytes = text.bytes;
+    match bytes.get(at..)? {
+        [0x1b, rest @ ..] => escape(at, rest, effort),
+        [0x08, ..] => backspaces(text, at, effort),
+        [b'\\', b'b', ..] => None,
+        [0 | 0xc2 | 0xe2 | 0xe5, ..] => forged(text, at, true, effort),
+        _ => forged(text, at, false, effort),
+    }
+}
+
+/// The length of one line break at the head of `bytes`, spelled out ones included.
+const fn line_break(bytes: &[u8]) -> usize {
+    match bytes {
+        [b'\n' | b'\r' | 0x0b | 0x0c | 0, ..] => 1,
+        [b'\\', b'n' | b'r', ..] | [0xc2, 0x85, ..] => 2,
+        [0xe2, 0x80, 0xa8 | 0xa9, ..] | [0xe5, 0x98, 0x8a | 0x8d, ..] => 3,
+        _ => 0,
+    }
+}
+
+fn breaks_at_end(bytes: &[u8]) -> usize {
+    match bytes {
+        [.., b'\n' | b'\r' | 0x0b | 0x0c | 0] => 1,
+        [.., b'\\', b'n' | b'r'] | [.., 0xc2, 0x85] => 2,
+        [.., 0xe2, 0x80, 0xa8 | 0xa9] | [.., 0xe5, 0x98, 0x8a | 0x8d] => 3,
+        _ => 0,
+    }
+}
+
+/// The first break of a short value, and a line behind it that the value had no right to write.
+fn forged(text: &Text<'_>, at: usize, unusual: bool, effort: &mut Effort) -> Option<Match> {
+    let bytes = text.bytes;
+    if !text.starts || at > FIRST_LINE + 16 || !effort.spend(FIRST_LINE) {
+        return None;
+    }
+    let mut first = bytes.get(..at)?;
+    for _ in 0..8 {
+        match breaks_at_end(first) {
+            0 => break,
+            n => first = first.get(..first.len() - n)?,
+        }
+    }
+    let mut next = at;
+    for _ in 0..8 {
+        match bytes.get(next..).map_or(0, line_break) {
+            0 => break,
+            n => next += n,
+        }
+    }
+    let real_return = bytes.get(at) == Some(&b'\r');
+    // Folded header lines begin with white space.
+    let indent = bytes.get(next..)?.iter().take(4).take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let line = bytes.get(next + indent..)?;
+    let spaces = first_line(first)?;
+    let Some((kind, length)) = entry::classify(line) else {
+        let rest = bytes.get(at + 1..)?;
+        let lone = real_return
+            && next == at + 1
+            && first.len() + 1 > at
+            && spaces == 0
+            && !first.is_empty()
+            && line.len() <= FIRST_LINE
+            && effort.spend(rest.len())
+            && !rest.iter().any(|b| matches!(b, b'\n' | b'\r'));
+        let tagged = unusual && tag(line);
+        return match (tagged, lone) {
+            (true, _) => Some(Match { rule: ENTRY, span: first.len()..next + indent + 1 }),
+            (_, true) => Some(Match { rule: OVERWRITE, span: at..bytes.len() }),
+            _ => None,
+        };
+    };
+    let short = bytes.len() <= 1024;
+    let rule = match kind {
+        Line::Header => (spaces <= 2 && is_value(first)).then_some(HEADER),
+        Line::Named => (spaces == 0 && is_value(first) && short).then_some(HEADER),
+        Line::Entry => (spaces <= 3 && indent == 0).then_some(ENTRY),
+        Line::Command => (spaces <= 2 && is_value(first)).then_some(COMMAND),
+    }?;
+    Some(Match { rule, span: first.len()..next + indent + length })
+}
+
+/// Spaces in the first line, unless it holds a break itself or is a line of a log already.
+fn first_line(first: &[u8]) -> Option<usize> {
+    let broken = |w: &[u8]| w.first().is_some_and(|b| matches!(b, b'\n' | b'\r'));
+    if first.len() > FIRST_LINE || first.windows(1).any(broken) {
+        return None;
+    }
+    if first.len() > 4 && matches!(entry::classify(first), Some((Line::Entry, _))) {
+        return None;
+    }
+    Some(first.trim_ascii().iter().filter(|b| **b == b' ').count())
+}
+
+/// Whether a first line is a bare value: no header, no start line of a message, no boundary of a
+/// multipart body.
+fn is_value(first: &[u8]) -> bool {
+    let name = first.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'-').count();
+    let headed = name > 0
+        && first.get(name) == Some(&b':')
+        && matches!(first.get(name + 1), None | Some(b' '));
+    let verb = first.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let message = verb > 2
+        && matches!(first.get(verb), Some(b' ' | b'/'))
+        && first.windows(5).any(|w| w == b"HTTP/");
+    !headed && !message && !first.starts_with(b"--")
+}
+
+/// `[ANYTHING]`, where the break before it is one that nobody types.
+fn tag(line: &[u8]) -> bool {
+    let inner = line.iter().skip(1).take(24).take_while(|b| b.is_ascii_uppercase() || **b == b'_').count();
+    line.first() == Some(&b'[') && inner > 1 && line.get(inner + 1) == Some(&b']')
+}
+
+/// A control sequence (ECMA-48, 5.4) or an operating system command.
+fn escape(at: usize, rest: &[u8], effort: &mut Effort) -> Option<Match> {
+    let rest = rest.get(..rest.len().min(64))?;
+    if !effort.spend(rest.len()) {
+        return None;
+    }
+    let length = match rest {
+        [b'[', parameters @ ..] => {
+            let n = parameters.iter().take_while(|b| matches!(b, 0x20..=0x3f)).count();
+            parameters.get(n).filter(|b| matches!(b, 0x40..=0x7e))?;
+            n + 2
+        }
+        [b']', command @ ..] => {
+            let n = command.iter().take_while(|b| b.is_ascii_digit()).count();
+            command.get(n).filter(|b| **b == b';')?;
+            n + 2
+        }
+        _ => return None,
+    };
+    Some(Match { rule: ESCAPE, span: at..at + 1 + length })
+}
+
+/// Backspaces between letters rub out what was logged.
+fn backspaces(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let rest = text.bytes.get(at..)?;
+    let n = rest.iter().take(64).take_while(|b| **b == 0x08).count();
+    let before = at.checked_sub(1).and_then(|i| text.bytes.get(i));
+    (effort.spend(n) && before.is_some_and(u8::is_ascii_graphic))
+        .then(|| Match { rule: OVERWRITE, span: at..at + n })
 }

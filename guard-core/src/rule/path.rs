@@ -1,16 +1,425 @@
-//! Rules of the `path` family.
+//! Rules of the `path` family: paths that climb out of their directory, name well-known secrets, or
+//! hand a file function a stream wrapper.
+//!
+//! What makes the attack is structure: how far a path climbs against what precedes it, what it ends
+//! in, and whether the path is the value or is talked about in one.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, Rules};
+use crate::rule::{Family, RuleId, Rules};
+
+mod name;
+mod walk;
+
+use name::{Weight, is_separator};
+use walk::{Anchor, REACH, Steps, Token};
 
 pub(super) const RULES: Rules = Rules { family: Family::Path, triggers: TRIGGERS, context, confirm };
 
-const TRIGGERS: &[Trigger] = &[];
+const TRAVERSAL: RuleId = RuleId::new("path.traversal");
+const SENSITIVE: RuleId = RuleId::new("path.sensitive_file");
+const WRAPPER: RuleId = RuleId::new("path.wrapper");
+const NULL_BYTE: RuleId = RuleId::new("path.null_byte");
+const REMOTE: RuleId = RuleId::new("path.remote_include");
+const SHARE: RuleId = RuleId::new("path.admin_share");
 
-fn context(_bytes: &[u8], _at: usize) -> bool {
-    true
+const TRIGGERS: &[Trigger] = &[
+    Trigger::new("\\.\\./"),
+    Trigger::new("\\.\\.\\\\[a-z\\\\./]"),
+    Trigger::new("\\.\\.[;\\0][/\\\\]"),
+    // What is left of a slash after dots: U+FFFD, or a look-alike.
+    Trigger::new("\\.\\.[\\xef\\xe2\\xc0\\xc1][\\xbf\\x88\\x81/\\\\]"),
+    Trigger::new("\\xbf\\xbd[/\\\\][\\xef.ewb]"),
+    // etc/, proc/
+    Trigger::new("[er][to]c[/\\\\]"),
+    Trigger::new("var[/\\\\]"),
+    Trigger::new("m32[/\\\\]"),
+    Trigger::new("b-in"),
+    // .ini, .conf, .config, .cnf
+    Trigger::new("\\.[ci][on][nfi]"),
+    // access_log, error.log
+    Trigger::new("[sr][_.]lo"),
+    Trigger::new("[/\\\\]\\.[a-z][a-z_]"),
+    Trigger::new("[cd]:[/\\\\][\\\\/wpibxua]"),
+    Trigger::new("[/\\\\][cd]\\x24[/\\\\]"),
+    // php:, zip:, phar:, expect:, data:, glob:, compress.zlib:
+    Trigger::new("[zhealp][iactoh][prtab]:"),
+    Trigger::new("[a-z\\d]\\0\\.[a-z]"),
+    // shell.txt? and .txt%00, where the rest of an include's name is cut off.
+    Trigger::new("txt[?\\0]"),
+    // wp-config.php
+    Trigger::new("ig\\.p"),
+    // The parameter of an include.
+    Trigger::new("=[hf]t[tp]"),
+];
+
+fn context(bytes: &[u8], at: usize) -> bool {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let encoded = |i: usize| rest.get(i).is_none_or(|b| matches!(b, b'\\' | b'%' | b'&'));
+    match rest {
+        [b'.', b'.', ..] | [0xbf, ..] | [_, 0, ..] => true,
+        [b'=', ..] => including(bytes, at),
+        [b'.', ..] => {
+            // Before the extension, one of the names that are looked for; after it, its end.
+            let before = bytes.get(at.saturating_sub(1)).copied().unwrap_or(0) | 0x20;
+            matches!(before, b'n' | b't' | b'p' | b'y' | b'm' | b'e' | b'x' | b'd' | b'2' | b'b' | b's')
+                || encoded(4)
+        }
+        [a, b, c, b':', ..] if is_wrapper_tail([*a, *b, *c]) => {
+            matches!(rest.get(4), Some(b'/') | Some(b'e' | b'E')) || encoded(4)
+        }
+        [b'c' | b'd' | b'C' | b'D', b':', ..] => {
+            at == 0 || !bytes.get(at - 1).is_some_and(u8::is_ascii_alphanumeric)
+        }
+        [b'/' | b'\\', b'.', first, ..] => matches!(
+            first | 0x20,
+            b's' | b'a' | b'e' | b'g' | b'h' | b'b' | b'k' | b'd' | b'c' | b'n' | b'p' | b'm' | b'r'
+                | b'v' | b'z'
+        ),
+        _ => true,
+    }
 }
 
-fn confirm(_text: &Text<'_>, _at: usize, _effort: &mut Effort) -> Option<Match> {
-    None
+/// Whether the three letters end one of the wrappers' schemes.
+const fn is_wrapper_tail(tail: [u8; 3]) -> bool {
+    matches!(
+        [tail[0] | 0x20, tail[1] | 0x20, tail[2] | 0x20],
+        [b'z', b'i', b'p']
+            | [b'h', b'a', b'r']
+            | [b'e', b'c', b't']
+            | [b'a', b't', b'a']
+            | [b'l', b'i', b'b' | b'p']
+            | [b'l', b'o', b'b']
+            | [b'p', b'h', b'p']
+    )
+}
+
+fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let bytes = text.bytes;
+    let rest = bytes.get(at..).unwrap_or_default();
+    match rest {
+        [b'.', b'.', ..] => {
+            // The first step of a token judges all of it.
+            let head = bytes.get(..at).unwrap_or_default();
+            let gap = head.iter().rev().take(8).take_while(|b| is_separator(**b) || **b == b'.').count();
+            if gap >= 2 && head.get(at - gap..).unwrap_or_default().windows(3).any(is_step) {
+                return None;
+            }
+            traversal(text, at, effort)
+        }
+        [0xbf, ..] => traversal(text, at.saturating_sub(2), effort),
+        [_, 0, b'.', ..] => null_byte(text, at, effort),
+        [b't' | b'T', _, _, b'?' | 0, ..] => remote(text, at, effort),
+        [b'=', ..] => included(text, at, effort),
+        [a, b, c, b':', ..] if is_wrapper_tail([*a, *b, *c]) => wrapper(text, at, effort),
+        [b'/' | b'\\', b'c' | b'd' | b'C' | b'D', b'$', ..] => share(text, at, effort),
+        _ => sensitive(text, at, effort),
+    }
+}
+
+fn is_step(window: &[u8]) -> bool {
+    matches!(window, [b'.', b'.', b'/' | b'\\'])
+}
+
+fn traversal(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let bytes = text.bytes;
+    let token = walk::token(bytes, text.starts, at);
+    let steps = walk::steps(bytes, token);
+    if !effort.spend(2 * (token.end - token.start)) || steps.ups == 0 {
+        return None;
+    }
+    let tail = bytes.get(steps.tail..token.end).unwrap_or_default();
+    let named = name::rooted(bytes, steps.tail).or_else(|| target(bytes, steps.tail, token.end));
+    let hostile = match named {
+        Some((_, Weight::Strong)) => true,
+        Some((_, Weight::Weak | Weight::Step)) => steps.ups >= 2 || token.anchor >= Anchor::Value,
+        None => climbs(token, steps, tail),
+    };
+    hostile.then(|| Match { rule: TRAVERSAL, span: token.start..token.end })
+}
+
+/// A name that is telling in any directory, in the last segments of the token.
+fn target(bytes: &[u8], from: usize, end: usize) -> Option<(usize, Weight)> {
+    let mut found = name::anywhere(bytes, from);
+    let mut i = from;
+    // Few segments are enough: what is looked for stands at the end of a short path.
+    for _ in 0..8 {
+        if found.is_some() {
+            break;
+        }
+        let rest = bytes.get(i..end)?;
+        i += rest.iter().position(|b| is_separator(*b))? + 1;
+        found = name::anywhere(bytes, i);
+    }
+    found
+}
+
+/// Whether steps upwards that lead to nothing we know by name are more than a relative reference
+/// in code or in a page.
+fn climbs(token: Token, steps: Steps, tail: &[u8]) -> bool {
+    let value = token.anchor >= Anchor::Value;
+    if steps.disguised && (value || steps.ups >= 2) {
+        return true;
+    }
+    if steps.padded >= 2 {
+        return value || steps.padded >= 3;
+    }
+    let above = if steps.rooted && steps.ups >= 2 { steps.climb + 1 } else { steps.climb };
+    // Nobody writes a path that goes down in order to leave where it began.
+    if value && steps.downs_first && above >= 2 {
+        return true;
+    }
+    let allowed = match kind(tail) {
+        Kind::Code | Kind::Bare if token.anchor == Anchor::Query => 2,
+        Kind::Code if value => 5,
+        Kind::Code => 9,
+        Kind::Bare if value => 3,
+        Kind::Bare => 6,
+        Kind::Nothing | Kind::Data if token.anchor == Anchor::Query => 0,
+        Kind::Nothing | Kind::Other | Kind::Data if value => 1,
+        Kind::Nothing | Kind::Other | Kind::Data => 5,
+    };
+    above > allowed || (value && steps.mixed && steps.climb >= 2)
+}
+
+/// What a path ends in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Nothing after the steps.
+    Nothing,
+    /// A file that other files refer to: source, style, page, picture, manifest.
+    Code,
+    /// No extension, as in an import.
+    Bare,
+    /// Data or settings.
+    Data,
+    Other,
+}
+
+fn kind(tail: &[u8]) -> Kind {
+    if tail.is_empty() {
+        return Kind::Nothing;
+    }
+    let start = tail.iter().rposition(|b| is_separator(*b)).map_or(0, |i| i + 1);
+    let name = tail.get(start..).unwrap_or_default();
+    // `a.js:12:3`, as stack traces have it.
+    let name = name.split(|b| matches!(b, b':' | b';' | b'#' | 0)).next().unwrap_or_default();
+    let Some(dot) = name.iter().rposition(|b| *b == b'.') else {
+        return Kind::Bare;
+    };
+    let mut lower = [0; 5];
+    let extension = name.get(dot + 1..).unwrap_or_default();
+    let Some(slot) = lower.get_mut(..extension.len()) else {
+        return Kind::Other;
+    };
+    for (to, from) in slot.iter_mut().zip(extension) {
+        *to = from.to_ascii_lowercase();
+    }
+    match &*slot {
+        b"js" | b"jsx" | b"mjs" | b"cjs" | b"ts" | b"tsx" | b"mts" | b"json" | b"css" | b"scss"
+        | b"sass" | b"less" | b"vue" | b"html" | b"htm" | b"md" | b"mdx" | b"rst" | b"svg"
+        | b"png" | b"jpg" | b"jpeg" | b"gif" | b"webp" | b"ico" | b"woff" | b"woff2" | b"ttf"
+        | b"rs" | b"py" | b"pyi" | b"go" | b"c" | b"h" | b"cc" | b"cpp" | b"hpp" | b"java" | b"kt"
+        | b"swift" | b"rb" | b"cs" | b"dll" | b"proj" | b"sln" | b"lock" | b"toml" | b"map"
+        | b"wasm" | b"proto" | b"tf" | b"gyp" | b"lua" | b"mp4" | b"dart" | b"m" | b"mm" | b"xsd"
+        | b"props" | b"pdf" | b"yaml" | b"yml" | b"txt" => Kind::Code,
+        b"ini" | b"conf" | b"cnf" | b"cfg" | b"log" | b"bak" | b"old" | b"sql" | b"db" | b"key"
+        | b"pem" | b"pfx" | b"p12" | b"jks" => Kind::Data,
+        _ => Kind::Other,
+    }
+}
+
+/// A file known by name, where the whole value is its path.
+fn sensitive(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let bytes = text.bytes;
+    let token = walk::token(bytes, text.starts, at);
+    if !effort.spend(token.end - token.start) || token.anchor == Anchor::Inside || !token.whole {
+        return None;
+    }
+    // The name begins some bytes before the trigger, which is inside of it.
+    let from = at.saturating_sub(28).max(token.start);
+    let (end, weight, start) = (from..=at + 5).find_map(|i| {
+        if i > token.start && !bytes.get(i - 1).is_some_and(|b| begins_after(*b)) {
+            return None;
+        }
+        // A name at the root, when what precedes it is a root, a drive, a scheme or padding.
+        if let Some((end, weight)) = name::rooted(bytes, i).filter(|(_, w)| *w > Weight::Step) {
+            let head = bytes.get(token.start..i).unwrap_or_default();
+            if is_root(head) || weight == Weight::Strong {
+                return Some((end, weight, i));
+            }
+        }
+        let (end, weight) = name::anywhere(bytes, i)?;
+        let head = bytes.get(token.start..i).unwrap_or_default();
+        is_local(head).then_some((end, weight, i))
+    })?;
+    if token.anchor == Anchor::Quoted && weight == Weight::Weak {
+        return None;
+    }
+    let name = bytes.get(start..token.end).unwrap_or_default();
+    (!is_program(name) && !is_template(name))
+        .then(|| Match { rule: SENSITIVE, span: token.start..end.max(token.end) })
+}
+
+const fn begins_after(byte: u8) -> bool {
+    is_separator(byte) || matches!(byte, b'.' | b':' | b'c' | b'e' | b'f' | 0 | 0xbd)
+}
+
+/// Whether what precedes a rooted name is a root: separators and dots, a drive, `file:`.
+fn is_root(head: &[u8]) -> bool {
+    let path = match head.get(..5) {
+        Some(scheme) if scheme.eq_ignore_ascii_case(b"file:") => head.get(5..).unwrap_or_default(),
+        _ => head,
+    };
+    let drive = path.iter().position(|b| *b == b':').map_or(0, |colon| colon + 1);
+    let (drive, rest) = path.split_at(drive);
+    let lettered = |b: &u8| is_separator(*b) || *b == b':' || b.is_ascii_alphabetic();
+    !head.is_empty()
+        && drive.iter().all(lettered)
+        && drive.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 1
+        && rest.iter().all(|b| is_separator(*b) || matches!(b, b'.' | 0))
+}
+
+/// Whether a file with a telling name is asked for by a path, not by a URL of some other host.
+fn is_local(head: &[u8]) -> bool {
+    !head.is_empty() && !head.windows(3).any(|w| w == b"://")
+}
+
+/// `C:\Windows\System32\svchost.exe` is a process in telemetry, no file to be read.
+fn is_program(name: &[u8]) -> bool {
+    let last = name.get(name.len().saturating_sub(4)..).unwrap_or_default();
+    [b".exe", b".dll", b".sys", b".com", b".msc"].iter().any(|e| last.eq_ignore_ascii_case(*e))
+}
+
+/// `/etc/$NAME/conf` and the like in manifests.
+fn is_template(name: &[u8]) -> bool {
+    name.iter().any(|b| matches!(b, b'*' | b'$'))
+}
+
+trait EqIgnoreCase {
+    fn eq_ignore_case(self, wanted: &[u8]) -> bool;
+}
+
+impl<'a, I: Iterator<Item = &'a u8>> EqIgnoreCase for I {
+    fn eq_ignore_case(self, wanted: &[u8]) -> bool {
+        let mut n = 0;
+        let same = self.zip(wanted).all(|(a, b)| {
+            n += 1;
+            a.eq_ignore_ascii_case(b)
+        });
+        same && n == wanted.len()
+    }
+}
+
+/// PHP's stream wrappers (php.net, "Supported Protocols and Wrappers").
+fn wrapper(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let bytes = text.bytes;
+    let colon = at + 3;
+    let head = bytes.get(..colon).unwrap_or_default();
+    let length = head
+        .iter()
+        .rev()
+        .take(16)
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'.')
+        .count();
+    let start = colon - length;
+    let scheme = head.get(start..).unwrap_or_default();
+    let after = bytes.get(colon + 1..).unwrap_or_default();
+    let after = after.get(..after.len().min(REACH)).unwrap_or_default();
+    if !effort.spend(64) {
+        return None;
+    }
+    let slashes = after.starts_with(b"//");
+    let next = after.get(2..).unwrap_or_default();
+    let is = |wanted: &[u8]| scheme.eq_ignore_ascii_case(wanted);
+    let begins = |s: &[u8], wanted: &[u8]| s.iter().take(wanted.len()).eq_ignore_case(wanted);
+    let hostile = if is(b"php") {
+        let streams: [&[u8]; 9] =
+            [b"filter", b"input", b"stdin", b"memory", b"temp", b"output", b"fd", b"stdout", b"stderr"];
+        (slashes && streams.iter().any(|s| begins(next, s)))
+            || begins(after, b"expect://")
+            || begins(after, b"/filter")
+    } else if is(b"expect") || is(b"phar") || is(b"glob") || is(b"compress.zlib") {
+        slashes && !next.is_empty() && !next.starts_with(b" ")
+    } else if is(b"zip") || is(b"compress.zip") {
+        slashes && next.first().is_some_and(|b| b.is_ascii_graphic())
+    } else if is(b"data") {
+        slashes && (begins(next, b"text/") || begins(next, b";") || begins(next, b",") || begins(next, b"application/"))
+    } else {
+        false
+    };
+    let end = colon + 1 + after.iter().take_while(|b| b.is_ascii_graphic()).count();
+    hostile.then(|| Match { rule: WRAPPER, span: start..end })
+}
+
+/// A name cut short: the check sees the last extension, C's string functions the first.
+fn null_byte(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let token = walk::token(text.bytes, text.starts, at);
+    let tail = text.bytes.get(at + 3..).unwrap_or_default();
+    let extension = tail.iter().take(5).take_while(|b| b.is_ascii_alphanumeric()).count();
+    let name = text.bytes.get(token.start..=at).unwrap_or_default();
+    let path = name.iter().any(|b| is_separator(*b) || *b == b'.');
+    (effort.spend(name.len() + 8)
+        && path
+        && token.anchor > Anchor::Inside
+        && (2..5).contains(&extension)
+        && tail.get(extension).is_none_or(|b| !b.is_ascii_alphanumeric()))
+    .then(|| Match { rule: NULL_BYTE, span: token.start..at + 3 + extension })
+}
+
+/// A URL of a text file with `?` or NUL at its end, which makes a query of what an include appends.
+fn remote(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let bytes = text.bytes;
+    let token = walk::token(bytes, text.starts, at);
+    let url = bytes.get(token.start..at + 3).unwrap_or_default();
+    let is_url = [b"http:".as_slice(), b"https:", b"ftp:"]
+        .iter()
+        .any(|s| url.iter().take(s.len()).eq_ignore_case(s));
+    let cut = bytes.len() <= at + 4 && text.ends;
+    (effort.spend(url.len()) && is_url && cut && token.anchor > Anchor::Inside)
+        .then(|| Match { rule: REMOTE, span: token.start..at + 4 })
+}
+
+/// Whether the key before `bytes[at]` is what scripts call a file to include.
+fn including(bytes: &[u8], at: usize) -> bool {
+    const KEYS: [&[u8]; 20] = [
+        b"page", b"file", b"inc", b"include", b"path", b"template", b"tpl", b"document", b"doc",
+        b"content", b"conf", b"lang", b"theme", b"mod", b"module", b"dir", b"root", b"folder",
+        b"layout", b"basepath",
+    ];
+    let head = bytes.get(..at).unwrap_or_default();
+    let key = head.iter().rev().take(24).take_while(|b| b.is_ascii_alphanumeric()).count();
+    let (before, key) = head.split_at(at - key);
+    matches!(before.last(), None | Some(b'?' | b'&' | b'_' | b';' | b'"' | b'\\'))
+        && KEYS.iter().any(|k| key.eq_ignore_ascii_case(k))
+}
+
+/// `?page=http://host/x.txt`: a script of another host to run.
+fn included(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let bytes = text.bytes;
+    let value = bytes.get(at + 1..).unwrap_or_default();
+    let value = value.get(..value.len().min(REACH)).unwrap_or_default();
+    let length = value
+        .iter()
+        .take_while(|b| b.is_ascii_graphic() && !matches!(b, b'&' | b'#' | b'?' | b'"' | b'\''))
+        .count();
+    let url = value.get(..length).unwrap_or_default();
+    if !effort.spend(length + 32) || !including(bytes, at) {
+        return None;
+    }
+    let path = url.iter().position(|b| *b == b':')? + 3;
+    let (scheme, path) = url.split_at_checked(path)?;
+    let remote = scheme.ends_with(b"://") && scheme.len() <= 8;
+    let script = [b".txt".as_slice(), b".php", b".inc", b".phtml", b".phar"]
+        .iter()
+        .any(|e| path.len() > e.len() && path.iter().skip(path.len() - e.len()).eq_ignore_case(e));
+    (remote && script && path.contains(&b'/'))
+        .then(|| Match { rule: REMOTE, span: at + 1..at + 1 + length })
+}
+
+/// `\\host\c$\`: the drives that Windows shares with administrators.
+fn share(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let token = walk::token(text.bytes, text.starts, at);
+    let head = text.bytes.get(token.start..at).unwrap_or_default();
+    (effort.spend(head.len()) && matches!(head, [b'\\', b'\\', _, ..] | [b'/', b'/', _, ..]))
+        .then(|| Match { rule: SHARE, span: token.start..token.end })
 }

@@ -1,16 +1,368 @@
-//! Rules of the `template` family.
+//! Rules of the `template` family: expressions of template and expression languages.
+//!
+//! A delimiter alone says nothing: placeholders are everyday text. Its content is read as an
+//! expression ([`expression`]) and confirmed when it computes something or reaches for the objects
+//! behind the template.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, Rules};
+use crate::rule::{Family, RuleId, Rules};
 
-pub(super) const RULES: Rules = Rules { family: Family::Template, triggers: TRIGGERS, context, confirm };
+mod expression;
+mod name;
 
-const TRIGGERS: &[Trigger] = &[];
+use expression::Evidence;
 
-fn context(_bytes: &[u8], _at: usize) -> bool {
+pub(super) const RULES: Rules =
+    Rules { family: Family::Template, triggers: TRIGGERS, context, confirm };
+
+/// Longest content looked at.
+const CONTENT: usize = 400;
+
+/// Bytes looked at before a delimiter.
+const BEFORE: usize = 64;
+
+const ARITHMETIC: RuleId = RuleId::new("template.arithmetic");
+const CALL: RuleId = RuleId::new("template.call");
+const REACH: RuleId = RuleId::new("template.reach");
+const DIRECTIVE: RuleId = RuleId::new("template.directive");
+const LOOKUP: RuleId = RuleId::new("template.lookup");
+
+const TRIGGERS: &[Trigger] = &[
+    // Jinja, Twig, Handlebars, Angular, Go.
+    Trigger::new("\\{\\{"),
+    Trigger::new("\\{%"),
+    // EL, FreeMarker, Velocity, Ruby, Thymeleaf, Razor, OGNL, Pug.
+    Trigger::new("[$#*~@!%]\\{"),
+    Trigger::new("@\\([\\d('\" ]"),
+    // ERB, EJS, JSP, ASP.
+    Trigger::new("<%[^\\d]"),
+    // Smarty, Latte: `{$smarty.`, `{php}`, `{7*7}`, `{#7*7}`, `{*comment*}`.
+    Trigger::new("\\{\\x24[st]"),
+    Trigger::new("\\{php"),
+    Trigger::new("\\{if "),
+    Trigger::new("\\{[\\d#@=(][\\d*][\\d*+]"),
+    Trigger::new("\\{\\*\\w"),
+    // FreeMarker and Velocity directives.
+    Trigger::new("[<\\[]#[ail][sfnm]"),
+    Trigger::new("#set"),
+    Trigger::new("#for"),
+    Trigger::new("#eva"),
+    Trigger::new("\\{s[em][la]"),
+    Trigger::new("?new"),
+];
+
+fn context(bytes: &[u8], at: usize) -> bool {
+    let _ = (bytes, at);
     true
 }
 
-fn confirm(_text: &Text<'_>, _at: usize, _effort: &mut Effort) -> Option<Match> {
-    None
+fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let bytes = text.bytes;
+    let rest = bytes.get(at..)?;
+    match rest {
+        [b'{', b'{', ..] => {
+            let skip = rest.iter().take(4).take_while(|b| **b == b'{').count();
+            expression(text, at, at + skip, b"}}", true, effort)
+        }
+        [b'{', b'%', ..] => statement(text, at, effort),
+        [b'<', b'%', ..] => {
+            let code = matches!(rest.get(2), Some(b'=' | b'-' | b'#' | b'@' | b'!'));
+            expression(text, at, at + 2 + usize::from(code), b"%>", true, effort)
+        }
+        [b'$', b'{', b'{', ..] => expression(text, at, at + 3, b"}}", true, effort),
+        [b'$', b'{', ..] => {
+            lookup(text, at).or_else(|| expression(text, at, at + 2, b"}", false, effort))
+        }
+        // Perl: `@{[ system "id" ]}`.
+        [b'@', b'{', b'[', ..] => {
+            let (_, end) = content(bytes, at + 2, b"}")?;
+            (!is_text(bytes, at, end)).then_some(())?;
+            found(CALL, at, end)
+        }
+        [b'#' | b'*' | b'~' | b'@' | b'!' | b'%', b'{', ..] => {
+            expression(text, at, at + 2, b"}", false, effort)
+        }
+        [b'@', b'(', ..] => expression(text, at, at + 2, b")", false, effort),
+        [b'?', ..] => instantiation(text, at),
+        [b'#', ..] => assignment(text, at),
+        [b'<' | b'[', b'#', ..] => directive(text, at),
+        [b'{', b'*', ..] => comment(text, at),
+        [b'{', b'$' | b'p' | b'P' | b'i' | b'I' | b's' | b'S', ..] => smarty(text, at, effort),
+        [b'{', ..] => {
+            let skip = usize::from(matches!(rest.get(1), Some(b'#' | b'@' | b'=')));
+            let found = expression(text, at, at + 1 + skip, b"}", false, effort)?;
+            (found.rule == ARITHMETIC && rest.iter().take(40).any(|b| *b == b'*')).then_some(found)
+        }
+        _ => None,
+    }
+}
+
+fn found(rule: RuleId, start: usize, end: usize) -> Option<Match> {
+    Some(Match { rule, span: start..end })
+}
+
+/// An expression from `start` to `close`; its delimiter opens at `at`.
+fn expression(
+    text: &Text<'_>,
+    at: usize,
+    start: usize,
+    close: &[u8],
+    double: bool,
+    effort: &mut Effort,
+) -> Option<Match> {
+    let bytes = text.bytes;
+    let (content, end) = content(bytes, start, close)?;
+    if !effort.spend(BEFORE + content.len()) {
+        return None;
+    }
+    let plain = content.strip_prefix(b"=").unwrap_or(content);
+    let evidence = expression::read(plain, double);
+    let rule = match evidence {
+        Evidence::Placeholder => {
+            let block = plain.starts_with(b"#with \"") || plain.starts_with(b"#with '");
+            let go: [&[u8]; 5] = [b"printf \"", b"print \"", b"html \"", b"js \"", b"call ."];
+            let trimmed = plain.trim_ascii_start();
+            let calls = go.iter().any(|name| trimmed.starts_with(name));
+            let polyglot = plain.starts_with(b"<%");
+            let page = close == b"%>"
+                && [&b" page "[..], b"page ", b" include ", b"include ", b" taglib "]
+                    .iter()
+                    .any(|name| plain.starts_with(name));
+            let special = !double && [&b".version"[..], b".data_model", b".globals", b".now"].contains(&plain);
+            let whole = at == 0 && end == bytes.len() && text.starts && text.ends;
+            if double && (block || calls || polyglot && close == b"}}" || whole && plain == b".") || page || special {
+                DIRECTIVE
+            } else if close == b"%>" && (plain.contains(&b'`') || plain.starts_with(b" eval ")) {
+                CALL
+            } else {
+                return None;
+            }
+        }
+        Evidence::Computation => ARITHMETIC,
+        Evidence::Reach => REACH,
+        Evidence::Call => {
+            // Program text has calls in its own delimiters: only a value that is no text counts.
+            if is_text(bytes, at, end) || !expression::is_well_formed(plain) {
+                return None;
+            }
+            CALL
+        }
+    };
+    found(rule, at, end)
+}
+
+/// The bytes from `start` to the closing delimiter, and where that ends.
+fn content<'t>(bytes: &'t [u8], start: usize, close: &[u8]) -> Option<(&'t [u8], usize)> {
+    let rest = bytes.get(start..)?;
+    let rest = rest.get(..rest.len().min(CONTENT))?;
+    let length = match close {
+        [single] => {
+            let open = if *single == b')' { b'(' } else { b'{' };
+            let mut depth = 0_u32;
+            rest.iter().position(|byte| {
+                if *byte == open {
+                    depth += 1;
+                } else if byte == single {
+                    if depth == 0 {
+                        return true;
+                    }
+                    depth -= 1;
+                }
+                false
+            })
+        }
+        _ => rest.windows(2).position(|pair| pair == close),
+    };
+    match length {
+        Some(length) => Some((rest.get(..length)?, start + length + close.len())),
+        // Longer than we look: what is there is judged.
+        None if rest.len() == CONTENT => Some((rest, start + CONTENT)),
+        None => None,
+    }
+}
+
+/// Whether the value around a delimiter is running text or program text.
+fn is_text(bytes: &[u8], at: usize, end: usize) -> bool {
+    let before = bytes.get(at.saturating_sub(BEFORE)..at).unwrap_or_default();
+    let after = bytes.get(end..bytes.len().min(end + BEFORE)).unwrap_or_default();
+    words(before) > 2 || words(after) > 4 || before.contains(&b'\n') || before.contains(&b'`')
+}
+
+fn words(bytes: &[u8]) -> usize {
+    let plain = |word: &&[u8]| {
+        word.len() >= 2
+            && word.iter().all(|b| b.is_ascii_alphabetic() || b",.'-:".contains(b) || *b >= 0x80)
+    };
+    bytes.split(u8::is_ascii_whitespace).filter(plain).count()
+}
+
+/// `{% ... %}`
+fn statement(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let bytes = text.bytes;
+    let (content, end) = content(bytes, at + 2, b"%}")?;
+    if !effort.spend(BEFORE + content.len()) {
+        return None;
+    }
+    let body = content.trim_ascii_start();
+    let body = body.strip_prefix(b"-").unwrap_or(body).trim_ascii_start();
+    let length = body.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let (keyword, rest) = body.split_at_checked(length)?;
+    let rest = rest.trim_ascii();
+    let outside = match keyword {
+        b"import" => {
+            let module = rest.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+            matches!(module, b"os" | b"sys" | b"subprocess" | b"platform" | b"socket" | b"pty")
+        }
+        b"include" | b"extends" => {
+            matches!(rest, [b'\'' | b'"', b'/' | b'.', ..]) || rest.windows(3).any(|w| w == b"://")
+        }
+        b"debug" => rest.is_empty(),
+        b"php" => true,
+        _ => false,
+    };
+    if outside {
+        return found(DIRECTIVE, at, end);
+    }
+    // `for key, value in config.items()`
+    let config = rest.windows(7).any(|w| w == b"config.");
+    if config && keyword == b"for" {
+        return found(REACH, at, end);
+    }
+    match expression::read(rest, true) {
+        Evidence::Reach => found(REACH, at, end),
+        Evidence::Call if matches!(keyword, b"set" | b"if" | b"raw" | b"code") => {
+            (!is_text(bytes, at, end)).then_some(())?;
+            found(CALL, at, end)
+        }
+        Evidence::Computation => found(ARITHMETIC, at, end),
+        _ => None,
+    }
+}
+
+/// `${script:javascript:...}`: interpolation that runs or fetches (CVE-2022-42889).
+fn lookup(text: &Text<'_>, at: usize) -> Option<Match> {
+    let rest = text.bytes.get(at + 2..)?;
+    let known: [&[u8]; 5] = [b"script:", b"url:", b"dns:", b"file:", b"java:"];
+    let prefix = known.iter().find(|prefix| {
+        rest.get(..prefix.len()).is_some_and(|found| found.eq_ignore_ascii_case(prefix))
+    })?;
+    let after = rest.get(prefix.len()..)?;
+    (after.first()?.is_ascii_alphanumeric() && after.iter().take(200).any(|b| *b == b'}')).then_some(())?;
+    found(LOOKUP, at, at + 2 + prefix.len())
+}
+
+/// `"freemarker.template.utility.Execute"?new()`
+fn instantiation(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    bytes.get(at..)?.starts_with(b"?new(").then_some(())?;
+    let before = bytes.get(at.checked_sub(1)?)?;
+    matches!(before, b'"' | b'\'').then_some(())?;
+    found(REACH, at, at + 5)
+}
+
+/// `#set($x = 7*7)`, `#foreach($i in ...)`, `#evaluate("...")`
+fn assignment(text: &Text<'_>, at: usize) -> Option<Match> {
+    let rest = text.bytes.get(at..)?;
+    let (rest, assigns) = if let Some(rest) = rest.strip_prefix(b"#set") {
+        (rest, true)
+    } else if let Some(rest) = rest.strip_prefix(b"#foreach") {
+        (rest, false)
+    } else {
+        (rest.strip_prefix(b"#evaluate")?, false)
+    };
+    let rest = rest.get(..rest.len().min(80))?;
+    let inner = rest.trim_ascii_start().strip_prefix(b"(")?.trim_ascii_start();
+    let shaped = matches!(inner.first(), Some(b'$' | b'"' | b'\''))
+        && (!assigns || inner.contains(&b'='));
+    shaped.then_some(())?;
+    found(DIRECTIVE, at, at + 4)
+}
+
+/// `<#assign x = ...>`, `[#include ...]`
+fn directive(text: &Text<'_>, at: usize) -> Option<Match> {
+    let rest = text.bytes.get(at + 2..)?;
+    let length = rest.iter().take(10).take_while(|b| b.is_ascii_lowercase()).count();
+    let (keyword, body) = rest.split_at_checked(length)?;
+    let body = body.get(..body.len().min(120))?;
+    body.first().filter(|b| b.is_ascii_whitespace())?;
+    let shaped = match keyword {
+        b"assign" => body.contains(&b'='),
+        b"include" | b"import" => body.trim_ascii_start().starts_with(b"\"") || body.trim_ascii_start().starts_with(b"'"),
+        b"if" | b"list" => {
+            matches!(expression::read(body, false), Evidence::Reach)
+                || body.windows(11).any(|w| w == b".data_model")
+        }
+        _ => false,
+    };
+    shaped.then_some(())?;
+    found(DIRECTIVE, at, at + 2 + length)
+}
+
+/// `a{*comment*}b`: vanishes from the output of Smarty.
+fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let rest = bytes.get(at + 2..)?;
+    let length = rest.iter().take(24).position(|b| *b == b'*')?;
+    let word = rest.get(..length)?.iter().all(u8::is_ascii_alphanumeric);
+    let joined = at.checked_sub(1).and_then(|i| bytes.get(i)).is_none_or(u8::is_ascii_alphanumeric);
+    (word && joined && rest.get(length + 1) == Some(&b'}')).then_some(())?;
+    found(DIRECTIVE, at, at + 2 + length + 2)
+}
+
+/// `{$smarty.version}`, `{php}`, `{if system('id')}`
+fn smarty(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let bytes = text.bytes;
+    let rest = bytes.get(at + 1..)?;
+    if rest.starts_with(b"$smarty.") || rest.starts_with(b"$template_object") {
+        return found(REACH, at, at + 9);
+    }
+    if rest.starts_with(b"self::") || rest.starts_with(b"Smarty") {
+        rest.iter().take(64).any(|b| *b == b'(').then_some(())?;
+        return found(REACH, at, at + 7);
+    }
+    if rest.starts_with(b"php}") {
+        return found(DIRECTIVE, at, at + 5);
+    }
+    let body = rest.strip_prefix(b"if ")?;
+    let length = body.iter().take(CONTENT).position(|b| *b == b'}')?;
+    if !effort.spend(length) {
+        return None;
+    }
+    (expression::read(body.get(..length)?, false) == Evidence::Reach).then_some(())?;
+    found(REACH, at, at + 4 + length + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(bytes: &[u8]) -> Option<&'static str> {
+        let text = Text::value(bytes);
+        let mut effort = Effort::new(1 << 20);
+        (0..bytes.len()).find_map(|at| {
+            (TRIGGERS.iter().any(|t| t.occurs(bytes, at)) && context(bytes, at))
+                .then(|| confirm(&text, at, &mut effort))
+                .flatten()
+                .map(|found| found.rule.as_str())
+        })
+    }
+
+    #[test]
+    fn hostile_bytes_do_not_panic() {
+        let alphabet = b"{}${#%<>@*()[]'\"\\.|?=7a_ -+newset";
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut bytes = [0_u8; 40];
+        for _ in 0..10_000 {
+            for slot in &mut bytes {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                *slot = alphabet[usize::try_from(state % alphabet.len() as u64).unwrap()];
+            }
+            let length = usize::try_from(state % 41).unwrap();
+            if let Some(text) = bytes.get(..length) {
+                rule(text);
+            }
+        }
+    }
 }

@@ -1,0 +1,84 @@
+# Everything a developer runs. `make demo` and `make test` set up what they need by themselves.
+
+CARGO ?= cargo
+# How long each fuzz target runs in `make test`, in seconds.
+FUZZ_SECONDS ?= 5
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-rust test-fuzz test-aarch64 bench icount detection lint fmt clippy doc deny
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do \
+		printf '  make %-14s %s\n' "$$name" "$$does"; done
+
+demo: needs-rust needs-python needs-namespaces ## attacks with and without Guard, under Amazon's emulator
+	@$(CARGO) run --quiet --package guard-tests --bin demo
+
+test: test-rust test-fuzz test-aarch64 ## every test: unit, data, property, doc, emulator, fuzz, aarch64
+
+# order-service is what the emulator runs; built in the same go, so that its dependencies are too.
+test-rust: needs-rust needs-python ## unit, data, property and doc tests, emulator and cargo-lambda runs
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace
+
+test-fuzz: needs-rust needs-c++ ## each fuzz target for FUZZ_SECONDS
+	@sh tests/support/fuzz.sh $(FUZZ_SECONDS)
+
+# Where Debian's cross compiler is not installed: a skip that says how to get it, a failure in CI.
+test-aarch64: needs-rust ## the core's tests, built for aarch64 and run under emulation
+	@missing=$$(sh tests/support/aarch64.sh missing | tr '\n' ' '); \
+	if [ -z "$$missing" ]; then \
+		sh tests/support/aarch64.sh test --package lambda-guard-core --lib --tests; \
+	elif [ "$${CI-}" = true ]; then \
+		echo "test-aarch64: not installed: $$missing" >&2; exit 1; \
+	else \
+		echo "test-aarch64: skipped: not installed: $$missing(sh tests/support/aarch64.sh install, as root)"; \
+	fi
+
+bench: needs-rust ## figures beside the parses a handler pays for anyway; writes target/bench.json
+	$(CARGO) run --release --package guard-benches --bin bench
+
+icount: needs-rust needs-valgrind ## instruction counts, compared with the recorded ones
+	$(CARGO) run --release --package guard-benches --bin icount -- --check
+
+detection: needs-rust ## detection and false positives on the labelled corpus, where it is
+	$(CARGO) run --release --package guard-benches --bin detection
+
+lint: fmt clippy doc deny ## formatting, clippy, documentation, dependencies
+
+fmt: needs-rust
+	$(CARGO) fmt --all --check
+
+clippy: needs-rust
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+# Private items too: their documentation links to each other, and is read.
+doc: needs-rust
+	RUSTDOCFLAGS='-D rustdoc::broken_intra_doc_links' \
+		$(CARGO) doc --quiet --workspace --no-deps --document-private-items
+
+deny:
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; \
+	else echo "deny: skipped: no cargo-deny here (cargo install cargo-deny); the workflow runs it"; fi
+
+.PHONY: needs-rust needs-python needs-c++ needs-valgrind needs-namespaces
+
+needs-rust:
+	@command -v $(CARGO) >/dev/null || { echo "needs Rust 1.88 or later: https://rustup.rs" >&2; exit 69; }
+	@command -v cc >/dev/null || { echo "needs a C compiler: apt-get install gcc libc6-dev" >&2; exit 69; }
+
+needs-python:
+	@command -v python3 >/dev/null || { echo "needs Python 3 to fetch the emulator: apt-get install python3 python3-pip" >&2; exit 69; }
+	@python3 -m pip --version >/dev/null 2>&1 || { echo "needs pip to fetch the emulator: apt-get install python3-pip" >&2; exit 69; }
+
+needs-c++:
+	@command -v c++ >/dev/null || { echo "needs a C++ compiler for libFuzzer: apt-get install g++" >&2; exit 69; }
+
+needs-valgrind:
+	@command -v valgrind >/dev/null || { echo "needs valgrind: apt-get install valgrind" >&2; exit 69; }
+
+needs-namespaces:
+	@command -v unshare >/dev/null || { echo "needs unshare(1): apt-get install util-linux" >&2; exit 69; }
+	@command -v ip >/dev/null || { echo "needs ip(8): apt-get install iproute2" >&2; exit 69; }
+	@unshare --net true 2>/dev/null || unshare --user --map-root-user --net true 2>/dev/null || { \
+		echo "needs root, or user namespaces for ordinary users: sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0" >&2; exit 69; }

@@ -1,0 +1,304 @@
+//! Measures the inspector beside the parses that a handler pays for anyway, in one run.
+//!
+//! Prints a table, writes `target/bench.json` (name, value, unit, baseline, ratio) and, with
+//! `--record`, a dated file under `benches/record`. Every figure is the median of interleaved rounds,
+//! so that a noisy machine disturbs all columns alike.
+
+use std::fs;
+use std::hint::black_box;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use guard_benches::alloc::{self, Counting};
+use guard_benches::events::{self, Event};
+use guard_benches::hostile;
+use guard_core::{Families, Inspector};
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const MIB: usize = 1 << 20;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let known = |arg: &&String| !["--record", "--cold", "--hostile"].contains(&arg.as_str());
+    if let Some(unknown) = args.iter().find(known) {
+        eprintln!("bench: \"{unknown}\" is not --record or --hostile");
+        return ExitCode::from(64);
+    }
+    let has = |name: &str| args.iter().any(|arg| arg == name);
+    let done = if has("--cold") { cold_child() } else { run(has("--record"), has("--hostile")) };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line of the table: nanoseconds for an event.
+struct Row {
+    name: String,
+    bytes: usize,
+    guard: f64,
+    typed: f64,
+    ignored: f64,
+    value: f64,
+    allocations: u64,
+    findings: usize,
+}
+
+fn findings(event: &Event) -> usize {
+    Inspector::new(Families::ALL).inspect(black_box(&event.bytes)).count()
+}
+
+/// What a block costs: the search ends with the first finding.
+fn first(event: &Event) -> bool {
+    Inspector::new(Families::ALL).inspect(black_box(&event.bytes)).next().is_some()
+}
+
+fn median(mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nanoseconds and counts far below 2^52")]
+fn per_event(events: &[Event], mut work: impl FnMut(&Event)) -> f64 {
+    let start = Instant::now();
+    for event in events {
+        work(event);
+    }
+    start.elapsed().as_nanos() as f64 / events.len() as f64
+}
+
+fn row(name: &str, events: &[Event], rounds: usize) -> Row {
+    let mut samples = [const { Vec::new() }; 4];
+    for _ in 0..rounds {
+        samples[0].push(per_event(events, |event| {
+            black_box(findings(event));
+        }));
+        samples[1].push(per_event(events, |event| {
+            black_box(event.parse_typed());
+        }));
+        samples[2].push(per_event(events, |event| {
+            black_box(serde_json::from_slice::<IgnoredAny>(&event.bytes).is_ok());
+        }));
+        samples[3].push(per_event(events, |event| {
+            black_box(serde_json::from_slice::<Value>(&event.bytes).is_ok());
+        }));
+    }
+    let [guard, typed, ignored, value] = samples.map(median);
+    let allocations = alloc::count(|| {
+        for event in events {
+            black_box(findings(event));
+        }
+    });
+    Row {
+        name: name.to_owned(),
+        bytes: events.iter().map(|event| event.bytes.len()).sum::<usize>() / events.len(),
+        guard,
+        typed,
+        ignored,
+        value,
+        allocations,
+        findings: events.iter().map(findings).sum(),
+    }
+}
+
+fn run(record: bool, every_hostile: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let host = host();
+    writeln!(out, "{host}\n")?;
+    writeln!(
+        out,
+        "{:<30} {:>9} {:>11} {:>11} {:>8} {:>11} {:>11} {:>7} {:>8}",
+        "event", "bytes", "guard ns", "typed ns", "guard %", "ignored ns", "Value ns", "allocs", "findings"
+    )?;
+    let mut rows = Vec::new();
+    let mut emit = |row: Row| -> io::Result<()> {
+        writeln!(
+            out,
+            "{:<30} {:>9} {:>11.0} {:>11.0} {:>8.1} {:>11.0} {:>11.0} {:>7} {:>8}",
+            row.name,
+            row.bytes,
+            row.guard,
+            row.typed,
+            100.0 * row.guard / row.typed,
+            row.ignored,
+            row.value,
+            row.allocations,
+            row.findings,
+        )?;
+        out.flush()?;
+        rows.push(row);
+        Ok(())
+    };
+    emit(row("rotated 3000 x 1 KiB", &events::rotation(3000), 15))?;
+    let same = vec![events::rotation(1).remove(0); 3000];
+    emit(row("one event again and again", &same, 15))?;
+    let mut values = events::Values::new(3);
+    emit(row("sqs batch of 10", &[events::sqs(&mut values, 10)], 301))?;
+    for kind in ["json", "text", "form", "base64"] {
+        emit(row(&format!("64 KiB {kind}"), &[events::large(kind, 64 << 10)], 101))?;
+        emit(row(&format!("6 MiB {kind}"), &[events::large(kind, 6 * MIB - 4096)], 5))?;
+    }
+    let cases = Path::new("tests/data/cases");
+    let mut worst: Vec<(f64, String)> = Vec::new();
+    if cases.is_dir() {
+        for hostile in hostile::events(cases, 64 << 10)? {
+            let mut guard = Vec::new();
+            let mut typed = Vec::new();
+            for _ in 0..5 {
+                let one = std::slice::from_ref(&hostile.event);
+                guard.push(per_event(one, |event| {
+                    black_box(first(event));
+                }));
+                typed.push(per_event(one, |event| {
+                    black_box(event.parse_typed());
+                }));
+            }
+            worst.push((median(guard) / median(typed), hostile.unit));
+        }
+        worst.sort_by(|a, b| b.0.total_cmp(&a.0));
+        for (_, unit) in worst.iter().take(3) {
+            let event = hostile::hostile(unit.clone(), 6 * MIB - 4096).event;
+            let name: String = unit.escape_default().take(18).collect();
+            emit(row(&format!("6 MiB of {name}"), &[event], 3))?;
+        }
+    } else {
+        writeln!(out, "hostile events: skipped, no {}", cases.display())?;
+    }
+    if every_hostile {
+        for (ratio, unit) in &worst {
+            writeln!(out, "{ratio:>8.2} {}", unit.escape_default())?;
+        }
+    }
+    let cold = cold()?;
+    writeln!(out, "\n{:<44} {:>10} {:>10}", "first call in a new process", "guard ns", "typed ns")?;
+    writeln!(out, "{:<44} {:>10.0} {:>10.0}", "one 1 KiB event", cold.0, cold.1)?;
+    writeln!(
+        out,
+        "\nworst hostile event, 64 KiB, {} tried: {:.2} x its typed parse ({})",
+        worst.len(),
+        worst.first().map_or(0.0, |w| w.0),
+        worst.first().map_or(String::new(), |w| w.1.escape_default().to_string()),
+    )?;
+    for (memory, name) in [(128.0, "128 MB"), (1024.0, "1 GB")] {
+        let dollars = dollars_per_million(rows[0].guard, memory);
+        writeln!(out, "cost at {name}: ${dollars:.5} per million invocations")?;
+    }
+    let mut entries: Vec<Value> = rows
+        .iter()
+        .map(|row| {
+            json!({"name": row.name, "value": row.guard, "unit": "ns", "bytes": row.bytes,
+                "baseline": {"typed": row.typed, "ignored": row.ignored, "value": row.value},
+                "ratio": row.guard / row.typed, "allocations": row.allocations})
+        })
+        .collect();
+    entries.push(json!({"name": "cold call", "value": cold.0, "unit": "ns",
+        "baseline": {"typed": cold.1}, "ratio": cold.0 / cold.1}));
+    if let Some((ratio, unit)) = worst.first() {
+        entries.push(json!({"name": "worst hostile event, 64 KiB", "value": ratio,
+            "unit": "x typed parse", "input": unit}));
+    }
+    fs::create_dir_all("target")?;
+    fs::write("target/bench.json", serde_json::to_string_pretty(&entries)?)?;
+    if record {
+        write_record(&host, &rows, cold, &worst)?;
+    }
+    Ok(())
+}
+
+/// Share of a vCPU that a memory size buys (1 769 MB are one), and Lambda's x86 price of
+/// $0.0000166667 per GB-second.
+fn dollars_per_million(ns: f64, megabytes: f64) -> f64 {
+    let slowed = ns * (1769.0 / megabytes).max(1.0);
+    slowed * 1e-9 * (megabytes / 1024.0) * 0.000_016_666_7 * 1e6
+}
+
+/// Medians of the first inspection, and of the first typed parse, in processes of their own.
+fn cold() -> io::Result<(f64, f64)> {
+    let me = std::env::current_exe()?;
+    let mut samples = [Vec::new(), Vec::new()];
+    for _ in 0..21 {
+        let output = Command::new(&me).arg("--cold").output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        for (samples, figure) in samples.iter_mut().zip(text.split_whitespace()) {
+            samples.push(figure.parse().map_err(io::Error::other)?);
+        }
+    }
+    let [guard, typed] = samples.map(median);
+    Ok((guard, typed))
+}
+
+fn cold_child() -> io::Result<()> {
+    let events = events::rotation(1);
+    let guard = per_event(&events, |event| {
+        black_box(findings(event));
+    });
+    let typed = per_event(&events, |event| {
+        black_box(event.parse_typed());
+    });
+    println!("{guard} {typed}");
+    Ok(())
+}
+
+fn command(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).output();
+    output.map_or_else(|_| String::new(), |o| String::from_utf8_lossy(&o.stdout).trim().to_owned())
+}
+
+fn host() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        let line = info.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.split(':').nth(1)).unwrap_or("?").trim().to_owned()
+    };
+    format!(
+        "{} {}, family {} model {}, {} cores, {}",
+        std::env::consts::ARCH,
+        field("model name"),
+        field("cpu family"),
+        field("model\t"),
+        std::thread::available_parallelism().map_or(0, usize::from),
+        command("rustc", &["--version"]),
+    )
+}
+
+fn write_record(
+    host: &str,
+    rows: &[Row],
+    cold: (f64, f64),
+    worst: &[(f64, String)],
+) -> io::Result<()> {
+    let date = command("date", &["+%Y-%m-%d"]);
+    let folder = Path::new("benches/record").join(std::env::consts::ARCH);
+    fs::create_dir_all(&folder)?;
+    let mut file = fs::File::create(folder.join(format!("{date}.csv")))?;
+    writeln!(file, "# {host}\n# {date}, nanoseconds per event, medians of interleaved rounds")?;
+    writeln!(file, "name,bytes,guard,typed,ignored_any,value,guard_of_typed,allocations")?;
+    for row in rows {
+        let ratio = row.guard / row.typed;
+        writeln!(
+            file,
+            "\"{}\",{},{:.0},{:.0},{:.0},{:.0},{ratio:.4},{}",
+            row.name.replace('"', "\"\""),
+            row.bytes,
+            row.guard,
+            row.typed,
+            row.ignored,
+            row.value,
+            row.allocations
+        )?;
+    }
+    writeln!(file, "\"cold call\",,{:.0},{:.0},,,{:.4},", cold.0, cold.1, cold.0 / cold.1)?;
+    if let Some((ratio, _)) = worst.first() {
+        writeln!(file, "\"worst hostile event of {}, 64 KiB\",,,,,,{ratio:.4},", worst.len())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! Workloads and instruments shared by the benchmarks.
+
+pub mod alloc;
+pub mod events;
+pub mod hostile;

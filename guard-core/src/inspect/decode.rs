@@ -1,0 +1,310 @@
+//! Undoes encodings, a buffer at a time, and finds back where a decoded byte came from.
+//!
+//! A [`Decoder`] writes into the caller's buffer and remembers where it is, so a body of any length
+//! needs no more memory than the buffer. Nothing is recorded on the way: [`origin`] runs the decoder
+//! again up to the byte in question, which only a finding pays for. Knows no rules.
+
+use core::ops::Range;
+
+mod base64;
+mod gzip;
+mod loose;
+
+pub(super) use base64::is_base64;
+pub(super) use gzip::Gunzip;
+
+/// An encoding to undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layer {
+    /// The content of a JSON string (RFC 8259, section 7).
+    Json,
+    /// `application/x-www-form-urlencoded`: percent escapes, `+` for a space.
+    Form,
+    /// Whatever a receiver may undo next: percent and `%u` escapes, `\u` and `\x` escapes, HTML
+    /// character references, full-width forms, overlong UTF-8. One round of it.
+    Loose,
+    /// Base64, both alphabets, line breaks left out (RFC 4648).
+    Base64,
+}
+
+/// What one encoded unit stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unit {
+    /// Bytes it takes in the source.
+    pub(super) source: usize,
+    bytes: [u8; 4],
+    len: u8,
+}
+
+impl Unit {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    const fn byte(source: usize, byte: u8) -> Self {
+        Self { source, bytes: [byte, 0, 0, 0], len: 1 }
+    }
+
+    /// A code point; a lone surrogate becomes U+FFFD.
+    fn scalar(source: usize, scalar: u32) -> Self {
+        let mut bytes = [0; 4];
+        let scalar = char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER);
+        #[expect(clippy::cast_possible_truncation, reason = "UTF-8 takes four bytes at the most")]
+        let len = scalar.encode_utf8(&mut bytes).len() as u8;
+        Self { source, bytes, len }
+    }
+}
+
+/// The encoded unit at `bytes[at..]`, if one is there.
+pub(super) fn unit(layer: Layer, bytes: &[u8], at: usize) -> Option<Unit> {
+    let rest = bytes.get(at..)?;
+    match layer {
+        Layer::Json => json_escape(rest),
+        Layer::Form => match rest {
+            [b'+', ..] => Some(Unit::byte(1, b' ')),
+            _ => loose::percent(rest),
+        },
+        Layer::Loose => loose::unit(rest),
+        Layer::Base64 => None,
+    }
+}
+
+fn json_escape(rest: &[u8]) -> Option<Unit> {
+    let [b'\\', kind, ..] = rest else {
+        return None;
+    };
+    let byte = match kind {
+        b'n' => b'\n',
+        b't' => b'\t',
+        b'r' => b'\r',
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        b'u' => return loose::utf16_escape(rest),
+        byte => *byte,
+    };
+    Some(Unit::byte(2, byte))
+}
+
+/// What a decoder writes to.
+trait Output {
+    /// Bytes it still takes.
+    fn room(&self) -> usize;
+    /// Takes bytes that number no more than the room.
+    fn put(&mut self, bytes: &[u8]);
+    /// Takes bytes up to the next that may introduce a unit of `layer`, as far as there is room;
+    /// returns how many. It may stop a little early.
+    fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize;
+}
+
+struct Buffer<'b> {
+    bytes: &'b mut [u8],
+    len: usize,
+}
+
+impl Output for Buffer<'_> {
+    fn room(&self) -> usize {
+        self.bytes.len() - self.len
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        if let Some(free) = self.bytes.get_mut(self.len..self.len + bytes.len()) {
+            free.copy_from_slice(bytes);
+            self.len += bytes.len();
+        }
+    }
+
+    fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize {
+        let mut taken = 0;
+        while let (Some(word), Some(free)) = (
+            bytes.get(taken..).and_then(<[u8]>::first_chunk::<8>),
+            self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut::<8>),
+        ) {
+            *free = *word;
+            let plain = plain_bytes(layer, u64::from_le_bytes(*word));
+            taken += plain;
+            self.len += plain;
+            if plain < 8 {
+                return taken;
+            }
+        }
+        let rest = &bytes[taken..];
+        let end = rest.iter().position(|byte| introduces(layer, *byte)).unwrap_or(rest.len());
+        let end = end.min(self.room());
+        self.put(&rest[..end]);
+        taken + end
+    }
+}
+
+/// Counts bytes and throws them away.
+struct Count {
+    left: usize,
+}
+
+impl Output for Count {
+    fn room(&self) -> usize {
+        self.left
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.left = self.left.saturating_sub(bytes.len());
+    }
+
+    fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize {
+        let end = bytes.iter().position(|byte| introduces(layer, *byte)).unwrap_or(bytes.len());
+        let end = end.min(self.left);
+        self.left -= end;
+        end
+    }
+}
+
+/// What fills a buffer with decoded bytes.
+pub(super) trait Source {
+    /// Writes to `out`; returns how many bytes. Fewer than four free bytes may stay unused.
+    fn read(&mut self, out: &mut [u8]) -> usize;
+    /// Whether everything has been read.
+    fn is_done(&self) -> bool;
+}
+
+/// Undoes one layer of a text.
+#[derive(Debug, Clone)]
+pub(super) struct Decoder<'s> {
+    layer: Layer,
+    source: &'s [u8],
+    at: usize,
+}
+
+impl<'s> Decoder<'s> {
+    pub(super) const fn new(layer: Layer, source: &'s [u8]) -> Self {
+        Self { layer, source, at: 0 }
+    }
+
+    fn run(&mut self, out: &mut impl Output) {
+        if self.layer == Layer::Base64 {
+            self.at = base64::run(self.source, self.at, out);
+            return;
+        }
+        while self.at < self.source.len() && out.room() > 0 {
+            let plain = out.put_plain(&self.source[self.at..], self.layer);
+            self.at += plain;
+            let Some(byte) = self.source.get(self.at).filter(|_| out.room() > 0) else {
+                break;
+            };
+            let unit = unit(self.layer, self.source, self.at)
+                .unwrap_or_else(|| Unit::byte(1, *byte));
+            if unit.bytes().len() > out.room() {
+                break;
+            }
+            out.put(unit.bytes());
+            self.at += unit.source;
+        }
+        self.at = self.at.min(self.source.len());
+    }
+}
+
+/// Whether `byte` may introduce a unit of `layer`.
+const fn introduces(layer: Layer, byte: u8) -> bool {
+    match layer {
+        Layer::Json => byte == b'\\',
+        Layer::Form => matches!(byte, b'%' | b'+'),
+        Layer::Loose => loose::introduces(byte),
+        Layer::Base64 => false,
+    }
+}
+
+/// How many of `word`'s first bytes (in memory's order) may not introduce a unit of `layer`; a few
+/// that do not either may be taken for one that does.
+#[inline(always)]
+fn plain_bytes(layer: Layer, word: u64) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    // Sets the high bit of each byte that is zero (and perhaps of those above it).
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let is = |byte: u8| zero(word ^ (ONES * u64::from(byte)));
+    let marks = match layer {
+        Layer::Json => is(b'\\'),
+        Layer::Form => is(b'%') | is(b'+'),
+        // Bytes beyond ASCII introduce some.
+        Layer::Loose | Layer::Base64 => is(b'%') | is(b'&') | is(b'\\') | word & (ONES << 7),
+    };
+    (marks.trailing_zeros() / 8) as usize
+}
+
+impl Source for Decoder<'_> {
+    fn read(&mut self, out: &mut [u8]) -> usize {
+        let mut buffer = Buffer { bytes: out, len: 0 };
+        self.run(&mut buffer);
+        buffer.len
+    }
+
+    fn is_done(&self) -> bool {
+        self.at >= self.source.len()
+    }
+}
+
+/// The bytes of `source` that `decoded` (offsets into what `layer` makes of it) came from.
+pub(super) fn origin(layer: Layer, source: &[u8], decoded: &Range<usize>) -> Range<usize> {
+    // A unit that reaches past what is to be counted is not split: the decoder stops before it.
+    let to = |offset: usize| {
+        let mut decoder = Decoder::new(layer, source);
+        let mut count = Count { left: offset };
+        decoder.run(&mut count);
+        (decoder.at, count.left)
+    };
+    let (start, _) = to(decoded.start);
+    let (end, split) = to(decoded.end);
+    let rest = match layer {
+        _ if split == 0 => 0,
+        Layer::Base64 => 4,
+        _ => unit(layer, source, end).map_or(1, |unit| unit.source),
+    };
+    start..(end + rest).min(source.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(layer: Layer, source: &[u8], chunk: usize) -> Vec<u8> {
+        let mut decoder = Decoder::new(layer, source);
+        let mut all = Vec::new();
+        let mut buffer = vec![0; chunk];
+        while !decoder.is_done() {
+            let n = decoder.read(&mut buffer);
+            all.extend_from_slice(&buffer[..n]);
+        }
+        all
+    }
+
+    #[test]
+    fn each_layer_undoes_its_own() {
+        let cases: [(Layer, &str, &[u8]); 12] = [
+            (Layer::Json, r#"a\"b\\c\n\u0027\ud83d\ude00\ud800x"#, "a\"b\\c\n'😀\u{fffd}x".as_bytes()),
+            (Layer::Form, "a+b%20c%zz%2", b"a b c%zz%2"),
+            (Layer::Loose, "a+b%27%u0027&#39;&#x27;&apos;&#x27", b"a+b''''''"),
+            (Layer::Loose, r"\u0027\x27\u{27}", b"'''"),
+            (Layer::Loose, "\u{ff07}\u{ff1c}script\u{ff1e}", b"'<script>"),
+            (Layer::Loose, "%2527 &amp;lt; C:\\users", b"%27 &lt; C:\\users"),
+            (Layer::Loose, "a&b=1&c&copy", b"a&b=1&c&copy"),
+            (Layer::Base64, "JyBvciAxPTE=", b"' or 1=1"),
+            (Layer::Base64, "JyBv\nciAxPTEtLQ", b"' or 1=1--"),
+            (Layer::Base64, "PDw_Pz8-", b"<<???>"),
+            (Layer::Base64, "PDw/Pz8+", b"<<???>"),
+            (Layer::Base64, "", b""),
+        ];
+        for (layer, source, expected) in cases {
+            for chunk in [4, 5, 7, 64] {
+                let got = decoded(layer, source.as_bytes(), chunk);
+                assert_eq!(got.escape_ascii().to_string(), expected.escape_ascii().to_string());
+            }
+        }
+        assert_eq!(decoded(Layer::Loose, b"..\xc0\xaf..\xe0\x80\xaf", 9), b"../../");
+    }
+
+    #[test]
+    fn origins_are_the_units_that_a_byte_came_from() {
+        let source = br"ab\u0027cd\n";
+        assert_eq!(origin(Layer::Json, source, &(2..3)), 2..8);
+        assert_eq!(origin(Layer::Json, source, &(0..4)), 0..9);
+        assert_eq!(origin(Layer::Json, source, &(5..6)), 10..12);
+        assert_eq!(origin(Layer::Base64, b"JyBvciAxPTE=", &(3..5)), 4..8);
+    }
+}

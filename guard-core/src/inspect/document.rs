@@ -1,0 +1,291 @@
+//! How a text is divided into the units that a receiver takes out of it: the strings of a JSON
+//! document, the fields of a form, the parts of a multipart body, the whole of anything else.
+//!
+//! Units are found from a candidate outwards, so a text without candidates is never divided. Knows
+//! the containers' syntax, nothing of rules or encodings inside a unit.
+
+use core::ops::Range;
+
+use super::text::Place;
+
+/// How a text holds its units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Container {
+    /// JSON: every string is a unit.
+    Json,
+    /// JSON in the content of a JSON string, its quotes escaped once: every string of it is a unit.
+    /// Most bodies are that; their strings are found without undoing the rest.
+    Escaped,
+    /// The content of a JSON string: the whole is one unit.
+    Content,
+    /// `name=value&name=value`, after a path or URL and `?` as well: names and values are units.
+    Form,
+    /// `multipart/form-data` (RFC 7578): the headers and the content of each part are units.
+    Multipart,
+    /// The whole text is one unit.
+    Plain,
+}
+
+/// Whether the content of a JSON string looks like JSON whose quotes are escaped once.
+pub(super) fn is_escaped_json(content: &[u8]) -> bool {
+    let mut rest = content.trim_ascii_start();
+    while let [b'{' | b'[', tail @ ..] = rest {
+        rest = tail.trim_ascii_start();
+    }
+    rest.starts_with(b"\\\"") && content.first() != Some(&b'\\')
+}
+
+/// How much of a text [`Container::of`] looks at.
+const SNIFFED: usize = 256;
+
+impl Container {
+    /// What the beginning of a text looks like.
+    pub(super) fn of(text: &[u8]) -> Self {
+        let text = text.trim_ascii_start();
+        let mut next = text.iter().skip(1).find(|byte| !byte.is_ascii_whitespace());
+        match text.first() {
+            Some(b'{') if matches!(next.take(), Some(b'"' | b'}')) => Self::Json,
+            Some(b'[') if matches!(next, Some(b'"' | b'{' | b'[' | b']' | b'-' | b'0'..=b'9')) => {
+                Self::Json
+            }
+            Some(b'-') if is_multipart(text) => Self::Multipart,
+            Some(_) if is_form(text) => Self::Form,
+            _ => Self::Plain,
+        }
+    }
+
+    /// The same for a whole event: JSON whatever its first value is.
+    pub(super) fn of_event(event: &[u8]) -> Self {
+        match event.trim_ascii_start().first() {
+            Some(b'{' | b'[' | b'"') => Self::Json,
+            _ => Self::of(event),
+        }
+    }
+
+    /// The unit around `bytes[at..]`. `inside`: `bytes` begins within a unit. No unit begins before
+    /// `from`, which saves looking back over what has been passed.
+    pub(super) fn unit<'b>(
+        self,
+        bytes: &'b [u8],
+        from: usize,
+        at: usize,
+        inside: bool,
+    ) -> Option<Unit<'b>> {
+        match self {
+            Self::Json => json_string(bytes, from, at, inside),
+            Self::Escaped => escaped_string(bytes, from, at),
+            Self::Content => {
+                let encoded = memchr::memchr(b'\\', bytes).is_some();
+                Some(Unit { encoded, ..Unit::whole(bytes) })
+            }
+            Self::Form => Some(form_field(bytes, from, at)),
+            Self::Multipart => Some(part(bytes, from, at)),
+            Self::Plain => Some(Unit::whole(bytes)),
+        }
+    }
+
+    /// For a window that more bytes follow: how far it is done with once it has been searched up to
+    /// its end, and whether that place is inside a unit. At the most `overlap` bytes of a unit are
+    /// searched twice.
+    pub(super) fn resume(self, bytes: &[u8], overlap: usize) -> (usize, bool) {
+        let boundary = match self {
+            Self::Json => last_quote(bytes, 0),
+            Self::Form => memchr::memrchr2(b'&', b'?', bytes),
+            Self::Multipart => memchr::memmem::rfind(bytes, b"\r\n"),
+            Self::Plain | Self::Content | Self::Escaped => None,
+        };
+        match boundary {
+            Some(at) if at > bytes.len() / 2 => (at, false),
+            _ => (after_escape(bytes, bytes.len().saturating_sub(overlap)), true),
+        }
+    }
+}
+
+/// The next offset at or after `at` that no backslash stands before, so that no escape is split.
+pub(super) fn after_escape(bytes: &[u8], mut at: usize) -> usize {
+    while at < bytes.len() && at > 0 && bytes[at - 1] == b'\\' {
+        at += 1;
+    }
+    at
+}
+
+/// A part of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unit<'b> {
+    pub(super) span: Range<usize>,
+    /// Whether the unit begins, and ends, inside the bytes it was looked for in.
+    pub(super) starts: bool,
+    pub(super) ends: bool,
+    /// Whether it holds what its container's own encoding would undo.
+    pub(super) encoded: bool,
+    pub(super) place: Place<'b>,
+}
+
+impl Unit<'_> {
+    fn whole(bytes: &[u8]) -> Self {
+        Self {
+            span: 0..bytes.len(),
+            starts: true,
+            ends: true,
+            encoded: false,
+            place: Place::Value,
+        }
+    }
+}
+
+/// The last quote in `bytes[from..]` that no escape makes part of a string.
+fn last_quote(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut end = bytes.len();
+    loop {
+        let at = from + memchr::memrchr(b'"', bytes.get(from..end)?)?;
+        let escapes = bytes[from..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        if escapes % 2 == 0 {
+            return Some(at);
+        }
+        end = at - escapes;
+    }
+}
+
+fn json_string(bytes: &[u8], from: usize, at: usize, inside: bool) -> Option<Unit<'_>> {
+    let quote = match bytes.get(at)? {
+        // A trigger may begin with the opening quote itself.
+        b'"' if bytes[from..at].last() != Some(&b'\\') => Some(at),
+        _ => last_quote(&bytes[..at], from),
+    };
+    let (start, starts) = match quote {
+        Some(quote) => (quote + 1, true),
+        None if inside => (from, false),
+        None => return None,
+    };
+    let mut encoded = false;
+    let mut end = start;
+    let ends = loop {
+        match memchr::memchr2(b'"', b'\\', bytes.get(end..)?) {
+            None => {
+                end = bytes.len();
+                break false;
+            }
+            Some(n) => {
+                end += n;
+                if bytes[end] == b'"' {
+                    break true;
+                }
+                encoded = true;
+                end = (end + 2).min(bytes.len());
+            }
+        }
+    };
+    let after = bytes.get(end + 1..).unwrap_or_default();
+    let is_key = after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
+    let place = if is_key { Place::Key(after) } else { Place::Value };
+    Some(Unit { span: start..end, starts, ends, encoded, place })
+}
+
+/// Whether the quote at `bytes[at]` delimits a string of JSON whose quotes are escaped once: of the
+/// backslashes before it the last is its own, and the others, halved, must be whole pairs.
+fn is_escaped_delimiter(bytes: &[u8], from: usize, at: usize) -> bool {
+    let escapes = bytes[from..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+    escapes % 4 == 1
+}
+
+fn escaped_string(bytes: &[u8], from: usize, at: usize) -> Option<Unit<'_>> {
+    // A trigger may begin with the opening quote itself, or its backslash.
+    let mut before = at + usize::from(bytes.get(at) == Some(&b'"'));
+    let quote = loop {
+        let quote = from + memchr::memrchr(b'"', bytes.get(from..before)?)?;
+        if is_escaped_delimiter(bytes, from, quote) {
+            break quote;
+        }
+        before = quote;
+    };
+    let start = quote + 1;
+    let mut end = start;
+    let (closing, ends) = loop {
+        let Some(n) = memchr::memchr(b'"', bytes.get(end..)?) else {
+            break (bytes.len(), false);
+        };
+        end += n;
+        if is_escaped_delimiter(bytes, start, end) {
+            break (end, true);
+        }
+        end += 1;
+    };
+    let content = start..closing - usize::from(ends);
+    let after = bytes.get(closing + 1..).unwrap_or_default();
+    let is_key = after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
+    Some(Unit {
+        encoded: memchr::memchr(b'\\', bytes.get(content.clone())?).is_some(),
+        span: content,
+        starts: true,
+        ends,
+        place: if is_key { Place::Key(after) } else { Place::Value },
+    })
+}
+
+fn form_field(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
+    let boundary = |byte: &u8| matches!(byte, b'&' | b'?');
+    let before = bytes[from..at].iter().rposition(boundary);
+    let start = before.map_or(from, |n| from + n + 1);
+    let after = bytes[at..].iter().position(boundary);
+    let end = after.map_or(bytes.len(), |n| at + n);
+    let equals = memchr::memchr(b'=', &bytes[start..end]).map(|n| start + n);
+    let (span, starts, place) = match equals {
+        Some(equals) if at < equals => (start..equals, before.is_some(), Place::Key(&bytes[equals..])),
+        Some(equals) => (equals + 1..end, true, Place::Value),
+        None => (start..end, before.is_some(), Place::Value),
+    };
+    let encoded = memchr::memchr2(b'%', b'+', &bytes[span.clone()]).is_some();
+    Unit { span, starts: starts || from == 0, ends: after.is_some(), encoded, place }
+}
+
+fn part(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
+    let behind = &bytes[from..at];
+    let blank = memchr::memmem::rfind(behind, b"\r\n\r\n").map(|n| from + n + 4);
+    let line = memchr::memmem::rfind(behind, b"\r\n--").map(|n| from + n + 2);
+    let start = blank.max(line);
+    let ahead = &bytes[at..];
+    let ends = [&b"\r\n\r\n"[..], b"\r\n--"]
+        .into_iter()
+        .filter_map(|boundary| memchr::memmem::find(ahead, boundary));
+    // A blank line inside a part's content is content.
+    let in_content = blank.is_some() && blank >= line;
+    let end = if in_content { memchr::memmem::find(ahead, b"\r\n--") } else { ends.min() };
+    Unit {
+        span: start.unwrap_or(from)..end.map_or(bytes.len(), |n| at + n),
+        starts: start.is_some() || from == 0,
+        ends: end.is_some(),
+        encoded: false,
+        place: Place::Value,
+    }
+}
+
+fn is_multipart(text: &[u8]) -> bool {
+    let head = &text[..text.len().min(SNIFFED)];
+    let line = memchr::memmem::find(head, b"\r\n");
+    head.starts_with(b"--")
+        && line.is_some_and(|line| {
+            let next = &head[line + 2..];
+            next.len() >= 8 && next[..8].eq_ignore_ascii_case(b"content-")
+        })
+}
+
+/// A field name, `=`, and no byte that a form or a URL would have encoded before the first `&`.
+fn is_form(text: &[u8]) -> bool {
+    let head = &text[..text.len().min(SNIFFED)];
+    let query = memchr::memchr(b'?', head).filter(|query| is_url(&head[..*query]));
+    let fields = &head[query.map_or(0, |query| query + 1)..];
+    let Some(equals) = memchr::memchr(b'=', fields).filter(|equals| *equals > 0) else {
+        return false;
+    };
+    let name = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'[' | b']' | b'$' | b'%' | b'+')
+    };
+    let first = fields[equals..].iter().take_while(|byte| **byte != b'&');
+    fields[..equals].iter().all(name) && !first.into_iter().any(|byte| matches!(byte, b' ' | b'\n' | b'<'))
+}
+
+fn is_url(text: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'\'');
+    (text.starts_with(b"/") || memchr::memmem::find(text, b"://").is_some_and(|at| at < 12))
+        && text.iter().all(plain)
+}

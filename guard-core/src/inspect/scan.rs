@@ -1,0 +1,362 @@
+//! From candidates to hits: finds the unit around a candidate, undoes what it is encoded in, and has
+//! the families confirm, as deep as encodings nest.
+//!
+//! Nothing is allocated: each level that has to be decoded has a buffer in its own stack frame and
+//! passes it on in windows that overlap. Work is bounded by [`Effort`] and by [`DEPTH`].
+
+use crate::rule::{Families, Family, RULES};
+
+use super::decode::{self, Decoder, Gunzip, Layer, Source};
+use super::document::{Container, Unit, after_escape};
+use super::encoding;
+use super::prefilter::{Candidate, Candidates};
+use super::text::{Effort, Match, Place, Text};
+
+/// How many encodings may lie around a value: JSON in a JSON string in a queue's record, with a
+/// form's double percent encoding inside, takes seven.
+const DEPTH: u32 = 10;
+
+/// A window of decoded text. Small sources get a small one: clearing it is most of the cost.
+const WINDOW: usize = 16 << 10;
+const SMALL: usize = 1 << 10;
+const TINY: usize = 128;
+
+/// What of a window is looked at again with the next: the longest construct that cannot hide on a
+/// border.
+const OVERLAP: usize = 1 << 10;
+
+/// The hits in one unit of an event, at most one of each family.
+#[derive(Debug, Default)]
+pub(super) struct Hits {
+    found: Option<Families>,
+    list: [Option<Match>; Family::ALL.len()],
+}
+
+impl Hits {
+    fn families(&self) -> Families {
+        self.found.unwrap_or(Families::NONE)
+    }
+
+    fn add(&mut self, family: Family, hit: Match) {
+        self.found = Some(self.families().with(family));
+        self.list[family as usize] = Some(hit);
+    }
+
+    /// Takes what was found in a part, with its spans put where they belong in the whole.
+    fn adopt(&mut self, part: Self, place: impl Fn(Match) -> Match) {
+        for family in part.families().iter() {
+            if let Some(hit) = part.list[family as usize].clone() {
+                self.add(family, place(hit));
+            }
+        }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.found.is_none()
+    }
+
+    pub(super) fn into_matches(self) -> impl Iterator<Item = Match> {
+        self.list.into_iter().flatten()
+    }
+}
+
+/// One event's search.
+#[derive(Debug)]
+pub(super) struct Scan {
+    wanted: Families,
+    pub(super) effort: Effort,
+}
+
+/// A text that is being searched window by window.
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    container: Option<Container>,
+    inside: bool,
+}
+
+impl Scan {
+    pub(super) const fn new(wanted: Families, effort: Effort) -> Self {
+        Self { wanted, effort }
+    }
+
+    /// Searches a text that nothing encloses.
+    pub(super) fn value(&mut self, value: &[u8], hits: &mut Hits) {
+        let mut progress = Progress { container: None, inside: false };
+        let text = Text { bytes: value, starts: true, ends: true, place: Place::Value };
+        self.window(&mut progress, &text, 0, hits);
+    }
+
+    /// Searches one unit of a document, in which `at` is the first candidate. Spans in `hits` are
+    /// those of the document.
+    pub(super) fn unit(
+        &mut self,
+        container: Container,
+        bytes: &[u8],
+        unit: &Unit<'_>,
+        depth: u32,
+        hits: &mut Hits,
+    ) {
+        let content = &bytes[unit.span.clone()];
+        let start = unit.span.start;
+        let mut inner = Hits::default();
+        let (layer, held) = match container {
+            Container::Json | Container::Content => (Some(Layer::Json), None),
+            Container::Escaped => (Some(Layer::Json), Some(Container::Content)),
+            Container::Form => (Some(Layer::Form), None),
+            Container::Multipart | Container::Plain => (None, None),
+        };
+        match layer {
+            Some(layer) if unit.encoded => {
+                let mut source = Decoder::new(layer, content);
+                let len = content.len();
+                self.decoded(&mut source, len, held, unit, depth + 1, &mut inner);
+                hits.adopt(inner, |hit| {
+                    let origin = decode::origin(layer, content, &hit.span);
+                    Match { span: origin.start + start..origin.end + start, ..hit }
+                });
+            }
+            _ => {
+                let mut progress = Progress { container: None, inside: !unit.starts };
+                let text = Text {
+                    bytes: content,
+                    starts: unit.starts,
+                    ends: unit.ends,
+                    place: unit.place,
+                };
+                self.window(&mut progress, &text, depth + 1, &mut inner);
+                hits.adopt(inner, |hit| {
+                    Match { span: hit.span.start + start..hit.span.end + start, ..hit }
+                });
+            }
+        }
+    }
+
+    /// Searches what base64 text holds, inflated when it is gzip. Spans in `hits` are those of the
+    /// text, the whole of it for gzip.
+    pub(super) fn base64(&mut self, text: &[u8], depth: u32, hits: &mut Hits) {
+        if depth >= DEPTH {
+            return;
+        }
+        let whole = Unit {
+            span: 0..text.len(),
+            starts: true,
+            ends: true,
+            encoded: true,
+            place: Place::Value,
+        };
+        let mut inner = Hits::default();
+        if text.starts_with(b"H4sI") {
+            self.gzip(text, &whole, depth, &mut inner);
+            hits.adopt(inner, |hit| Match { span: 0..text.len(), ..hit });
+        } else {
+            let mut source = Decoder::new(Layer::Base64, text);
+            self.decoded(&mut source, text.len(), None, &whole, depth + 1, &mut inner);
+            hits.adopt(inner, |hit| {
+                Match { span: decode::origin(Layer::Base64, text, &hit.span), ..hit }
+            });
+        }
+    }
+
+    #[inline(never)]
+    fn gzip(&mut self, text: &[u8], whole: &Unit<'_>, depth: u32, hits: &mut Hits) {
+        let Some(mut source) = Gunzip::new(text) else {
+            return;
+        };
+        self.decoded(&mut source, usize::MAX, None, whole, depth + 1, hits);
+        if source.is_cut() {
+            self.effort.exhaust();
+        }
+    }
+
+    fn decoded(
+        &mut self,
+        source: &mut impl Source,
+        longest: usize,
+        held: Option<Container>,
+        unit: &Unit<'_>,
+        depth: u32,
+        hits: &mut Hits,
+    ) {
+        if depth > DEPTH {
+            return;
+        }
+        match longest {
+            0..=TINY => self.windows::<TINY>(source, held, unit, depth, hits),
+            0..=SMALL => self.windows::<SMALL>(source, held, unit, depth, hits),
+            _ => self.windows::<WINDOW>(source, held, unit, depth, hits),
+        }
+    }
+
+    /// Reads `source` into a buffer of `N` bytes again and again and searches each. `held` is how the
+    /// text holds its units, where that is known.
+    #[inline(never)]
+    fn windows<const N: usize>(
+        &mut self,
+        source: &mut impl Source,
+        held: Option<Container>,
+        unit: &Unit<'_>,
+        depth: u32,
+        hits: &mut Hits,
+    ) {
+        let mut buffer = [0; N];
+        let mut progress = Progress { container: held, inside: !unit.starts };
+        let (mut base, mut filled) = (0, 0);
+        loop {
+            filled += source.read(&mut buffer[filled..]);
+            let text = Text {
+                bytes: &buffer[..filled],
+                starts: unit.starts && base == 0,
+                ends: unit.ends && source.is_done(),
+                place: unit.place,
+            };
+            let mut found = Hits::default();
+            let done = self.window(&mut progress, &text, depth, &mut found);
+            hits.adopt(found, |hit| {
+                Match { span: hit.span.start + base..hit.span.end + base, ..hit }
+            });
+            if source.is_done() || self.effort.is_spent() {
+                return;
+            }
+            buffer.copy_within(done..filled, 0);
+            base += done;
+            filled -= done;
+        }
+    }
+
+    /// Searches a window; returns what of it need not be seen again with the next. Something is
+    /// always done with.
+    fn window(
+        &mut self,
+        progress: &mut Progress,
+        text: &Text<'_>,
+        depth: u32,
+        hits: &mut Hits,
+    ) -> usize {
+        let container = *progress.container.get_or_insert_with(|| match text.place {
+            Place::Value if text.starts => Container::of(text.bytes),
+            _ => Container::Plain,
+        });
+        if container == Container::Plain || depth >= DEPTH {
+            self.plain(text, depth, hits);
+            progress.inside = true;
+            return if text.ends { text.bytes.len() } else { kept(text.bytes) };
+        }
+        let bytes = text.bytes;
+        let mut candidates = Candidates::new(bytes, 0);
+        let mut from = 0;
+        while let Some(candidate) = candidates.next() {
+            if self.effort.is_spent() {
+                break;
+            }
+            if candidate.owners.key() {
+                self.key(bytes, candidate.at, depth, hits);
+            }
+            if container != Container::Content && !self.deserves(bytes, candidate) {
+                continue;
+            }
+            let inside = progress.inside && from == 0;
+            let Some(unit) = container.unit(bytes, from, candidate.at, inside) else {
+                continue;
+            };
+            if !unit.ends && !text.ends && unit.span.start > bytes.len() / 2 {
+                // The rest of it comes with the next window: it is looked at then, as a whole.
+                let quote = usize::from(container == Container::Json);
+                progress.inside = false;
+                return unit.span.start - quote;
+            }
+            let unit = Unit { ends: unit.ends || text.ends, ..unit };
+            self.unit(container, bytes, &unit, depth, hits);
+            from = unit.span.end;
+            candidates.skip_to(from);
+        }
+        if text.ends {
+            return bytes.len();
+        }
+        let (done, inside) = container.resume(bytes, OVERLAP);
+        progress.inside = inside;
+        done.max(1)
+    }
+
+    /// Whether any of the candidate's owners wants a closer look.
+    pub(super) fn deserves(&self, bytes: &[u8], candidate: Candidate) -> bool {
+        let at = candidate.at;
+        (candidate.owners.encoding() && encoding::introduces(bytes, at))
+            || candidate.owners.families().any(|index| {
+                let rules = &RULES[index];
+                self.wanted.contains(rules.family) && (rules.context)(bytes, at)
+            })
+    }
+
+    /// Searches the value of a key that may hold base64.
+    pub(super) fn key(&mut self, bytes: &[u8], at: usize, depth: u32, hits: &mut Hits) {
+        let Some(start) = encoding::encoded_value(bytes, at) else {
+            return;
+        };
+        self.base64_string(bytes, start, depth, hits);
+    }
+
+    /// Searches the base64 of the JSON string whose content begins at `start`.
+    pub(super) fn base64_string(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        depth: u32,
+        hits: &mut Hits,
+    ) {
+        let rest = &bytes[start..];
+        let len = memchr::memchr(b'"', rest).unwrap_or(rest.len());
+        let mut inner = Hits::default();
+        self.base64(&rest[..len], depth, &mut inner);
+        hits.adopt(inner, |hit| {
+            Match { span: hit.span.start + start..hit.span.end + start, ..hit }
+        });
+    }
+
+    /// Has the families confirm in a text that no structure divides, then undoes a round of
+    /// encodings if there are any.
+    fn plain(&mut self, text: &Text<'_>, depth: u32, hits: &mut Hits) {
+        let mut encoded = false;
+        for candidate in Candidates::new(text.bytes, 0) {
+            let at = candidate.at;
+            encoded |= candidate.owners.encoding()
+                && !encoded
+                && encoding::introduces(text.bytes, at);
+            for index in candidate.owners.families() {
+                let rules = &RULES[index];
+                if !self.wanted.contains(rules.family)
+                    || hits.families().contains(rules.family)
+                    || !(rules.context)(text.bytes, at)
+                {
+                    continue;
+                }
+                if let Some(hit) = (rules.confirm)(text, at, &mut self.effort) {
+                    hits.add(rules.family, hit);
+                }
+                if self.effort.is_spent() {
+                    return;
+                }
+            }
+        }
+        if encoded && depth < DEPTH {
+            let unit = Unit {
+                span: 0..text.bytes.len(),
+                starts: text.starts,
+                ends: text.ends,
+                encoded: true,
+                place: text.place,
+            };
+            let mut source = Decoder::new(Layer::Loose, text.bytes);
+            let mut inner = Hits::default();
+            let len = text.bytes.len();
+            self.decoded(&mut source, len, None, &unit, depth + 1, &mut inner);
+            hits.adopt(inner, |hit| {
+                Match { span: decode::origin(Layer::Loose, text.bytes, &hit.span), ..hit }
+            });
+        }
+    }
+}
+
+/// How much of a plain window is done with when more follows.
+fn kept(bytes: &[u8]) -> usize {
+    after_escape(bytes, bytes.len().saturating_sub(OVERLAP)).max(1)
+}

@@ -1,0 +1,470 @@
+//! Where the tokens of a JSON text lie. Knows nothing of what they mean, and checks no grammar:
+//! any bytes are some sequence of tokens.
+
+mod write;
+
+pub(crate) use write::{write_char, write_string, written_len};
+
+/// A token and the bytes it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// `{` or `[`.
+    Open { at: usize, array: bool },
+    /// `}` or `]`.
+    Close { at: usize },
+    /// The content of a string, quotes excluded. One that is not closed ends with the text.
+    String { start: usize, end: usize },
+    /// A number, a literal, or any run of bytes that cannot start something else.
+    Scalar { start: usize, end: usize },
+    /// A comma.
+    Comma,
+    /// A colon.
+    Colon,
+    /// No more bytes.
+    End,
+}
+
+/// Cuts a text into tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lexer<'e> {
+    bytes: &'e [u8],
+    at: usize,
+}
+
+impl<'e> Lexer<'e> {
+    pub(crate) const fn new(bytes: &'e [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    pub(crate) const fn bytes(&self) -> &'e [u8] {
+        self.bytes
+    }
+
+    /// The offset just past the last token.
+    pub(crate) const fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The next byte that is not white space.
+    fn peek(&mut self) -> Option<u8> {
+        while let Some(&byte) = self.bytes.get(self.at) {
+            if !is_space(byte) {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    /// Whether a colon follows, that is, whether the string just read is a key.
+    #[inline]
+    pub(crate) fn colon_follows(&mut self) -> bool {
+        self.peek() == Some(b':')
+    }
+
+    #[inline]
+    pub(crate) fn next(&mut self) -> Token {
+        let Some(byte) = self.peek() else {
+            return Token::End;
+        };
+        let at = self.at;
+        self.at = at + 1;
+        match byte {
+            b'{' | b'[' => Token::Open {
+                at,
+                array: byte == b'[',
+            },
+            b'}' | b']' => Token::Close { at },
+            b',' => Token::Comma,
+            b':' => Token::Colon,
+            b'"' => {
+                let end = string_end(self.bytes, at + 1);
+                self.at = (end + 1).min(self.bytes.len());
+                Token::String { start: at + 1, end }
+            }
+            _ => {
+                let rest = self.bytes.get(at..).unwrap_or_default();
+                let len = rest
+                    .iter()
+                    .position(|b| ends_scalar(*b))
+                    .unwrap_or(rest.len());
+                self.at = at + len;
+                Token::Scalar {
+                    start: at,
+                    end: self.at,
+                }
+            }
+        }
+    }
+
+    /// Reads one whole value; answers its bytes, none if there is no value here.
+    pub(crate) fn value(&mut self) -> Option<(usize, usize)> {
+        match self.next() {
+            Token::Open { at, .. } => {
+                self.leave(1);
+                Some((at, self.at))
+            }
+            Token::String { start, .. } => Some((start - 1, self.at)),
+            Token::Scalar { start, end } => Some((start, end)),
+            Token::Close { .. } | Token::Comma | Token::Colon | Token::End => None,
+        }
+    }
+
+    /// Goes to just past the end of the `depth` innermost containers.
+    fn leave(&mut self, mut depth: usize) {
+        while let Some(&byte) = self.bytes.get(self.at) {
+            self.at += 1;
+            match byte {
+                b'"' => self.at = (string_end(self.bytes, self.at) + 1).min(self.bytes.len()),
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        return;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A member of an object: the bytes of its key, quotes excluded, and of its value, quotes included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Member<'e> {
+    pub(crate) key: &'e [u8],
+    pub(crate) start: usize,
+    pub(crate) value: &'e [u8],
+}
+
+impl<'e> Member<'e> {
+    /// The content of the value if it is a string.
+    pub(crate) fn text(&self) -> Option<&'e [u8]> {
+        self.value
+            .strip_prefix(b"\"")
+            .map(|v| v.strip_suffix(b"\"").unwrap_or(v))
+    }
+
+    pub(crate) fn is_object(&self) -> bool {
+        self.value.first() == Some(&b'{')
+    }
+
+    pub(crate) fn is_array(&self) -> bool {
+        self.value.first() == Some(&b'[')
+    }
+}
+
+/// The members of an object, its nested values skipped over.
+#[derive(Debug, Clone)]
+pub(crate) struct Members<'e> {
+    lexer: Lexer<'e>,
+}
+
+/// The members of the object that `text` starts with; none if it starts with something else.
+pub(crate) fn members(text: &[u8]) -> Members<'_> {
+    let mut lexer = Lexer::new(text);
+    if !matches!(lexer.next(), Token::Open { array: false, .. }) {
+        lexer = Lexer::new(&[]);
+    }
+    Members { lexer }
+}
+
+impl<'e> Iterator for Members<'e> {
+    type Item = Member<'e>;
+
+    fn next(&mut self) -> Option<Member<'e>> {
+        loop {
+            match self.lexer.next() {
+                Token::String { start, end } => {
+                    if !self.lexer.colon_follows() {
+                        continue;
+                    }
+                    self.lexer.next();
+                    let key = self.lexer.bytes.get(start..end)?;
+                    let (start, end) = self.lexer.value()?;
+                    return Some(Member {
+                        key,
+                        start,
+                        value: self.lexer.bytes.get(start..end)?,
+                    });
+                }
+                Token::Comma | Token::Colon | Token::Scalar { .. } => {}
+                Token::Open { .. } => self.lexer.leave(1),
+                Token::Close { .. } | Token::End => return None,
+            }
+        }
+    }
+}
+
+/// The elements of an array, those nested in them skipped over.
+#[derive(Debug, Clone)]
+pub(crate) struct Elements<'e> {
+    lexer: Lexer<'e>,
+}
+
+/// The elements of the array that `text` starts with; none if it starts with something else.
+pub(crate) fn elements(text: &[u8]) -> Elements<'_> {
+    let mut lexer = Lexer::new(text);
+    if !matches!(lexer.next(), Token::Open { array: true, .. }) {
+        lexer = Lexer::new(&[]);
+    }
+    Elements { lexer }
+}
+
+impl<'e> Iterator for Elements<'e> {
+    type Item = &'e [u8];
+
+    fn next(&mut self) -> Option<&'e [u8]> {
+        loop {
+            match self.lexer.peek()? {
+                b']' | b'}' => return None,
+                b',' | b':' => {
+                    self.lexer.next();
+                }
+                _ => {
+                    let (start, end) = self.lexer.value()?;
+                    return self.lexer.bytes.get(start..end);
+                }
+            }
+        }
+    }
+}
+
+/// Whether `text` is one object that ends where the text does.
+pub(crate) fn is_whole_object(text: &[u8]) -> bool {
+    let mut lexer = Lexer::new(text);
+    matches!(lexer.value(), Some((0, end)) if end == text.len())
+        && text.first() == Some(&b'{')
+        && text.last() == Some(&b'}')
+}
+
+/// The bytes from the first element of the array that `text` starts with on.
+pub(crate) fn first_element(text: &[u8]) -> &[u8] {
+    let mut lexer = Lexer::new(text);
+    if !matches!(lexer.next(), Token::Open { array: true, .. }) || lexer.peek().is_none() {
+        return &[];
+    }
+    text.get(lexer.at..).unwrap_or_default()
+}
+
+/// The characters of a JSON string's content, its escapes undone. What is not UTF-8, or no
+/// character (lone surrogates, unknown escapes), is U+FFFD.
+#[derive(Debug, Clone)]
+pub(crate) struct Unescaped<'s> {
+    rest: &'s [u8],
+}
+
+impl<'s> Unescaped<'s> {
+    pub(crate) const fn new(raw: &'s [u8]) -> Self {
+        Self { rest: raw }
+    }
+
+    fn escape(&mut self) -> char {
+        let Some((&kind, rest)) = self.rest.split_first() else {
+            return char::REPLACEMENT_CHARACTER;
+        };
+        self.rest = rest;
+        match kind {
+            b'"' | b'\\' | b'/' => char::from(kind),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let Some((high, rest)) = unit(self.rest) else {
+                    return char::REPLACEMENT_CHARACTER;
+                };
+                self.rest = rest;
+                if (0xd800..0xdc00).contains(&high)
+                    && let Some((low, rest)) = rest.strip_prefix(b"\\u").and_then(unit)
+                    && (0xdc00..0xe000).contains(&low)
+                {
+                    self.rest = rest;
+                    let code = 0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+                    return char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+                }
+                char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER)
+            }
+            _ => char::REPLACEMENT_CHARACTER,
+        }
+    }
+}
+
+impl Iterator for Unescaped<'_> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        let (&first, rest) = self.rest.split_first()?;
+        if first == b'\\' {
+            self.rest = rest;
+            return Some(self.escape());
+        }
+        let (c, len) = decode_char(self.rest);
+        self.rest = self.rest.get(len..).unwrap_or_default();
+        Some(c)
+    }
+}
+
+/// The four hexadecimal digits that `bytes` start with, and what follows.
+fn unit(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (digits, rest) = bytes.split_at_checked(4)?;
+    let mut value = 0;
+    for digit in digits {
+        value = value * 16 + char::from(*digit).to_digit(16)?;
+    }
+    Some((value, rest))
+}
+
+/// The character that `bytes` start with, and its length; U+FFFD for what is not UTF-8.
+pub(crate) fn decode_char(bytes: &[u8]) -> (char, usize) {
+    let bytes = bytes.get(..4).unwrap_or(bytes);
+    let valid = match core::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            if valid.is_empty() {
+                return (
+                    char::REPLACEMENT_CHARACTER,
+                    error.error_len().unwrap_or(bytes.len()).max(1),
+                );
+            }
+            core::str::from_utf8(valid).unwrap_or_default()
+        }
+    };
+    valid
+        .chars()
+        .next()
+        .map_or((char::REPLACEMENT_CHARACTER, 1), |c| (c, c.len_utf8()))
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+const fn ends_scalar(byte: u8) -> bool {
+    matches!(byte, b',' | b':' | b'{' | b'}' | b'[' | b']' | b'"') || is_space(byte)
+}
+
+/// The offset of the quote that ends the string whose content starts at `at`, else the text's
+/// length.
+#[inline]
+pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        at = skip_plain(bytes, at);
+        match bytes.get(at) {
+            Some(b'\\') => at += 2,
+            Some(_) => return at,
+            None => return bytes.len(),
+        }
+    }
+}
+
+/// The offset of the first quote or backslash from `at` on, or one past the text.
+#[inline]
+fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
+    // Most strings of an event are shorter than this many words; only long ones are worth the
+    // wide blocks.
+    for _ in 0..6 {
+        let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) else {
+            return skip_last(bytes, at);
+        };
+        if let Some(offset) = marked(word) {
+            return at + offset;
+        }
+        at += 8;
+    }
+    skip_blocks(bytes, at)
+}
+
+fn skip_blocks(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<64>) {
+        // No early exit: the compiler makes vector compares of it.
+        if block
+            .iter()
+            .fold(false, |hit, b| hit | (*b == b'"') | (*b == b'\\'))
+        {
+            break;
+        }
+        at += 64;
+    }
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        if let Some(offset) = marked(word) {
+            return at + offset;
+        }
+        at += 8;
+    }
+    skip_last(bytes, at)
+}
+
+fn skip_last(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest
+        .iter()
+        .position(|b| matches!(b, b'"' | b'\\'))
+        .unwrap_or(rest.len())
+}
+
+/// The index of the first quote or backslash in eight bytes.
+#[inline]
+fn marked(word: &[u8; 8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // A byte is zero where subtracting one borrows. Borrows only run upwards, so the lowest mark
+    // is exact.
+    const fn zeros(word: u64) -> u64 {
+        word.wrapping_sub(ONES) & !word & HIGH
+    }
+    let word = u64::from_le_bytes(*word);
+    let marks = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64));
+    (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn naive_end(bytes: &[u8], mut at: usize) -> usize {
+        while at < bytes.len() {
+            match bytes[at] {
+                b'"' => return at,
+                b'\\' => at += 2,
+                _ => at += 1,
+            }
+        }
+        bytes.len()
+    }
+
+    #[test]
+    fn string_end_is_that_of_the_naive_loop() {
+        for length in 0..200 {
+            for mark in 0..length {
+                for byte in [b'"', b'\\', b'!', b'#', b'[', b']', 0x80, 0xa2, 0xdc] {
+                    let mut text = vec![b'a'; length];
+                    text[mark] = byte;
+                    if mark + 3 < length {
+                        text[mark + 3] = b'"';
+                    }
+                    for from in 0..4.min(length) {
+                        assert_eq!(string_end(&text, from), naive_end(&text, from), "{text:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn members_skip_what_is_nested() {
+        let text =
+            br#" {"a":{"x":"}\"","y":[1,{}]}, "b" : [ ] ,"c":"d\"","e":-1.5e3,"f":null} tail"#;
+        let seen: Vec<(&[u8], &[u8])> = members(text).map(|m| (m.key, m.value)).collect();
+        let wanted: [(&[u8], &[u8]); 5] = [
+            (b"a", br#"{"x":"}\"","y":[1,{}]}"#),
+            (b"b", b"[ ]"),
+            (b"c", br#""d\"""#),
+            (b"e", b"-1.5e3"),
+            (b"f", b"null"),
+        ];
+        assert_eq!(seen, wanted);
+    }
+}

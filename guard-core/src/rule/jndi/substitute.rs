@@ -1,0 +1,249 @@
+//! Log4j's substitution of `${prefix:name:-default}`, as far as it can be known without the
+//! program that runs it.
+//!
+//! `StrSubstitutor` resolves the innermost expression first, splits what came out at the first
+//! `:-`, and hands the part before it to the lookup named by its prefix (Log4j 2, "Lookups"). A
+//! lookup that finds nothing yields the default; so does one of a prefix that nobody registered,
+//! which is what makes `${x:y:-j}` a way to write `j`.
+
+/// Deepest nesting that is followed. Deeper expressions exhaust the stack of the program they are
+/// written for (CVE-2021-45105) and serve nothing else.
+const DEPTH: usize = 12;
+
+/// Bytes kept of what expressions yield; the lookup's prefix stands at its head.
+const OUTPUT: usize = 256;
+
+/// What an expression turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// A lookup by JNDI.
+    Jndi,
+    /// Commons Text: a script, a URL or a name is evaluated or asked for.
+    Remote,
+    /// A credential of the environment.
+    Secret,
+    /// Letters spelled one by one through lookups, which hides a prefix and nothing else.
+    Hidden,
+    Harmless,
+}
+
+struct Output {
+    bytes: [u8; OUTPUT],
+    length: usize,
+}
+
+impl Output {
+    fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.bytes.get_mut(self.length) {
+            *slot = byte;
+            self.length += 1;
+        }
+    }
+
+    fn from(&self, start: usize) -> &[u8] {
+        self.bytes.get(start..self.length).unwrap_or_default()
+    }
+
+    /// Replaces what begins at `start` by its part `range`, counted from `start`.
+    fn keep(&mut self, start: usize, range: core::ops::Range<usize>) {
+        let end = (start + range.end).min(self.length);
+        let first = (start + range.start).min(end);
+        self.bytes.copy_within(first..end, start);
+        self.length = start + (end - first);
+    }
+}
+
+/// Evaluates the expression that `text` begins with; also how many bytes were read.
+pub(super) fn evaluate(text: &[u8]) -> (Outcome, usize) {
+    let mut output = Output { bytes: [0; OUTPUT], length: 0 };
+    let mut starts = [0; DEPTH];
+    let mut depth = 0;
+    let mut spelled = 0;
+    let mut i = 0;
+    while let Some(byte) = text.get(i) {
+        match (byte, text.get(i + 1)) {
+            (b'$', Some(b'{')) => {
+                let Some(slot) = starts.get_mut(depth) else {
+                    return (Outcome::Hidden, i);
+                };
+                *slot = output.length;
+                depth += 1;
+                i += 2;
+                continue;
+            }
+            (b'}', _) if depth > 0 => {
+                depth -= 1;
+                let start = starts.get(depth).copied().unwrap_or(0);
+                let outcome = judge(output.from(start));
+                if outcome != Outcome::Harmless {
+                    return (outcome, i + 1);
+                }
+                spelled += u32::from(resolve(&mut output, start));
+                if depth == 0 {
+                    i += 1;
+                    break;
+                }
+            }
+            _ => output.push(*byte),
+        }
+        i += 1;
+    }
+    // Cut off or never closed: programs that log in parts, and senders who forget.
+    for start in starts.iter().take(depth) {
+        let outcome = judge(output.from(*start));
+        if outcome != Outcome::Harmless {
+            return (outcome, i);
+        }
+    }
+    // What base64 yields is substituted again.
+    if output.from(0).windows(7).any(|w| w.eq_ignore_ascii_case(b"${jndi:")) {
+        return (Outcome::Jndi, i);
+    }
+    (if spelled >= 2 { Outcome::Hidden } else { Outcome::Harmless }, i)
+}
+
+/// What a lookup by this text would do.
+fn judge(content: &[u8]) -> Outcome {
+    let Some(colon) = content.iter().position(|b| *b == b':') else {
+        return Outcome::Harmless;
+    };
+    let (prefix, rest) = content.split_at(colon);
+    let rest = rest.get(1..).unwrap_or_default();
+    let is = |name: &[u8]| prefix.eq_ignore_ascii_case(name);
+    let begins = |names: &[&[u8]]| {
+        names.iter().any(|n| rest.get(..n.len()).is_some_and(|r| r.eq_ignore_ascii_case(n)))
+    };
+    if is(b"jndi") {
+        return Outcome::Jndi;
+    }
+    let charset = || rest.iter().position(|b| *b == b':').and_then(|i| rest.get(i + 1..));
+    let remote = (is(b"script")
+        && begins(&[b"javascript:", b"js:", b"nashorn:", b"ecmascript:", b"groovy:", b"python:",
+            b"ruby:", b"jexl:", b"kotlin:", b"rhino:"]))
+        || (is(b"url") && charset().is_some_and(|url| url.windows(3).any(|w| w == b"://")))
+        || (is(b"dns") && begins(&[b"address|", b"name|", b"canonical|", b"canonical-name|"]))
+        || (is(b"file")
+            && begins(&[b"utf-8:", b"iso-8859-1:", b"us-ascii:", b"utf-16"])
+            && charset().is_some_and(|path| !path.is_empty()));
+    if remote {
+        return Outcome::Remote;
+    }
+    let secret = is(b"env")
+        && begins(&[b"aws_secret_access_key", b"aws_session_token", b"aws_access_key_id"]);
+    if secret { Outcome::Secret } else { Outcome::Harmless }
+}
+
+/// Puts what the expression at `start` yields in its place; whether it was a letter or two spelled
+/// by a lookup.
+fn resolve(output: &mut Output, start: usize) -> bool {
+    let content = output.from(start);
+    let length = content.len();
+    let split = content.windows(2).position(|w| w == b":-");
+    let name = content.get(..split.unwrap_or(length)).unwrap_or_default();
+    let colon = name.iter().position(|b| *b == b':');
+    let prefix = name.get(..colon.unwrap_or(0)).unwrap_or_default();
+    let value = colon.map_or(0, |c| c + 1)..name.len();
+    let is = |wanted: &[u8]| prefix.eq_ignore_ascii_case(wanted);
+    let short = value.len() <= 2;
+    if is(b"lower") || is(b"upper") {
+        let upper = is(b"upper");
+        output.keep(start, value);
+        // U+0131 becomes `I`.
+        if upper && output.from(start) == b"\xc4\xb1" {
+            output.length = start;
+            output.push(b'I');
+        }
+        for byte in output.bytes.iter_mut().take(output.length).skip(start) {
+            *byte = if upper { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
+        }
+        return short;
+    }
+    if is(b"date") {
+        // Quoted parts of a date pattern stand for themselves.
+        let quotes = value.len() >= 2 && name.last() == Some(&b'\'');
+        let trim = usize::from(quotes);
+        output.keep(start, value.start + trim..value.end - trim);
+        return quotes && value.len() <= 4;
+    }
+    if is(b"base64") {
+        output.keep(start, value);
+        decode(output, start);
+        return false;
+    }
+    match split {
+        Some(at) => {
+            let nameless = name.iter().all(|b| *b == b':');
+            output.keep(start, at + 2..length);
+            // A shell's `${NAME:-d}` has a name and no colon in it.
+            (nameless || colon.is_some()) && length - at <= 4
+        }
+        None => {
+            output.length = start;
+            output.push(b'?');
+            false
+        }
+    }
+}
+
+/// Decodes base64 in place; what is not base64 ends it.
+fn decode(output: &mut Output, start: usize) {
+    let end = output.length;
+    output.length = start;
+    let (mut bits, mut count) = (0_u32, 0);
+    for i in start..end {
+        let Some(byte) = output.bytes.get(i).copied() else {
+            break;
+        };
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => break,
+        };
+        bits = bits << 6 | u32::from(digit);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            // Three bytes for four: the write stays behind the read.
+            output.push((bits >> count & 0xff) as u8);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_resolve_from_the_inside() {
+        for (text, outcome) in [
+            ("${jndi:ldap://x}", Outcome::Jndi),
+            ("${JnDi:x}", Outcome::Jndi),
+            ("${jndi:ldap://x", Outcome::Jndi),
+            ("${${lower:j}ndi:x}", Outcome::Jndi),
+            ("${${::-j}${::-n}${::-d}${::-i}:x}", Outcome::Jndi),
+            ("${${env:NOPE:-j}ndi${env:NOPE:-:}ldap}", Outcome::Jndi),
+            ("${j${${:-l}${:-o}${:-w}${:-e}${:-r}:n}di:x}", Outcome::Jndi),
+            ("${${date:'j'}${date:'n'}di:x}", Outcome::Jndi),
+            ("${${base64:am5kaTo=}x}", Outcome::Jndi),
+            ("${jnd${upper:\u{131}}:x}", Outcome::Jndi),
+            ("${base64:JHtqbmRpOmxkYXA6Ly94fQ==}", Outcome::Jndi),
+            ("${script:javascript:1+1}", Outcome::Remote),
+            ("${url:UTF-8:http://x/}", Outcome::Remote),
+            ("${dns:address|x}", Outcome::Remote),
+            ("${env:AWS_SECRET_ACCESS_KEY}", Outcome::Secret),
+            ("${env:AWS_REGION}", Outcome::Harmless),
+            ("${${${${${${${${${${${${${x", Outcome::Hidden),
+            ("${::-a}${::-b}", Outcome::Harmless),
+            ("${${::-a}${::-b}}", Outcome::Hidden),
+            ("${HOME:-/root}", Outcome::Harmless),
+            ("${a:${b}}", Outcome::Harmless),
+            ("${lower:ABC}", Outcome::Harmless),
+            ("${", Outcome::Harmless),
+        ] {
+            assert_eq!(evaluate(text.as_bytes()).0, outcome, "{text}");
+        }
+    }
+}

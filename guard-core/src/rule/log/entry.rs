@@ -1,0 +1,229 @@
+//! What may follow a line break: a header line, a log entry, a command of a line protocol.
+
+/// What a line begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A header that HTTP or mail give a meaning to.
+    Header,
+    /// `Two-Words:` with no such meaning known.
+    Named,
+    /// A level or a time stamp, as loggers write them.
+    Entry,
+    /// A command or an answer of SMTP, IMAP, HTTP, Redis.
+    Command,
+}
+
+/// The line's kind and the length of what tells it.
+pub(super) fn classify(line: &[u8]) -> Option<(Line, usize)> {
+    let line = line.get(..line.len().min(128)).unwrap_or_default();
+    if let Some(n) = entry(line) {
+        return Some((Line::Entry, n));
+    }
+    if let Some(found) = header(line) {
+        return Some(found);
+    }
+    command(line).map(|n| (Line::Command, n))
+}
+
+const LEVELS: [&[u8]; 22] = [
+    b"ERROR", b"WARN", b"WARNING", b"INFO", b"DEBUG", b"CRITICAL", b"FATAL", b"TRACE", b"NOTICE",
+    b"ALERT", b"EMERG", b"EMERGENCY", b"SEVERE", b"SUCCESS", b"AUDIT", b"SECURITY", b"PANIC",
+    b"ERR", b"CRIT", b"VERBOSE", b"LOG", b"ADMIN",
+];
+
+/// `[ERROR]`, `INFO:`, `WARN -`, a time stamp before one of them, a line of an access log.
+fn entry(line: &[u8]) -> Option<usize> {
+    match line {
+        [b'[', rest @ ..] => {
+            let n = rest.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+            let closed = matches!(rest.get(n), Some(b']'));
+            if closed && is_level(rest.get(..n)?) {
+                return Some(n + 2);
+            }
+            let inner = rest.iter().take(40).position(|b| *b == b']')?;
+            stamp(rest.get(..inner)?).map(|_| inner + 2)
+        }
+        [b'0'..=b'9', ..] => {
+            if let Some(n) = stamp(line) {
+                // A date alone is an agenda's; an entry names its level or its source next.
+                let rest = line.get(n..)?;
+                let rest = rest.get(..rest.len().min(40))?;
+                let level = rest
+                    .split(|b| !b.is_ascii_alphabetic())
+                    .any(|w| w.len() >= 3 && w.iter().all(u8::is_ascii_uppercase) && is_level(w));
+                return level.then_some(n);
+            }
+            // `10.0.0.1 - - [`: the common log format.
+            let address = line.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+            line.get(address..)?.starts_with(b" - ").then_some(address + 3)
+        }
+        _ => {
+            let n = line.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+            let (word, rest) = line.split_at(n);
+            let upper = word.iter().all(u8::is_ascii_uppercase);
+            let marked = rest.starts_with(b":") || (upper && (rest.starts_with(b" - ") || rest.starts_with(b" [")));
+            if marked && is_level(word) && (upper || !rest.starts_with(b": ")) {
+                return Some(n + 1);
+            }
+            month_stamp(line)
+        }
+    }
+}
+
+fn is_level(word: &[u8]) -> bool {
+    LEVELS.iter().any(|l| l.eq_ignore_ascii_case(word))
+}
+
+/// `2024-01-31 12:00`, `2024/01/31T12:00`.
+fn stamp(line: &[u8]) -> Option<usize> {
+    const SHAPE: &[u8] = b"dddd-dd-dd dd:dd";
+    let matches = line.len() >= SHAPE.len()
+        && line.iter().zip(SHAPE).all(|(b, shape)| match shape {
+            b'd' => b.is_ascii_digit(),
+            b'-' => matches!(b, b'-' | b'/'),
+            b' ' => matches!(b, b' ' | b'T'),
+            _ => b == shape,
+        });
+    matches.then_some(SHAPE.len())
+}
+
+/// `Jan 31 12:00:00`, as syslog has it (RFC 3164, 4.1.2).
+fn month_stamp(line: &[u8]) -> Option<usize> {
+    const MONTHS: [&[u8; 3]; 12] = [
+        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
+        b"Dec",
+    ];
+    let month = MONTHS.iter().any(|m| line.starts_with(*m));
+    let shape = matches!(
+        line.get(3..)?,
+        [b' ', b' ' | b'0'..=b'9', b'0'..=b'9', b' ', b'0'..=b'9', b'0'..=b'9', b':', ..]
+    );
+    (month && shape).then_some(15)
+}
+
+/// Headers with a meaning, in lower case.
+const HEADERS: [&[u8]; 53] = [
+    b"set-cookie", b"set-cookie2", b"content-type", b"content-length", b"content-disposition",
+    b"content-encoding", b"content-language", b"content-location", b"content-range",
+    b"content-security-policy", b"transfer-encoding", b"transfer-encodings", b"location",
+    b"refresh", b"access-control-allow-origin", b"access-control-allow-credentials",
+    b"access-control-allow-headers", b"access-control-allow-methods",
+    b"access-control-expose-headers", b"x-xss-protection", b"x-frame-options",
+    b"x-content-type-options", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto",
+    b"x-real-ip", b"x-original-url", b"x-rewrite-url", b"x-accel-redirect", b"x-sendfile",
+    b"x-http-method-override", b"x-mailer", b"cache-control", b"last-modified", b"www-authenticate",
+    b"proxy-authenticate", b"strict-transport-security", b"clear-site-data", b"authorization",
+    b"user-agent", b"set-header", b"cookie", b"connection", b"host", b"referer", b"bcc", b"cc",
+    b"reply-to", b"mime-version", b"return-path", b"etag", b"expires", b"link",
+];
+
+fn header(line: &[u8]) -> Option<(Line, usize)> {
+    let n = line.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'-').count();
+    if !(2..=40).contains(&n) || line.get(n) != Some(&b':') {
+        return None;
+    }
+    let name = line.get(..n)?;
+    let value = line.get(n + 1..)?;
+    let value = value.strip_prefix(b" ").unwrap_or(value);
+    let known = HEADERS.iter().any(|h| h.eq_ignore_ascii_case(name));
+    let is = |names: &[&[u8]]| names.iter().any(|h| h.eq_ignore_ascii_case(name));
+    if known {
+        // Plain words that letters and notes use too: only with a value the header takes.
+        let proper = if is(&[b"location"]) {
+            value.starts_with(b"/") || value.windows(3).any(|w| w == b"://")
+        } else if is(&[b"link"]) {
+            value.starts_with(b"<")
+        } else if is(&[b"bcc", b"cc"]) {
+            value.contains(&b'@') || value.starts_with(b"%40")
+        } else if is(&[b"refresh", b"expires"]) {
+            value.first().is_some_and(u8::is_ascii_digit)
+        } else if is(&[b"host"]) {
+            value.contains(&b'.') && !value.contains(&b' ')
+        } else {
+            true
+        };
+        return proper.then_some((Line::Header, n + 1));
+    }
+    let parts = name.split(|b| *b == b'-');
+    let worded = parts.clone().count() >= 2 && parts.clone().all(|p| !p.is_empty());
+    (worded && !is_trailer(name)).then_some((Line::Named, n + 1))
+}
+
+/// Git's trailers and what other tools write at the foot of a message.
+fn is_trailer(name: &[u8]) -> bool {
+    let ends = |suffix: &[u8]| {
+        name.len().checked_sub(suffix.len()).and_then(|i| name.get(i..)).is_some_and(|end| {
+            end.eq_ignore_ascii_case(suffix)
+        })
+    };
+    ends(b"-by") || ends(b"-id") || ends(b"-to") || ends(b"-change") || ends(b"-issue")
+        || ends(b"-pr") || ends(b"-url") || ends(b"-bug") || ends(b"-sha")
+}
+
+fn command(line: &[u8]) -> Option<usize> {
+    const ALONE: [&[u8]; 8] =
+        [b"QUIT", b"DATA", b"RSET", b"NOOP", b"LOGOUT", b"FLUSHALL", b"STARTTLS", b"MULTI"];
+    const WITH: [&[u8]; 17] = [
+        b"RCPT TO:", b"MAIL FROM:", b"HELO ", b"EHLO ", b"VRFY ", b"AUTH LOGIN", b"AUTH PLAIN",
+        b"CONFIG SET ", b"SLAVEOF ", b"REPLICAOF ", b"EVAL ", b"HTTP/1.", b"HTTP/2 ", b"EXPN ",
+        b"MODULE LOAD ", b"FLUSHDB", b"PASV",
+    ];
+    if let Some(word) = ALONE.iter().find(|w| line.starts_with(w)) {
+        let rest = line.get(word.len()..)?;
+        return matches!(rest.first(), None | Some(b'\r' | b'\n' | b'\\')).then_some(word.len());
+    }
+    if let Some(word) = WITH.iter().find(|w| line.starts_with(w)) {
+        return Some(word.len());
+    }
+    // `GET /x HTTP/1.1`
+    let verb = line.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    if (3..=7).contains(&verb) && line.get(verb..)?.starts_with(b" ") {
+        let end = line.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(line.len());
+        let request = line.get(..end)?;
+        if request.windows(8).any(|w| matches!(w, [b' ', b'H', b'T', b'T', b'P', b'/', ..])) {
+            return Some(end);
+        }
+    }
+    // IMAP: a tag, then a command (RFC 3501, 2.2.1).
+    const IMAP: [&[u8]; 8] =
+        [b"CAPABILITY", b"FETCH ", b"LOGIN ", b"SELECT ", b"LIST ", b"STORE ", b"APPEND ", b"LOGOUT"];
+    let letter = line.first().is_some_and(u8::is_ascii_uppercase);
+    let digits = line.iter().skip(1).take_while(|b| b.is_ascii_digit()).count();
+    let rest = line.get(digits + 1..)?.strip_prefix(b" ")?;
+    let known = IMAP.iter().find(|c| rest.starts_with(c))?;
+    (letter && (1..=6).contains(&digits)).then_some(digits + 2 + known.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_told_by_their_heads() {
+        for (line, kind) in [
+            ("[ERROR] x", Some(Line::Entry)),
+            ("[link](x)", None),
+            ("INFO: x", Some(Line::Entry)),
+            ("Info: x", None),
+            ("2024-01-31 12:00:00 ERROR x", Some(Line::Entry)),
+            ("2024-01-31 12:00 lunch", None),
+            ("[2024-01-31 12:00:00] x", Some(Line::Entry)),
+            ("10.0.0.1 - - [31/Jan", Some(Line::Entry)),
+            ("Jan 31 12:00:00 host sshd", Some(Line::Entry)),
+            ("Set-Cookie: a=b", Some(Line::Header)),
+            ("Location: https://x", Some(Line::Header)),
+            ("Location: Room 5", None),
+            ("X-Any: 1", Some(Line::Named)),
+            ("Signed-off-by: A", None),
+            ("Note: x", None),
+            ("RCPT TO:<a@b>", Some(Line::Command)),
+            ("QUIT\r\n", Some(Line::Command)),
+            ("QUITE so", None),
+            ("A1 LOGIN x", Some(Line::Command)),
+            ("GET / HTTP/1.1\r\n", Some(Line::Command)),
+            ("GET me a coffee", None),
+        ] {
+            assert_eq!(classify(line.as_bytes()).map(|(l, _)| l), kind, "{line}");
+        }
+    }
+}

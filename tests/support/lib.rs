@@ -1,0 +1,54 @@
+//! The rig: real parts around the code under test, none of them ours.
+//!
+//! [`fetch`] brings Amazon's Runtime Interface Emulator and cargo-lambda from their Python wheels,
+//! [`isolation`] gives a test namespaces of its own, [`function`] builds the function under test,
+//! [`emulator`] and [`cargo_lambda`] run it, [`http`] talks to them. [`demo`] holds the events of
+//! the demo and what they do, [`case`] the inspector's cases and their variants.
+
+#![expect(
+    clippy::exhaustive_enums,
+    reason = "only this package's tests and programs match on them"
+)]
+
+pub mod cargo_lambda;
+pub mod case;
+pub mod demo;
+pub mod emulator;
+pub mod fetch;
+pub mod function;
+pub mod http;
+pub mod isolation;
+pub mod process;
+
+use std::path::PathBuf;
+
+/// The repository.
+#[must_use]
+pub fn root() -> PathBuf {
+    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.pop();
+    root
+}
+
+/// Where cargo builds to, and where the rig keeps what it fetched.
+#[must_use]
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// What a rig step says when it cannot go on: one line.
+pub type Result<T> = std::result::Result<T, String>;
+
+/// Prints why a test did not run, or fails where nothing may be left out: in CI everything that a
+/// test needs has been installed, and a skip would be a hole.
+///
+/// # Panics
+///
+/// When the variable `CI` is `true`.
+pub fn skip(test: &str, reason: &str) {
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "{test}: cannot run: {reason}"
+    );
+    eprintln!("{test}: skipped: {reason}");
+}
