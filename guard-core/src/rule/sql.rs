@@ -27,9 +27,9 @@ pub(super) const RULES: Rules = Rules {
 const TRIGGERS: &[Trigger] = &[
     // Connectives, and the same as operators.
     Trigger::new("[\\b'\"`)\\dx\\xa0]or[\\b('\"`@!~{#\\xa0]"),
-    Trigger::new("or[\\b(][\\d'\"(\\\\]"),
+    Trigger::new("or[\\b('\"][\\d'\"(\\\\]"),
     Trigger::new("and[\\b('\"`@!~{#\\xa0]"),
-    Trigger::new("\\|\\|[\\b'\"(\\dcsu]"),
+    Trigger::new("\\|\\|[\\b'\"(\\w@]"),
     Trigger::new("[\\b'\"`)\\d]&&[\\b'\"(\\d!~]"),
     // Queries and clauses.
     Trigger::new("unio"),

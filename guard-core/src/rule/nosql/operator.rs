@@ -84,7 +84,8 @@ pub(super) fn operator(text: &Text<'_>, at: usize) -> Option<Match> {
         })
     };
     // The whole of a key.
-    let whole = text.starts && text.ends && at == 0 && end == bytes.len();
+    let comment = starts(bytes, at, b"$comment");
+    let whole = text.starts && text.ends && at == 0 && end == bytes.len() && !comment;
     if matches!(text.place, Place::Key(_)) && whole {
         return found(at, end);
     }
@@ -99,6 +100,10 @@ pub(super) fn operator(text: &Text<'_>, at: usize) -> Option<Match> {
         },
         // JSON inside the text: `{"$gt": ..`.
         (Some(quote @ (b'"' | b'\'')), Some(close)) if quote == close => {
+            // JSON Schema has `$comment` too.
+            if comment {
+                return None;
+            }
             let colon = after_white(bytes, end + 1);
             let open = before_white(bytes, at - 1)
                 .checked_sub(1)

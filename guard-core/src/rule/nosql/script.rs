@@ -116,7 +116,11 @@ pub(super) fn busy_loop(text: &Text<'_>, at: usize) -> Option<Match> {
         .windows(3)
         .any(|w| w.eq_ignore_ascii_case(b"do{") || w == b"do ")
         && near.windows(6).any(|w| w.eq_ignore_ascii_case(b"while("));
-    let head = if at <= HEAD { bytes.get(..at)? } else { return None };
+    let head = if at <= HEAD {
+        bytes.get(..at)?
+    } else {
+        return None;
+    };
     let semicolon = head.iter().position(|b| *b == b';')?;
     (looped && leaves(text, semicolon)).then(|| Match {
         rule: rule("nosql.script"),
@@ -205,7 +209,9 @@ pub(super) fn shell(text: &Text<'_>, at: usize) -> Option<Match> {
     };
     let call = matches!(argument, b'{' | b'[' | b')' | b'f' | b'\'' | b'"');
     // A complete statement: prose about the shell leaves `;` out.
-    let rest = bytes.get(end..bytes.len().min(end + 192)).unwrap_or_default();
+    let rest = bytes
+        .get(end..bytes.len().min(end + 192))
+        .unwrap_or_default();
     let closed = rest.contains(&b';') || rest.windows(8).any(|w| w == b"function");
     (stands && call && closed).then(|| Match {
         rule: rule("nosql.script"),

@@ -94,7 +94,10 @@ fn judge(bytes: &[u8], look: Look, it: &Condition, symbol: bool) -> Option<&'sta
             }
             // A comparison of literals has no use but this one; in a sentence, it has to end.
             let texts = it.left.text && right.text && !right.open && !equal(bytes, it);
-            let weak = it.is_literal() && (ended || before == Before::Lead) && (cut || !texts);
+            let weak = it.is_literal()
+                && !it.double
+                && (ended || before == Before::Lead)
+                && (cut || !texts);
             if sure || weak {
                 return Some("sql.tautology");
             }

@@ -256,6 +256,8 @@ pub(super) struct Condition {
     pub(super) right: Option<Operand>,
     /// Whether the comparison is spelled with `<` or `>` alone, which prose also uses.
     pub(super) angle: bool,
+    /// Whether it is spelled `==`, which SQLite and programs use.
+    pub(super) double: bool,
     /// Whether it is spelled in words: `like`, `in`, `is`, `between`.
     pub(super) worded: bool,
     pub(super) stop: Stop,
@@ -288,6 +290,7 @@ pub(super) fn condition(tokens: &mut Tokens<'_>) -> Option<Condition> {
         left,
         right: None,
         angle: false,
+        double: false,
         worded: false,
         stop: Stop::Other,
         strong: false,
@@ -320,6 +323,7 @@ fn comparison(tokens: &mut Tokens<'_>, it: &mut Condition) -> Option<Operand> {
     match token.kind {
         Kind::Compare => {
             it.angle = matches!(tokens.bytes(token), b"<" | b">");
+            it.double = tokens.bytes(token) == b"==";
             // `= = `, `= not`, `= any (`.
             while tokens.peek().kind == Kind::Compare && tokens.bytes(tokens.peek()) != b"~" {
                 tokens.next();

@@ -201,7 +201,10 @@ pub(super) fn tail(bytes: &[u8], at: usize) -> bool {
     // The quotes of a JSON document itself open a string behind these.
     let before = at.checked_sub(1).and_then(|i| bytes.get(i));
     if bytes.get(at) == Some(&b'"')
-        && matches!(before, Some(b':' | b' ' | b',' | b'[' | b'{' | b'\n' | b'\t' | b'='))
+        && matches!(
+            before,
+            Some(b':' | b' ' | b',' | b'[' | b'{' | b'\n' | b'\t' | b'=')
+        )
     {
         return false;
     }
@@ -209,7 +212,9 @@ pub(super) fn tail(bytes: &[u8], at: usize) -> bool {
     for _ in 0..12 {
         match bytes.get(i..).unwrap_or_default() {
             [b'#', next, ..] => {
-                return is_white(*next) || veils(*next) || matches!(*next, b'"' | b'0'..=b'9' | b'-');
+                return is_white(*next)
+                    || veils(*next)
+                    || matches!(*next, b'"' | b'0'..=b'9' | b'-');
             }
             [] | [b'#'] | [b'-', b'-', ..] | [b'/', b'*', ..] => return true,
             [

@@ -188,14 +188,18 @@ pub(super) fn select(text: &Text<'_>, at: usize) -> Option<Match> {
     })
 }
 
-/// Whether the query at `at` selects a literal and more, as no program asks for.
+/// Whether the query at `at` asks what an attacker asks first, or selects a literal and more.
 fn probes(bytes: &[u8], at: usize) -> bool {
+    const FIRST: [&[u8]; 5] = [b"version", b"user", b"database", b"sqlite_version", b"char"];
     let mut tokens = Tokens::new(bytes, at + 6, 32);
     let first = tokens.peek().kind;
+    let name = tokens.bytes(tokens.peek());
     let mut only = tokens;
     if let Some(operand) = expr::operand(&mut only)
         && !operand.name
-        && (operand.function || operand.hostile || first == Kind::Variable)
+        && (operand.hostile
+            || first == Kind::Variable
+            || FIRST.iter().any(|f| f.eq_ignore_ascii_case(name)))
         && expr::stop(only.peek()) != Stop::Other
     {
         return true;

@@ -27,7 +27,7 @@ pub(super) fn statement(text: &Text<'_>, at: usize) -> Option<Match> {
     if is_word(previous) {
         return None;
     }
-    let mut tokens = Tokens::new(bytes, at, 24);
+    let mut tokens = Tokens::new(bytes, at, 32);
     let verb = tokens.next();
     let look = before::look(bytes, at, text.starts);
     let name = tokens.bytes(verb);
@@ -36,7 +36,7 @@ pub(super) fn statement(text: &Text<'_>, at: usize) -> Option<Match> {
         Form::Likely => {
             let inner = before::look(bytes, look.at, text.starts).before;
             let stacked = look.before == Before::Semicolon;
-            let sure = stacked && inner != Before::Other || look.before.escapes();
+            let sure = stacked && inner.begins() || look.before.escapes();
             let shielded = stacked && ends_in_comment(&mut tokens);
             if !sure && !shielded {
                 return None;
@@ -244,14 +244,22 @@ pub(super) fn extended(text: &Text<'_>, at: usize) -> Option<Match> {
     })
 }
 
-/// Whether a declaration goes on to build or run a statement.
+/// Whether a declaration goes on to build or run a statement. One of text is filled for nothing
+/// else when it stands alone.
 fn hex_or_exec(tokens: &mut Tokens<'_>) -> bool {
-    for _ in 0..16 {
+    const RUNS: [&[u8]; 3] = [b"exec", b"execute", b"waitfor"];
+    let kind = tokens.bytes(tokens.peek());
+    let text = kind.eq_ignore_ascii_case(b"varchar") || kind.eq_ignore_ascii_case(b"nvarchar");
+    for _ in 0..24 {
         let token = tokens.next();
         let bytes = tokens.bytes(token);
         match token.kind {
             Kind::Number if bytes.starts_with(b"0x") || bytes.starts_with(b"0X") => return true,
-            Kind::Word(Word::Verb | Word::Select) => return true,
+            Kind::Word(Word::Hostile) => return true,
+            Kind::Word(Word::Verb | Word::Select) if text => return true,
+            Kind::Word(Word::Verb) if RUNS.iter().any(|v| bytes.eq_ignore_ascii_case(v)) => {
+                return true;
+            }
             Kind::End => return false,
             _ => {}
         }

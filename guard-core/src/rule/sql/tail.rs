@@ -60,8 +60,10 @@ pub(super) fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
         None => head,
     };
     let spare = rest.iter().any(u8::is_ascii_alphabetic) && head.contains(&b' ');
-    (plain_head(head) && !spare)
-        .then(|| Match { rule: rule("sql.comment"), span: at..bytes.len() })
+    (plain_head(head) && !spare).then(|| Match {
+        rule: rule("sql.comment"),
+        span: at..bytes.len(),
+    })
 }
 
 /// Whether a comment holds nothing but what keeps white space from being trimmed, or ends with the
@@ -108,7 +110,9 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
         return None;
     }
     let look = before::look(bytes, begin, text.starts);
-    let behind = bytes.get(skip_white(bytes, operand.end)..).unwrap_or_default();
+    let behind = bytes
+        .get(skip_white(bytes, operand.end)..)
+        .unwrap_or_default();
     let stop = match behind {
         [b'#', ..] | [b'-', b'-', ..] => Stop::Cut,
         _ => expr::stop(tokens.peek()),

@@ -69,7 +69,11 @@ impl<'t> Tokens<'t> {
             Some((near, _)) => near,
             None => bytes,
         };
-        Self { bytes, at, left: limit }
+        Self {
+            bytes,
+            at,
+            left: limit,
+        }
     }
 
     /// The bytes of `token`.
