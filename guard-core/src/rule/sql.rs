@@ -28,6 +28,7 @@ const TRIGGERS: &[Trigger] = &[
     // Connectives, and the same as operators.
     Trigger::new("[\\b'\"`)\\dx\\xa0]or[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("or[\\b('\"][\\d'\"(\\\\]"),
+    Trigger::new("or\\\\[tnr]"),
     Trigger::new("and[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("\\|\\|[\\b'\"(\\w@]"),
     Trigger::new("[\\b'\"`)\\d]&&[\\b'\"(\\d!~]"),

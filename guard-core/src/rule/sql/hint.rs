@@ -35,6 +35,13 @@ fn starts(bytes: &[u8], at: usize, word: &[u8]) -> bool {
     super::starts(bytes, at, word)
 }
 
+/// Whether `bytes[..at]` ends with white space as JSON escapes it.
+fn escapes(bytes: &[u8], at: usize) -> bool {
+    bytes
+        .get(..at)
+        .is_some_and(|head| matches!(head, [.., b'\\', b't' | b'n' | b'r']))
+}
+
 /// A connective needs an operand that is no word of prose.
 pub(super) fn connective(bytes: &[u8], at: usize, length: usize) -> bool {
     if let Some(before) = at.checked_sub(1).and_then(|i| bytes.get(i)) {
@@ -42,9 +49,10 @@ pub(super) fn connective(bytes: &[u8], at: usize, length: usize) -> bool {
             || veils(*before)
             || matches!(
                 *before,
-                b'\'' | b'"' | b'`' | b')' | b'/' | b'}' | b';' | b']' | b'n' | 0
+                b'\'' | b'"' | b'`' | b')' | b'/' | b'}' | b';' | b']' | 0
             )
-            || before.is_ascii_digit();
+            || before.is_ascii_digit()
+            || escapes(bytes, at);
         if !fits {
             return false;
         }
@@ -181,7 +189,7 @@ pub(super) fn statement(bytes: &[u8], at: usize) -> bool {
         match *before {
             byte if is_white(byte) => i -= 1,
             b';' | b'\'' | b'"' | b')' | b'/' | b'}' | 0 => return true,
-            b'n' | b't' | b'r' => return i > 1 && bytes.get(i - 2) == Some(&b'\\'),
+            b'n' | b't' | b'r' => return escapes(bytes, i),
             byte => return veils(byte) || (byte.is_ascii_digit() && i < at),
         }
     }
