@@ -11,8 +11,12 @@ mod command;
 mod operator;
 mod script;
 
-pub(super) const RULES: Rules =
-    Rules { family: Family::NoSql, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::NoSql,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 const TRIGGERS: &[Trigger] = &[
     // `$ne`, `$gt`, `$in`, `$or`, `$where`, `$regex`, `$exists`, `$comment` and the like.
@@ -35,12 +39,17 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("d\\bcs"),
 ];
 
+#[cfg(test)]
+mod tests;
+
 const fn rule(id: &'static str) -> RuleId {
     RuleId::new(id)
 }
 
 fn starts(bytes: &[u8], at: usize, word: &[u8]) -> bool {
-    bytes.get(at..at + word.len()).is_some_and(|b| b.eq_ignore_ascii_case(word))
+    bytes
+        .get(at..at + word.len())
+        .is_some_and(|b| b.eq_ignore_ascii_case(word))
 }
 
 /// Where `word` begins when its bytes from the `skip`th on are at `bytes[at..]`.
@@ -61,13 +70,22 @@ const fn veils(byte: u8) -> bool {
 /// The position after white space from `at` on.
 fn after_white(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().take(32).take_while(|b| b.is_ascii_whitespace() || **b == b'+').count()
+    at + rest
+        .iter()
+        .take(32)
+        .take_while(|b| b.is_ascii_whitespace() || **b == b'+')
+        .count()
 }
 
 /// The position before white space that ends at `at`.
 fn before_white(bytes: &[u8], at: usize) -> usize {
     let head = bytes.get(..at).unwrap_or_default();
-    at - head.iter().rev().take(32).take_while(|b| b.is_ascii_whitespace() || **b == b'+').count()
+    at - head
+        .iter()
+        .rev()
+        .take(32)
+        .take_while(|b| b.is_ascii_whitespace() || **b == b'+')
+        .count()
 }
 
 fn context(bytes: &[u8], at: usize) -> bool {
@@ -90,7 +108,9 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     match bytes.get(at)? {
         b'$' => operator::operator(text, at),
         b';' => script::statement(text, at),
-        b'i' | b'I' if starts(bytes, at, b"is.") => script::member(text, around(bytes, at, 2, b"this.")?),
+        b'i' | b'I' if starts(bytes, at, b"is.") => {
+            script::member(text, around(bytes, at, 2, b"this.")?)
+        }
         b'e' | b'E' => script::busy_loop(text, at),
         b'l' | b'L' => script::endless_loop(text, around(bytes, at, 3, b"while(")?),
         b'd' | b'D' if bytes.get(at + 2) == Some(&b'.') => script::shell(text, at),

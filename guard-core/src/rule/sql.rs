@@ -17,14 +17,20 @@ mod tail;
 mod token;
 mod words;
 
-pub(super) const RULES: Rules = Rules { family: Family::Sql, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Sql,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 const TRIGGERS: &[Trigger] = &[
     // Connectives, and the same as operators.
     Trigger::new("[\\b'\"`)\\dx\\xa0]or[\\b('\"`@!~{#\\xa0]"),
-    Trigger::new("or[\\b(][\\d'\"(\\\\]"),
+    Trigger::new("or[\\b('\"][\\d'\"(\\\\]"),
+    Trigger::new("or\\\\[tnr]"),
     Trigger::new("and[\\b('\"`@!~{#\\xa0]"),
-    Trigger::new("\\|\\|[\\b'\"(\\dcsu]"),
+    Trigger::new("\\|\\|[\\b'\"(\\w@]"),
     Trigger::new("[\\b'\"`)\\d]&&[\\b'\"(\\d!~]"),
     // Queries and clauses.
     Trigger::new("unio"),
@@ -58,7 +64,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("iif\\("),
     Trigger::new("se\\bw"),
     // A literal left for an operator.
-    Trigger::new("['\"][-+*/^&|<>=!%~\\b][-+*/^&|<>=!~'\"\\d(\\b][-+*/=~'\"\\d(\\b\\w\\\\]"),
+    Trigger::new("['\"][-+*^&|<>=!%~][-+=<>!~'\"\\d( @]"),
+    Trigger::new("['\"] [-+*^|<>=!~]['\"\\d( !~@=+-]"),
     Trigger::new("'[-&^*+=|]'"),
     Trigger::new("ike'"),
     // A literal left and the rest commented out.
@@ -75,7 +82,10 @@ const TRIGGERS: &[Trigger] = &[
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Anchor {
     /// A connective of this many bytes at this offset.
-    Connective { at: usize, length: usize },
+    Connective {
+        at: usize,
+        length: usize,
+    },
     Union,
     Select,
     OrderBy,
@@ -98,12 +108,17 @@ enum Anchor {
     Broken,
 }
 
+#[cfg(test)]
+mod tests;
+
 const fn rule(id: &'static str) -> RuleId {
     RuleId::new(id)
 }
 
 fn starts(bytes: &[u8], at: usize, word: &[u8]) -> bool {
-    bytes.get(at..at + word.len()).is_some_and(|b| b.eq_ignore_ascii_case(word))
+    bytes
+        .get(at..at + word.len())
+        .is_some_and(|b| b.eq_ignore_ascii_case(word))
 }
 
 /// Where `word` begins when `tail` of its bytes from the `skip`th on are at `bytes[at..]`.
@@ -113,9 +128,8 @@ fn around(bytes: &[u8], at: usize, skip: usize, word: &[u8]) -> Option<usize> {
 }
 
 fn anchor(bytes: &[u8], at: usize) -> Option<Anchor> {
-    let four: [u8; 4] = core::array::from_fn(|i| {
-        bytes.get(at + i).copied().unwrap_or(0).to_ascii_lowercase()
-    });
+    let four: [u8; 4] =
+        core::array::from_fn(|i| bytes.get(at + i).copied().unwrap_or(0).to_ascii_lowercase());
     match &four {
         b"unio" => Some(Anchor::Union),
         b"sele" => Some(Anchor::Select),
@@ -146,11 +160,13 @@ fn anchor(bytes: &[u8], at: usize) -> Option<Anchor> {
             .or_else(|| around(bytes, at, 4, b"create"))
             .map(Anchor::Statement),
         [b'\'' | b'"' | b')', b';', next, _] if *next != b'-' && *next != b'#' && *next != 0 => {
-            hint::verb(bytes, at + 2).map(Anchor::Statement).or(Some(Anchor::Tail))
+            hint::verb(bytes, at + 2)
+                .map(Anchor::Statement)
+                .or(Some(Anchor::Tail))
         }
-        [b'i', b'k', b'e', b'\''] => {
-            (0..12).find_map(|i| around(bytes, at, i, b"'")).map(Anchor::Literal)
-        }
+        [b'i', b'k', b'e', b'\''] => (0..12)
+            .find_map(|i| around(bytes, at, i, b"'"))
+            .map(Anchor::Literal),
         [b'r', b't', _, b'i'] => around(bytes, at, 4, b"insert").map(Anchor::Statement),
         [b'e' | b'p' | b'r', _, b't', b'a'] => around(bytes, at, 5, b"create")
             .or_else(|| around(bytes, at, 4, b"alter"))
@@ -160,9 +176,15 @@ fn anchor(bytes: &[u8], at: usize) -> Option<Anchor> {
         [b'o', b'r', ..] => Some(Anchor::Connective { at, length: 2 }),
         [b'a', b'n', b'd', _] => Some(Anchor::Connective { at, length: 3 }),
         [b'x', b'o', b'r', _] => Some(Anchor::Connective { at, length: 3 }),
-        [_, b'o', b'r', _] => Some(Anchor::Connective { at: at + 1, length: 2 }),
+        [_, b'o', b'r', _] => Some(Anchor::Connective {
+            at: at + 1,
+            length: 2,
+        }),
         [b'|', b'|', ..] => Some(Anchor::Connective { at, length: 2 }),
-        [_, b'&', b'&', _] => Some(Anchor::Connective { at: at + 1, length: 2 }),
+        [_, b'&', b'&', _] => Some(Anchor::Connective {
+            at: at + 1,
+            length: 2,
+        }),
         [b'/', b'*', b'!', _] => Some(Anchor::Versioned),
         [_, b'/', b'*', b'*'] => Some(Anchor::Broken),
         [b'\'' | b'"' | b'`' | b')', ..] => Some(Anchor::Tail),
@@ -175,7 +197,15 @@ fn context(bytes: &[u8], at: usize) -> bool {
         Some(Anchor::Connective { at, length }) => hint::connective(bytes, at, length),
         Some(Anchor::Union) => hint::union(bytes, at),
         Some(Anchor::Select) => hint::select(bytes, at),
-        Some(Anchor::Extended | Anchor::Literal(_) | Anchor::Case(_) | Anchor::OrderBy | Anchor::Having | Anchor::Analyse | Anchor::OutFile) => true,
+        Some(
+            Anchor::Extended
+            | Anchor::Literal(_)
+            | Anchor::Case(_)
+            | Anchor::OrderBy
+            | Anchor::Having
+            | Anchor::Analyse
+            | Anchor::OutFile,
+        ) => true,
         Some(Anchor::Statement(verb)) => hint::statement(bytes, verb),
         Some(Anchor::Function(name)) => hint::function(bytes, name),
         Some(Anchor::Tail) => hint::tail(bytes, at),

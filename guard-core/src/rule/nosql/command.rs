@@ -46,22 +46,35 @@ pub(super) fn hint(bytes: &[u8], at: usize) -> bool {
 pub(super) fn command(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let found = |id, from: usize, to: usize| {
-        Some(Match { rule: rule(id), span: from..to.min(bytes.len()) })
+        Some(Match {
+            rule: rule(id),
+            span: from..to.min(bytes.len()),
+        })
     };
     match find(bytes, at)? {
         Command::Line(from, to) => {
             let line = from.checked_sub(1).and_then(|i| bytes.get(i)) == Some(&b'\n');
             let carriage = from.checked_sub(2).and_then(|i| bytes.get(i)) == Some(&b'\r');
-            (line && carriage).then_some(()).and_then(|()| found("nosql.redis", from, to))
+            if line && carriage {
+                found("nosql.redis", from, to)
+            } else {
+                None
+            }
         }
         Command::Framed(from) => {
             let rest = bytes.get(from + 1..)?;
-            let digits = rest.iter().take(8).take_while(|b| b.is_ascii_digit()).count();
+            let digits = rest
+                .iter()
+                .take(8)
+                .take_while(|b| b.is_ascii_digit())
+                .count();
             let framed = rest.get(digits..)?.starts_with(b"\r\n");
             let carriage = from.checked_sub(2).and_then(|i| bytes.get(i)) == Some(&b'\r');
-            (framed && carriage && digits > 0)
-                .then_some(())
-                .and_then(|()| found("nosql.redis", from, from + 1 + digits))
+            if framed && carriage && digits > 0 {
+                found("nosql.redis", from, from + 1 + digits)
+            } else {
+                None
+            }
         }
         Command::Clause(from, to) => {
             let behind = before_white(bytes, from);
@@ -71,10 +84,14 @@ pub(super) fn command(text: &Text<'_>, at: usize) -> Option<Match> {
             let csv = starts(bytes, from, b"load")
                 && matches!(argument, Some(b'\'' | b'"'))
                 && (left || text.starts && from == 0);
-            let tail = bytes.get(to..)?;
+            let tail = bytes.get(to..bytes.len().min(to + 64))?;
             let cut = tail.windows(2).any(|w| w == b"//" || w == b"--")
                 || tail.iter().any(|b| matches!(b, b';' | 0));
-            (csv || left && cut).then_some(()).and_then(|()| found("nosql.clause", from, to))
+            if csv || left && cut {
+                found("nosql.clause", from, to)
+            } else {
+                None
+            }
         }
     }
 }

@@ -42,19 +42,33 @@ fn name_end(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at + 1..)?;
     let length = rest.iter().take(16).take_while(|b| is_word(**b)).count();
     let name = rest.get(..length)?;
-    OPERATORS.iter().any(|op| op.eq_ignore_ascii_case(name)).then_some(at + 1 + length)
+    OPERATORS
+        .iter()
+        .any(|op| op.eq_ignore_ascii_case(name))
+        .then_some(at + 1 + length)
 }
 
 /// Whether an operator's name stands where a key may.
 pub(super) fn hint(bytes: &[u8], at: usize) -> bool {
     let Some(end) = name_end(bytes, at) else {
         // A name that an escape cuts.
-        let near = bytes.get(at + 1..bytes.len().min(at + 14)).unwrap_or_default();
-        return near.iter().find(|b| !is_word(**b)).is_some_and(|b| veils(*b) && *b != b'&');
+        let near = bytes
+            .get(at + 1..bytes.len().min(at + 14))
+            .unwrap_or_default();
+        return near
+            .iter()
+            .find(|b| !is_word(**b))
+            .is_some_and(|b| veils(*b) && *b != b'&');
     };
-    let before = at.checked_sub(1).and_then(|i| bytes.get(i)).copied().unwrap_or(b'{');
-    let fits = matches!(before, b'"' | b'\'' | b'[' | b'{' | b',' | b' ' | b'\t' | b'\n' | b'.')
-        || veils(before);
+    let before = at
+        .checked_sub(1)
+        .and_then(|i| bytes.get(i))
+        .copied()
+        .unwrap_or(b'{');
+    let fits = matches!(
+        before,
+        b'"' | b'\'' | b'[' | b'{' | b',' | b' ' | b'\t' | b'\n' | b'.'
+    ) || veils(before);
     let after = bytes.get(after_white(bytes, end)).copied().unwrap_or(b':');
     fits && (matches!(after, b'"' | b'\'' | b':' | b']') || veils(after))
 }
@@ -64,10 +78,14 @@ pub(super) fn operator(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let end = name_end(bytes, at)?;
     let found = |start: usize, end: usize| {
-        Some(Match { rule: rule("nosql.operator"), span: start..end.min(bytes.len()) })
+        Some(Match {
+            rule: rule("nosql.operator"),
+            span: start..end.min(bytes.len()),
+        })
     };
     // The whole of a key.
-    let whole = text.starts && text.ends && at == 0 && end == bytes.len();
+    let comment = starts(bytes, at, b"$comment");
+    let whole = text.starts && text.ends && at == 0 && end == bytes.len() && !comment;
     if matches!(text.place, Place::Key(_)) && whole {
         return found(at, end);
     }
@@ -82,20 +100,34 @@ pub(super) fn operator(text: &Text<'_>, at: usize) -> Option<Match> {
         },
         // JSON inside the text: `{"$gt": ..`.
         (Some(quote @ (b'"' | b'\'')), Some(close)) if quote == close => {
+            // JSON Schema has `$comment` too.
+            if comment {
+                return None;
+            }
             let colon = after_white(bytes, end + 1);
-            let open = before_white(bytes, at - 1).checked_sub(1).and_then(|i| bytes.get(i));
+            let open = before_white(bytes, at - 1)
+                .checked_sub(1)
+                .and_then(|i| bytes.get(i));
             let key = matches!(open, None | Some(b'{' | b','));
-            (key && bytes.get(colon) == Some(&b':')).then_some(()).and_then(|()| found(at - 1, colon))
+            if key && bytes.get(colon) == Some(&b':') {
+                found(at - 1, colon)
+            } else {
+                None
+            }
         }
         // Source text: `{$where: '..`, `', $or: [`.
         _ => {
             let colon = after_white(bytes, end);
-            let open = before_white(bytes, at).checked_sub(1).and_then(|i| bytes.get(i));
+            let open = before_white(bytes, at)
+                .checked_sub(1)
+                .and_then(|i| bytes.get(i));
             let key = matches!(open, None | Some(b'{' | b','));
             let value = after_white(bytes, colon + 1);
-            (key && bytes.get(colon) == Some(&b':') && is_value(bytes, value))
-                .then_some(())
-                .and_then(|()| found(at, value))
+            if key && bytes.get(colon) == Some(&b':') && is_value(bytes, value) {
+                found(at, value)
+            } else {
+                None
+            }
         }
     }
 }

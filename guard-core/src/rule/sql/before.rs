@@ -69,8 +69,16 @@ pub(super) fn look(bytes: &[u8], at: usize, starts: bool) -> Look {
         }
     }
     if i <= floor {
-        let before = if floor == 0 && starts { Before::Start } else { Before::Other };
-        return Look { before, at: i, closes };
+        let before = if floor == 0 && starts {
+            Before::Start
+        } else {
+            Before::Other
+        };
+        return Look {
+            before,
+            at: i,
+            closes,
+        };
     }
     let last = bytes[i - 1];
     let found = |before, at| Look { before, at, closes };
@@ -95,17 +103,20 @@ fn skip_white_back(bytes: &[u8], end: usize, floor: usize) -> usize {
             [.., b' ' | b'\t' | b'\r' | 0x0b | 0x0c | 0] => i -= 1,
             [.., 0xc2, 0xa0] => i -= 2,
             [.., 0xa0] => i -= 1,
-            [before @ .., b'*', b'/'] => {
-                match before.windows(2).rposition(|w| w == b"/*") {
-                    Some(p) => i = floor + p,
-                    None => break,
-                }
-            }
+            [before @ .., b'*', b'/'] => match before.windows(2).rposition(|w| w == b"/*") {
+                Some(p) => i = floor + p,
+                None => break,
+            },
             [before @ .., b'+'] if before.last().is_some_and(|b| is_word(*b)) => i -= 1,
             // `/*!50000`: the bracket of a versioned comment.
             [before @ .., _] => {
                 let digits = before.len() + 1
-                    - bytes[floor..i].iter().rev().take(6).take_while(|b| b.is_ascii_digit()).count();
+                    - bytes[floor..i]
+                        .iter()
+                        .rev()
+                        .take(6)
+                        .take_while(|b| b.is_ascii_digit())
+                        .count();
                 match bytes[floor..i].get(..digits) {
                     Some([.., b'/', b'*', b'!']) => i = floor + digits - 3,
                     _ => break,
@@ -119,11 +130,19 @@ fn skip_white_back(bytes: &[u8], end: usize, floor: usize) -> usize {
 
 /// Where the comment that the line at the end of `before` holds begins, or else its end.
 fn line_comment(before: &[u8]) -> usize {
-    let line = before.iter().rev().take(64).take_while(|b| **b != b'\n').count();
+    let line = before
+        .iter()
+        .rev()
+        .take(64)
+        .take_while(|b| **b != b'\n')
+        .count();
     let begin = before.len() - line;
     let text = before.get(begin..).unwrap_or_default();
     let dashes = text.windows(2).position(|w| w == b"--");
-    text.iter().position(|b| *b == b'#').or(dashes).map_or(before.len(), |p| begin + p)
+    text.iter()
+        .position(|b| *b == b'#')
+        .or(dashes)
+        .map_or(before.len(), |p| begin + p)
 }
 
 /// A quote ends a foreign literal when the text before holds an even number of its kind, and the
@@ -137,7 +156,11 @@ fn quote(bytes: &[u8], at: usize, floor: usize, starts: bool) -> Before {
         return Before::Other;
     }
     let count = before.iter().filter(|b| **b == mark).count();
-    if floor == 0 && starts && count % 2 == 1 { Before::Literal } else { Before::Quote }
+    if floor == 0 && starts && count % 2 == 1 {
+        Before::Literal
+    } else {
+        Before::Quote
+    }
 }
 
 fn word(bytes: &[u8], end: usize, floor: usize, starts: bool, closes: bool) -> Look {
@@ -150,7 +173,11 @@ fn word(bytes: &[u8], end: usize, floor: usize, starts: bool, closes: bool) -> L
     let begin = end - run;
     let text = &bytes[begin..end];
     let skip = |skipped: &[u8]| {
-        bytes[floor..begin].iter().rev().take_while(|b| skipped.contains(b)).count()
+        bytes[floor..begin]
+            .iter()
+            .rev()
+            .take_while(|b| skipped.contains(b))
+            .count()
     };
     let start = begin - skip(b"-+ (\t\n");
     let field = begin - skip(b"-+(");
@@ -158,18 +185,27 @@ fn word(bytes: &[u8], end: usize, floor: usize, starts: bool, closes: bool) -> L
         || field > floor && (bytes[field - 1] == b'=' || quoted_key(&bytes[floor..field]));
     let hex = text.starts_with(b"0x") || text.starts_with(b"0X");
     let number = text.first().is_some_and(u8::is_ascii_digit)
-        && (hex || text.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E')));
+        && (hex
+            || text
+                .iter()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E')));
     let before = match (first, number) {
         (true, true) => Before::Number,
         (true, false) => Before::Lead,
         (false, _) => Before::Other,
     };
-    Look { before, at: begin, closes }
+    Look {
+        before,
+        at: begin,
+        closes,
+    }
 }
 
 /// Whether the text ends with the quote that opens a JSON value.
 fn quoted_key(bytes: &[u8]) -> bool {
-    let Some((b'"', rest)) = bytes.split_last() else { return false };
+    let Some((b'"', rest)) = bytes.split_last() else {
+        return false;
+    };
     let rest = rest.trim_ascii_end();
     rest.ends_with(b":")
 }

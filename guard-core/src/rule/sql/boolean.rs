@@ -16,7 +16,11 @@ pub(super) fn connective(text: &Text<'_>, at: usize, length: usize) -> Option<Ma
     let symbol = !bytes.get(at)?.is_ascii_alphabetic();
     let next = bytes.get(at + length).copied().unwrap_or(b' ');
     if !symbol {
-        let previous = at.checked_sub(1).and_then(|i| bytes.get(i)).copied().unwrap_or(b' ');
+        let previous = at
+            .checked_sub(1)
+            .and_then(|i| bytes.get(i))
+            .copied()
+            .unwrap_or(b' ');
         if is_word(next) && next != 0xa0 && next != 0xc2 {
             return None;
         }
@@ -31,8 +35,15 @@ pub(super) fn connective(text: &Text<'_>, at: usize, length: usize) -> Option<Ma
     let mut tokens = Tokens::new(bytes, at + length, TOKENS);
     let condition = expr::condition(&mut tokens)?;
     let id = judge(bytes, look, &condition, symbol)?;
-    let start = if look.before == Before::Other { at } else { look.at };
-    Some(Match { rule: rule(id), span: start..condition.end.min(bytes.len()) })
+    let start = if look.before == Before::Other {
+        at
+    } else {
+        look.at
+    };
+    Some(Match {
+        rule: rule(id),
+        span: start..condition.end.min(bytes.len()),
+    })
 }
 
 /// `'or'` set in quotes as prose does: white space before the first quote, none inside.
@@ -57,21 +68,36 @@ fn judge(bytes: &[u8], look: Look, it: &Condition, symbol: bool) -> Option<&'sta
     }
     if it.is_telling() {
         let bare = it.left.query && !it.left.hostile && it.right.is_none();
+        let spaced = bytes
+            .get(it.left.start..it.left.end)?
+            .windows(2)
+            .any(|w| w == b" (");
+        if matches!(before, Before::Lead | Before::Other) && spaced && !it.left.query {
+            return None;
+        }
         let sure = before.begins() || it.right.is_some_and(|r| r.is_constant() && ended);
         if sure || it.left.hostile || (!bare && ended) || cut {
-            return Some(if it.left.hostile { "sql.function" } else { "sql.blind" });
+            return Some(if it.left.hostile {
+                "sql.function"
+            } else {
+                "sql.blind"
+            });
         }
         return None;
     }
     if let Some(right) = it.right {
         if it.is_constant() {
-            let sure = before != Before::Other && before != Before::Literal && before != Before::Lead;
+            let sure =
+                before != Before::Other && before != Before::Literal && before != Before::Lead;
             if it.angle && !(ended || before.escapes()) {
                 return None;
             }
             // A comparison of literals has no use but this one; in a sentence, it has to end.
             let texts = it.left.text && right.text && !right.open && !equal(bytes, it);
-            let weak = it.is_literal() && (ended || before == Before::Lead) && !(texts && !cut);
+            let weak = it.is_literal()
+                && !it.double
+                && (ended || before == Before::Lead)
+                && (cut || !texts);
             if sure || weak {
                 return Some("sql.tautology");
             }
@@ -93,10 +119,16 @@ fn judge(bytes: &[u8], look: Look, it: &Condition, symbol: bool) -> Option<&'sta
         return (before == Before::Quote && cut && !symbol).then_some("sql.condition");
     }
     let left = it.left;
-    if left.open && before == Before::Quote {
+    if left.open && (before == Before::Quote || before == Before::Start && symbol) {
         // `' or '`: the program's own quotes end both literals.
         let content = bytes.get(left.start..left.end)?;
-        let short = content.len() <= 24 && !content.contains(&b' ') && it.stop == Stop::End;
+        let last = content
+            .iter()
+            .rev()
+            .take_while(|b| !matches!(**b, b'\'' | b'"' | b'`'))
+            .count();
+        let tail = content.get(content.len() - last..).unwrap_or_default();
+        let short = last <= 16 && !tail.contains(&b' ') && it.stop == Stop::End;
         let head = bytes.get(..look.at)?;
         let login = head.len() <= 64 && head.iter().filter(|b| **b == b' ').count() <= 1;
         return (short && login).then_some("sql.tautology");
@@ -127,12 +159,18 @@ pub(super) fn operator(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let head = bytes.get(..at)?;
     let login = head.len() <= 32
-        && head.iter().all(|b| is_word(*b) || matches!(*b, b' ' | b'.' | b'%' | b'-' | b'@'))
+        && head
+            .iter()
+            .all(|b| is_word(*b) || matches!(*b, b' ' | b'.' | b'%' | b'-' | b'@'))
         && head.iter().filter(|b| **b == b' ').count() <= 1;
     if !(text.starts && text.ends && bytes.len() <= 96 && login) {
         return None;
     }
     let mark = *bytes.get(at)?;
+    // A wildcard in quotes, as headers have it.
+    if mark == b'"' && head.is_empty() && bytes.len() <= 3 {
+        return None;
+    }
     let mut tokens = Tokens::new(bytes, at + 1, TOKENS);
     let mut operators = 0;
     while matches!(
@@ -158,8 +196,10 @@ pub(super) fn operator(text: &Text<'_>, at: usize) -> Option<Match> {
     let closed = last.open && quoted && tail <= 16 && condition.stop == Stop::End;
     let cut = condition.stop == Stop::Cut && condition.left.is_constant();
     let columns = condition.left.name && condition.right.is_none();
-    (!columns && (closed || cut))
-        .then(|| Match { rule: rule("sql.operator"), span: at..condition.end.min(bytes.len()) })
+    (!columns && (closed || cut)).then(|| Match {
+        rule: rule("sql.operator"),
+        span: at..condition.end.min(bytes.len()),
+    })
 }
 
 /// Whether both sides are the same name: `a=a`.
@@ -171,7 +211,10 @@ fn same(bytes: &[u8], it: &Condition) -> bool {
 fn equal(bytes: &[u8], it: &Condition) -> bool {
     let Some(right) = it.right else { return false };
     let side = |from: usize, to: usize| bytes.get(from..to).unwrap_or_default();
-    let (a, b) = (side(it.left.start, it.left.end), side(right.start, right.end));
+    let (a, b) = (
+        side(it.left.start, it.left.end),
+        side(right.start, right.end),
+    );
     !a.is_empty() && a.eq_ignore_ascii_case(b)
 }
 
@@ -184,6 +227,8 @@ pub(super) fn having(text: &Text<'_>, at: usize) -> Option<Match> {
     let condition = expr::condition(&mut tokens)?;
     let bare = condition.right.is_none() && condition.left.function && condition.left.is_constant();
     let cut = bare && condition.stop == Stop::Cut;
-    (condition.is_literal() && condition.stop != Stop::Other || cut)
-        .then(|| Match { rule: rule("sql.having"), span: at..condition.end.min(text.bytes.len()) })
+    (condition.is_literal() && condition.stop != Stop::Other || cut).then(|| Match {
+        rule: rule("sql.having"),
+        span: at..condition.end.min(text.bytes.len()),
+    })
 }

@@ -60,57 +60,44 @@ impl Operand {
 
 /// Takes an operand and what arithmetic joins to it.
 pub(super) fn operand(tokens: &mut Tokens<'_>) -> Option<Operand> {
-    let mut it = Operand { start: tokens.peek().start, ..Operand::default() };
+    let mut it = Operand {
+        start: tokens.peek().start,
+        ..Operand::default()
+    };
     let mut depth = 0u8;
+    primary(tokens, &mut it, &mut depth)?;
+    it.end = tokens.at();
     loop {
-        primary(tokens, &mut it, &mut depth)?;
-        it.end = tokens.at();
-        loop {
-            let next = tokens.peek();
-            match next.kind {
-                Kind::Close if depth > 0 => {
-                    depth -= 1;
-                    tokens.next();
-                    it.end = tokens.at();
-                }
-                // `::text`, `at`-less casts.
-                Kind::Cast => {
-                    tokens.next();
-                    tokens.next();
-                    it.end = tokens.at();
-                }
-                Kind::Comma if depth == 0 => return Some(it),
-                Kind::Comma | Kind::Arithmetic | Kind::Bars | Kind::Word(Word::Arithmetic) => {
-                    let ahead = *tokens;
-                    tokens.next();
-                    let mut rest = it;
-                    let mut inner = depth;
-                    if primary(tokens, &mut rest, &mut inner).is_none() {
-                        *tokens = ahead;
-                        return Some(it);
-                    }
-                    (it, depth) = (rest, inner);
-                    it.joined = true;
-                    it.end = tokens.at();
-                }
-                // Inside parentheses a comparison belongs to the operand: `(1=1)`.
-                Kind::Compare if depth > 0 => {
-                    let ahead = *tokens;
-                    tokens.next();
-                    let mut rest = it;
-                    let mut inner = depth;
-                    if primary(tokens, &mut rest, &mut inner).is_none() {
-                        *tokens = ahead;
-                        return Some(it);
-                    }
-                    (it, depth) = (rest, inner);
-                    it.joined = true;
-                    it.compared = it.is_constant();
-                    it.end = tokens.at();
-                }
-                _ => return Some(it),
+        // Inside parentheses a comparison belongs to the operand: `(1=1)`; so does a list.
+        let compares = match tokens.peek().kind {
+            Kind::Close if depth > 0 => {
+                depth -= 1;
+                tokens.next();
+                it.end = tokens.at();
+                continue;
             }
+            Kind::Cast => {
+                tokens.next();
+                tokens.next();
+                it.end = tokens.at();
+                continue;
+            }
+            Kind::Arithmetic | Kind::Bars | Kind::Word(Word::Arithmetic) => false,
+            Kind::Comma if depth > 0 => false,
+            Kind::Compare if depth > 0 => true,
+            _ => return Some(it),
+        };
+        let ahead = *tokens;
+        let (mut rest, mut inner) = (it, depth);
+        tokens.next();
+        if primary(tokens, &mut rest, &mut inner).is_none() {
+            *tokens = ahead;
+            return Some(it);
         }
+        (it, depth) = (rest, inner);
+        it.joined = true;
+        it.compared |= compares && it.is_constant();
+        it.end = tokens.at();
     }
 }
 
@@ -183,7 +170,9 @@ fn named(tokens: &mut Tokens<'_>, it: &mut Operand, mut word: Word) -> Option<()
             break;
         }
         tokens.next();
-        let Kind::Word(member) = tokens.peek().kind else { break };
+        let Kind::Word(member) = tokens.peek().kind else {
+            break;
+        };
         tokens.next();
         word = member;
         package |= word == Word::Hostile;
@@ -267,6 +256,8 @@ pub(super) struct Condition {
     pub(super) right: Option<Operand>,
     /// Whether the comparison is spelled with `<` or `>` alone, which prose also uses.
     pub(super) angle: bool,
+    /// Whether it is spelled `==`, which SQLite and programs use.
+    pub(super) double: bool,
     /// Whether it is spelled in words: `like`, `in`, `is`, `between`.
     pub(super) worded: bool,
     pub(super) stop: Stop,
@@ -299,6 +290,7 @@ pub(super) fn condition(tokens: &mut Tokens<'_>) -> Option<Condition> {
         left,
         right: None,
         angle: false,
+        double: false,
         worded: false,
         stop: Stop::Other,
         strong: false,
@@ -312,6 +304,9 @@ pub(super) fn condition(tokens: &mut Tokens<'_>) -> Option<Condition> {
     }
     let next = tokens.peek();
     it.stop = stop(next);
+    if next.kind == Kind::Comment && is_prose(tokens.bytes(next)) {
+        it.stop = Stop::Other;
+    }
     it.strong = it.stop == Stop::Clause
         && matches!(
             next.kind,
@@ -328,6 +323,7 @@ fn comparison(tokens: &mut Tokens<'_>, it: &mut Condition) -> Option<Operand> {
     match token.kind {
         Kind::Compare => {
             it.angle = matches!(tokens.bytes(token), b"<" | b">");
+            it.double = tokens.bytes(token) == b"==";
             // `= = `, `= not`, `= any (`.
             while tokens.peek().kind == Kind::Compare && tokens.bytes(tokens.peek()) != b"~" {
                 tokens.next();
@@ -371,6 +367,15 @@ fn comparison(tokens: &mut Tokens<'_>, it: &mut Condition) -> Option<Operand> {
     }
 }
 
+/// Whether a comment holds a sentence rather than the filler of an attack.
+fn is_prose(comment: &[u8]) -> bool {
+    let words = comment
+        .split(|b| *b == b' ')
+        .filter(|w| w.iter().any(u8::is_ascii_alphabetic));
+    !comment.starts_with(b"/*") && words.take(3).count() > 2
+}
+
+/// How a condition that `token` follows ends.
 pub(super) fn stop(token: Token) -> Stop {
     match token.kind {
         Kind::End => Stop::End,

@@ -11,7 +11,10 @@ const fn veils(byte: u8) -> bool {
 }
 
 const fn is_white(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | b'+' | 0xa0 | 0xc2)
+    matches!(
+        byte,
+        b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | b'+' | 0xa0 | 0xc2
+    )
 }
 
 fn after_white(bytes: &[u8], at: usize) -> usize {
@@ -21,11 +24,22 @@ fn after_white(bytes: &[u8], at: usize) -> usize {
 
 fn after_word(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().take(40).take_while(|b| is_word(**b) || **b == b'.').count()
+    at + rest
+        .iter()
+        .take(40)
+        .take_while(|b| is_word(**b) || **b == b'.')
+        .count()
 }
 
 fn starts(bytes: &[u8], at: usize, word: &[u8]) -> bool {
     super::starts(bytes, at, word)
+}
+
+/// Whether `bytes[..at]` ends with white space as JSON escapes it.
+fn escapes(bytes: &[u8], at: usize) -> bool {
+    bytes
+        .get(..at)
+        .is_some_and(|head| matches!(head, [.., b'\\', b't' | b'n' | b'r']))
 }
 
 /// A connective needs an operand that is no word of prose.
@@ -33,8 +47,12 @@ pub(super) fn connective(bytes: &[u8], at: usize, length: usize) -> bool {
     if let Some(before) = at.checked_sub(1).and_then(|i| bytes.get(i)) {
         let fits = is_white(*before)
             || veils(*before)
-            || matches!(*before, b'\'' | b'"' | b'`' | b')' | b'/' | b'}' | b';' | b']' | b'n' | 0)
-            || before.is_ascii_digit();
+            || matches!(
+                *before,
+                b'\'' | b'"' | b'`' | b')' | b'/' | b'}' | b';' | b']' | 0
+            )
+            || before.is_ascii_digit()
+            || escapes(bytes, at);
         if !fits {
             return false;
         }
@@ -43,19 +61,25 @@ pub(super) fn connective(bytes: &[u8], at: usize, length: usize) -> bool {
 }
 
 fn operand(bytes: &[u8], at: usize) -> bool {
-    let Some(first) = bytes.get(at) else { return true };
+    let Some(first) = bytes.get(at) else {
+        return true;
+    };
     match *first {
         byte if veils(byte) => true,
         b'\'' | b'"' | b'`' | b'(' | b'@' | b'!' | b'~' | b'-' | b'{' | b'/' | b':' | b'#' => true,
         b'0'..=b'9' | b'.' => {
             let end = after_word(bytes, at);
             let next = after_white(bytes, end);
-            bytes.get(end) == Some(&b'+') || bytes.get(next).is_none_or(|b| {
-                veils(*b)
-                    || matches!(*b, b'=' | b'<' | b'>' | b'!' | b'*' | b'/' | b'|' | b'^' | b'"')
-                    || matches!(*b, b'#' | b'-' | b')' | b'\'' | b';' | b'+' | b'~' | 0)
-                    || worded(bytes, next)
-            })
+            bytes.get(end) == Some(&b'+')
+                || bytes.get(next).is_none_or(|b| {
+                    veils(*b)
+                        || matches!(
+                            *b,
+                            b'=' | b'<' | b'>' | b'!' | b'*' | b'/' | b'|' | b'^' | b'"'
+                        )
+                        || matches!(*b, b'#' | b'-' | b')' | b'\'' | b';' | b'+' | b'~' | 0)
+                        || worded(bytes, next)
+                })
         }
         byte if is_word(byte) => word(bytes, at),
         _ => false,
@@ -68,16 +92,16 @@ fn is_function(name: &[u8]) -> bool {
 
 fn worded(bytes: &[u8], at: usize) -> bool {
     const WORDS: [&[u8]; 17] = [
-        b"group", b"having", b"order", b"union", b"limit",
-        b"like", b"in(", b"in (", b"is n", b"is t", b"between", b"rlike", b"regexp", b"not ", b"div",
-        b"glob", b"sounds",
+        b"group", b"having", b"order", b"union", b"limit", b"like", b"in(", b"in (", b"is n",
+        b"is t", b"between", b"rlike", b"regexp", b"not ", b"div", b"glob", b"sounds",
     ];
     WORDS.iter().any(|w| starts(bytes, at, w))
 }
 
 fn word(bytes: &[u8], at: usize) -> bool {
-    const VALUES: [&[u8]; 8] =
-        [b"true", b"false", b"null", b"exists", b"case", b"select", b"binary", b"not"];
+    const VALUES: [&[u8]; 8] = [
+        b"true", b"false", b"null", b"exists", b"case", b"select", b"binary", b"not",
+    ];
     let end = after_word(bytes, at);
     let name = bytes.get(at..end).unwrap_or_default();
     if VALUES.iter().any(|v| v.eq_ignore_ascii_case(name)) {
@@ -107,7 +131,10 @@ pub(super) fn union(bytes: &[u8], at: usize) -> bool {
         }
         [b'n' | b'N', next, tail @ ..] => {
             !is_word(*next)
-                && (tail.iter().take(40).any(|b| veils(*b) || *b == b'(' || *b == b'/')
+                && (tail
+                    .iter()
+                    .take(40)
+                    .any(|b| veils(*b) || *b == b'(' || *b == b'/')
                     || holds(tail, b"sel")
                     || holds(tail, b"val"))
                 || veils(*next)
@@ -119,17 +146,26 @@ pub(super) fn union(bytes: &[u8], at: usize) -> bool {
 
 fn holds(bytes: &[u8], word: &[u8]) -> bool {
     let near = bytes.get(..bytes.len().min(40)).unwrap_or_default();
-    near.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
+    near.windows(word.len())
+        .any(|w| w.eq_ignore_ascii_case(word))
 }
 
 /// `select` outside a union needs a boundary before it and no letter after it.
 pub(super) fn select(bytes: &[u8], at: usize) -> bool {
     if !starts(bytes, at, b"select") {
-        return bytes.get(at + 4..at + 6).is_none_or(|rest| rest.iter().any(|b| veils(*b)));
+        return bytes
+            .get(at + 4..at + 6)
+            .is_none_or(|rest| rest.iter().any(|b| veils(*b)));
     }
-    let before = at.checked_sub(1).and_then(|i| bytes.get(i)).copied().unwrap_or(b' ');
+    let before = at
+        .checked_sub(1)
+        .and_then(|i| bytes.get(i))
+        .copied()
+        .unwrap_or(b' ');
     let after = bytes.get(at + 6).copied().unwrap_or(b' ');
-    !is_word(before) && !matches!(after, b'-' | b'\'' | b':' | b'=' | b'.' | b'>') && !is_word(after)
+    !is_word(before)
+        && !matches!(after, b'-' | b'\'' | b':' | b'=' | b'.' | b'>')
+        && !is_word(after)
 }
 
 /// Where the verb of a statement stands that follows `;`, white space allowed.
@@ -142,12 +178,18 @@ pub(super) fn verb(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// A verb needs a boundary before it.
 pub(super) fn statement(bytes: &[u8], at: usize) -> bool {
+    if starts(bytes, at, b"waitfor") || starts(bytes, at, b"declare") {
+        return true;
+    }
     let mut i = at;
     for _ in 0..8 {
-        let Some(before) = i.checked_sub(1).and_then(|i| bytes.get(i)) else { return true };
+        let Some(before) = i.checked_sub(1).and_then(|i| bytes.get(i)) else {
+            return true;
+        };
         match *before {
             byte if is_white(byte) => i -= 1,
-            b';' | b'\'' | b'"' | b')' | b'/' | b'}' | 0 | b'n' | b't' | b'r' => return true,
+            b';' | b'\'' | b'"' | b')' | b'/' | b'}' | 0 => return true,
+            b'n' | b't' | b'r' => return escapes(bytes, i),
             byte => return veils(byte) || (byte.is_ascii_digit() && i < at),
         }
     }
@@ -157,16 +199,36 @@ pub(super) fn statement(bytes: &[u8], at: usize) -> bool {
 /// A function needs its parenthesis, near the name.
 pub(super) fn function(bytes: &[u8], at: usize) -> bool {
     let end = after_white(bytes, after_word(bytes, at));
-    bytes.get(end).is_none_or(|b| veils(*b) || matches!(*b, b'(' | b'/'))
+    bytes
+        .get(end)
+        .is_none_or(|b| veils(*b) || matches!(*b, b'(' | b'/'))
 }
 
 /// A quote, then at most some closing, then a comment.
 pub(super) fn tail(bytes: &[u8], at: usize) -> bool {
+    // The quotes of a JSON document itself open a string behind these.
+    let before = at.checked_sub(1).and_then(|i| bytes.get(i));
+    if bytes.get(at) == Some(&b'"')
+        && matches!(
+            before,
+            Some(b':' | b' ' | b',' | b'[' | b'{' | b'\n' | b'\t' | b'=')
+        )
+    {
+        return false;
+    }
     let mut i = at + 1;
     for _ in 0..12 {
         match bytes.get(i..).unwrap_or_default() {
-            [] | [b'#', ..] | [b'-', b'-', ..] | [b'/', b'*', ..] => return true,
-            [b'=' | b'<' | b'>' | b'^' | b'*' | b'-' | b'~' | b'!' | b'|' | b'/' | b'&', ..] => {
+            [b'#', next, ..] => {
+                return is_white(*next)
+                    || veils(*next)
+                    || matches!(*next, b'"' | b'0'..=b'9' | b'-');
+            }
+            [] | [b'#'] | [b'-', b'-', ..] | [b'/', b'*', ..] => return true,
+            [
+                b'=' | b'<' | b'>' | b'^' | b'*' | b'-' | b'~' | b'!' | b'|' | b'/' | b'&',
+                ..,
+            ] => {
                 return true;
             }
             [b'+', b'\'' | b'"' | b'+' | b'0'..=b'9', ..] | [b'\'' | b'"' | 0, ..] => return true,
@@ -179,12 +241,16 @@ pub(super) fn tail(bytes: &[u8], at: usize) -> bool {
 
 /// A versioned comment has a version or a word of SQL right after its mark.
 pub(super) fn versioned(bytes: &[u8], at: usize) -> bool {
-    bytes.get(at + 3).is_none_or(|b| b.is_ascii_alphanumeric() || veils(*b))
+    bytes
+        .get(at + 3)
+        .is_none_or(|b| b.is_ascii_alphanumeric() || veils(*b))
 }
 
 /// A comment inside a word has letters on both sides and ends soon.
 pub(super) fn broken(bytes: &[u8], at: usize) -> bool {
     bytes.get(at).is_some_and(u8::is_ascii_alphabetic)
         && bytes.get(at + 4).is_none_or(|b| *b == b'/' || veils(*b))
-        && bytes.get(at + 5).is_none_or(|b| b.is_ascii_alphabetic() || veils(*b))
+        && bytes
+            .get(at + 5)
+            .is_none_or(|b| b.is_ascii_alphabetic() || veils(*b))
 }

@@ -32,7 +32,12 @@ pub(super) fn union(text: &Text<'_>, at: usize) -> Option<Match> {
     while matches!(next.kind, Kind::Word(Word::Prefix) | Kind::Open) || tokens.bytes(next) == b"+" {
         next = tokens.next();
     }
-    let found = |end: usize| Some(Match { rule: rule("sql.union"), span: at..end.min(bytes.len()) });
+    let found = |end: usize| {
+        Some(Match {
+            rule: rule("sql.union"),
+            span: at..end.min(bytes.len()),
+        })
+    };
     match next.kind {
         Kind::Word(Word::Select) => {}
         Kind::Word(Word::Function) if tokens.bytes(next).eq_ignore_ascii_case(b"values") => {}
@@ -40,29 +45,38 @@ pub(super) fn union(text: &Text<'_>, at: usize) -> Option<Match> {
         _ => return None,
     }
     let before = before::look(bytes, at, text.starts).before;
-    match list(&mut tokens) {
-        List::Telling => found(tokens.at()),
-        List::Empty => (before.begins() || before == Before::Lead).then_some(())
-            .and_then(|()| found(tokens.at())),
+    let injected = match list(&mut tokens) {
+        List::Telling => true,
+        List::Empty => before.begins() || before == Before::Lead,
         List::Names { clear } => {
-            let injected = before.begins()
-                || clear && (before == Before::Lead || catalogue(bytes, tokens.at()));
-            injected.then_some(()).and_then(|()| found(tokens.at()))
+            let named = clear && (before == Before::Lead || catalogue(bytes, tokens.at()));
+            before.begins() || named
         }
-        List::Odd if before.escapes() => found(tokens.at()),
-        List::Odd | List::Prose => None,
-    }
+        List::Odd => before.escapes(),
+        List::Prose => false,
+    };
+    if injected { found(tokens.at()) } else { None }
 }
 
 /// Whether a table of the database's own catalogue is named soon after `from`.
 fn catalogue(bytes: &[u8], from: usize) -> bool {
     const NAMES: [&[u8]; 7] = [
-        b"information_schema", b"sqlite_master", b"mysql.user", b"sysobjects", b"pg_shadow",
-        b"all_tables", b"pg_catalog",
+        b"information_schema",
+        b"sqlite_master",
+        b"mysql.user",
+        b"sysobjects",
+        b"pg_shadow",
+        b"all_tables",
+        b"pg_catalog",
     ];
     let begin = from.saturating_sub(24);
-    let near = bytes.get(begin..bytes.len().min(from + 64)).unwrap_or_default();
-    NAMES.iter().any(|name| near.windows(name.len()).any(|w| w.eq_ignore_ascii_case(name)))
+    let near = bytes
+        .get(begin..bytes.len().min(from + 64))
+        .unwrap_or_default();
+    NAMES.iter().any(|name| {
+        near.windows(name.len())
+            .any(|w| w.eq_ignore_ascii_case(name))
+    })
 }
 
 /// Whether `word` is wrapped in itself (`uniunionon`), to survive a filter that removes it once.
@@ -110,7 +124,9 @@ fn list(tokens: &mut Tokens<'_>) -> List {
         }
         _ => {}
     }
-    let Some(operand) = expr::operand(tokens) else { return List::Prose };
+    let Some(operand) = expr::operand(tokens) else {
+        return List::Prose;
+    };
     let next = tokens.peek();
     let goes_on = matches!(next.kind, Kind::Comma | Kind::Word(Word::From | Word::Into));
     if operand.name || operand.call && !operand.function && !operand.hostile {
@@ -145,35 +161,45 @@ pub(super) fn select(text: &Text<'_>, at: usize) -> Option<Match> {
         List::Odd | List::Prose => return None,
     };
     let look = before::look(bytes, at, text.starts);
-    let found = |id| Some(Match { rule: rule(id), span: look.at..tokens.at().min(bytes.len()) });
-    match look.before {
-        Before::Open => {
-            let outer = leading(text, look.at);
-            (telling && outer || matches!(list, List::Empty) && outer)
-                .then_some(())
-                .and_then(|()| found("sql.subquery"))
-        }
+    let (id, injected) = match look.before {
+        Before::Open => (
+            "sql.subquery",
+            (telling || matches!(list, List::Empty)) && leading(text, look.at),
+        ),
         Before::Semicolon => {
-            let lead = before::look(bytes, look.at, text.starts);
+            let lead = before::look(bytes, look.at, text.starts).before;
             let names = matches!(list, List::Names { .. });
-            (telling && (lead.before.begins() || !names || lead.before == Before::Lead))
-                .then_some(())
-                .and_then(|()| found("sql.stacked"))
+            (
+                "sql.stacked",
+                telling && (lead.begins() || !names || lead == Before::Lead),
+            )
         }
-        Before::Quote if telling => found("sql.subquery"),
-        Before::Start if telling && (ends_commented(bytes, at) || probes(bytes, at)) => found("sql.subquery"),
-        _ => None,
-    }
+        Before::Quote => ("sql.subquery", telling),
+        Before::Start => (
+            "sql.subquery",
+            telling && (ends_commented(bytes, at) || probes(bytes, at)),
+        ),
+        _ => return None,
+    };
+    let span = look.at..tokens.at().min(bytes.len());
+    injected.then(|| Match {
+        rule: rule(id),
+        span,
+    })
 }
 
-/// Whether the query at `at` selects a literal and more, as no program asks for.
+/// Whether the query at `at` asks what an attacker asks first, or selects a literal and more.
 fn probes(bytes: &[u8], at: usize) -> bool {
+    const FIRST: [&[u8]; 5] = [b"version", b"user", b"database", b"sqlite_version", b"char"];
     let mut tokens = Tokens::new(bytes, at + 6, 32);
     let first = tokens.peek().kind;
+    let name = tokens.bytes(tokens.peek());
     let mut only = tokens;
     if let Some(operand) = expr::operand(&mut only)
         && !operand.name
-        && (operand.function || operand.hostile || first == Kind::Variable)
+        && (operand.hostile
+            || first == Kind::Variable
+            || FIRST.iter().any(|f| f.eq_ignore_ascii_case(name)))
         && expr::stop(only.peek()) != Stop::Other
     {
         return true;
@@ -182,8 +208,14 @@ fn probes(bytes: &[u8], at: usize) -> bool {
     literal
         && expr::operand(&mut tokens).is_some_and(|operand| !operand.name)
         && tokens.next().kind == Kind::Comma
-        && matches!(tokens.next().kind, Kind::Number | Kind::Text { .. } | Kind::Variable
-            | Kind::Word(Word::Function | Word::Hostile) | Kind::Open)
+        && matches!(
+            tokens.next().kind,
+            Kind::Number
+                | Kind::Text { .. }
+                | Kind::Variable
+                | Kind::Word(Word::Function | Word::Hostile)
+                | Kind::Open
+        )
 }
 
 /// Whether the query that starts at `at` runs to the end of a short text and ends in a comment.
@@ -204,18 +236,37 @@ fn leading(text: &Text<'_>, at: usize) -> bool {
     let head = bytes.get(begin..at + 1).unwrap_or_default();
     let mut i = head.iter().take_while(|b| b.is_ascii_whitespace()).count();
     let sign = head.get(i..).unwrap_or_default().iter();
-    i += sign.take_while(|b| matches!(**b, b'-' | b'+' | b'(')).count();
+    i += sign
+        .take_while(|b| matches!(**b, b'-' | b'+' | b'('))
+        .count();
     let word = head.get(i..).unwrap_or_default();
-    let length = word.iter().take(32).take_while(|b| is_word(**b) || **b == b'.').count();
-    let number = word.get(..length).unwrap_or_default().iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    let length = word
+        .iter()
+        .take(32)
+        .take_while(|b| is_word(**b) || **b == b'.')
+        .count();
+    let number = word
+        .get(..length)
+        .unwrap_or_default()
+        .iter()
+        .all(|b| b.is_ascii_digit() || *b == b'.');
     let reserved = classify(word.get(..length).unwrap_or_default());
-    if matches!(reserved, Word::Select | Word::Verb | Word::Clause | Word::Case) {
+    if matches!(
+        reserved,
+        Word::Select | Word::Verb | Word::Clause | Word::Case
+    ) {
         return false;
     }
     i += length;
     let closers = head.get(i..).unwrap_or_default();
-    let close = closers.iter().take_while(|b| matches!(**b, b'%' | b'\'' | b'"' | b')' | b'`')).count();
-    let quoted = closers.iter().take(close).any(|b| matches!(*b, b'\'' | b'"' | b'`'));
+    let close = closers
+        .iter()
+        .take_while(|b| matches!(**b, b'%' | b'\'' | b'"' | b')' | b'`'))
+        .count();
+    let quoted = closers
+        .iter()
+        .take(close)
+        .any(|b| matches!(*b, b'\'' | b'"' | b'`'));
     i += close;
     if quoted || begin + i >= at {
         return quoted || length == 0 || number;
@@ -224,14 +275,28 @@ fn leading(text: &Text<'_>, at: usize) -> bool {
     let next = tokens.next().kind;
     match next {
         Kind::Bars | Kind::Comma | Kind::Semicolon | Kind::Ampersands => true,
+        Kind::Bang => length == 0,
         Kind::Arithmetic | Kind::Compare => number || length == 0,
         Kind::Word(
-            Word::Connective | Word::Where | Word::Order | Word::Group | Word::Having | Word::Like
-            | Word::Procedure | Word::Limit | Word::As | Word::In | Word::Between | Word::Union
-            | Word::Into | Word::Hostile,
+            Word::Connective
+            | Word::Where
+            | Word::Order
+            | Word::Group
+            | Word::Having
+            | Word::Like
+            | Word::Procedure
+            | Word::Limit
+            | Word::As
+            | Word::In
+            | Word::Between
+            | Word::Union
+            | Word::Into
+            | Word::Hostile,
         ) => number || length == 0,
         Kind::Word(Word::Function) => length == 0,
-        Kind::Open => length == 0 || number || reserved == Word::Hostile || reserved == Word::Function,
+        Kind::Open => {
+            length == 0 || number || reserved == Word::Hostile || reserved == Word::Function
+        }
         _ => false,
     }
 }
@@ -242,7 +307,10 @@ fn value_start(text: &Text<'_>, at: usize) -> Option<usize> {
     let field = head.iter().rposition(|b| matches!(*b, b'&' | b'?'));
     if let Some(field) = field
         && let Some(equals) = head.get(field..)?.iter().position(|b| *b == b'=')
-        && head.get(field + 1..field + equals)?.iter().all(|b| is_word(*b) || *b == b'.')
+        && head
+            .get(field + 1..field + equals)?
+            .iter()
+            .all(|b| is_word(*b) || *b == b'.')
         && equals > 1
     {
         return Some(field + equals + 1);
@@ -257,6 +325,9 @@ pub(super) fn order_by(text: &Text<'_>, at: usize) -> Option<Match> {
         return None;
     }
     let mut tokens = Tokens::new(bytes, at + 5, 24);
+    if tokens.bytes(tokens.peek()) == b"+" {
+        tokens.next();
+    }
     if !tokens.bytes(tokens.peek()).eq_ignore_ascii_case(b"by") {
         return None;
     }
@@ -277,7 +348,10 @@ pub(super) fn order_by(text: &Text<'_>, at: usize) -> Option<Match> {
             first == Kind::Number && stop == Stop::Cut && comment.trim_ascii().len() <= 4
         }
     };
-    sure.then(|| Match { rule: rule("sql.order"), span: at..tokens.at().min(bytes.len()) })
+    sure.then(|| Match {
+        rule: rule("sql.order"),
+        span: at..tokens.at().min(bytes.len()),
+    })
 }
 
 /// `case when` with a comparison of constants, where an expression may stand.
@@ -293,8 +367,10 @@ pub(super) fn case(text: &Text<'_>, at: usize) -> Option<Match> {
     }
     tokens.next();
     let condition = expr::condition(&mut tokens)?;
-    (condition.is_constant() || condition.left.compared || condition.is_telling())
-        .then(|| Match { rule: rule("sql.blind"), span: at..condition.end.min(bytes.len()) })
+    (condition.is_constant() || condition.left.compared || condition.is_telling()).then(|| Match {
+        rule: rule("sql.blind"),
+        span: at..condition.end.min(bytes.len()),
+    })
 }
 
 /// `procedure analyse(`.
@@ -303,9 +379,14 @@ pub(super) fn analyse(text: &Text<'_>, at: usize) -> Option<Match> {
     let name = at.checked_sub(4)?;
     let floor = name.saturating_sub(48);
     let head = bytes.get(floor..name)?;
-    let start = floor + head.windows(9).rposition(|w| w.eq_ignore_ascii_case(b"procedure"))?;
-    (skip_white(bytes, start + 9) == name)
-        .then(|| Match { rule: rule("sql.procedure"), span: start..(at + 4).min(bytes.len()) })
+    let start = floor
+        + head
+            .windows(9)
+            .rposition(|w| w.eq_ignore_ascii_case(b"procedure"))?;
+    (skip_white(bytes, start + 9) == name).then(|| Match {
+        rule: rule("sql.procedure"),
+        span: start..(at + 4).min(bytes.len()),
+    })
 }
 
 /// `into outfile '..'`.
@@ -313,13 +394,18 @@ pub(super) fn out_file(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let floor = at.saturating_sub(48);
     let head = bytes.get(floor..at)?;
-    let start = floor + head.windows(4).rposition(|w| w.eq_ignore_ascii_case(b"into"))?;
+    let start = floor
+        + head
+            .windows(4)
+            .rposition(|w| w.eq_ignore_ascii_case(b"into"))?;
     let mut tokens = Tokens::new(bytes, start, 3);
     tokens.next();
     if tokens.next().end <= at {
         return None;
     }
     let path = tokens.next();
-    matches!(path.kind, Kind::Text { .. } | Kind::Number | Kind::Variable)
-        .then(|| Match { rule: rule("sql.outfile"), span: start..path.end.min(bytes.len()) })
+    matches!(path.kind, Kind::Text { .. } | Kind::Number | Kind::Variable).then(|| Match {
+        rule: rule("sql.outfile"),
+        span: start..path.end.min(bytes.len()),
+    })
 }

@@ -11,17 +11,23 @@ use crate::inspect::{Match, Text};
 pub(super) fn update(bytes: &[u8], at: usize) -> Option<usize> {
     let floor = at.saturating_sub(64);
     let head = bytes.get(floor..at)?;
-    head.windows(6).rposition(|w| w.eq_ignore_ascii_case(b"update")).map(|p| floor + p)
+    head.windows(6)
+        .rposition(|w| w.eq_ignore_ascii_case(b"update"))
+        .map(|p| floor + p)
 }
 
 /// The statement whose verb is at `at`.
 pub(super) fn statement(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
-    let previous = at.checked_sub(1).and_then(|i| bytes.get(i)).copied().unwrap_or(b' ');
+    let previous = at
+        .checked_sub(1)
+        .and_then(|i| bytes.get(i))
+        .copied()
+        .unwrap_or(b' ');
     if is_word(previous) {
         return None;
     }
-    let mut tokens = Tokens::new(bytes, at, 24);
+    let mut tokens = Tokens::new(bytes, at, 32);
     let verb = tokens.next();
     let look = before::look(bytes, at, text.starts);
     let name = tokens.bytes(verb);
@@ -30,7 +36,7 @@ pub(super) fn statement(text: &Text<'_>, at: usize) -> Option<Match> {
         Form::Likely => {
             let inner = before::look(bytes, look.at, text.starts).before;
             let stacked = look.before == Before::Semicolon;
-            let sure = stacked && inner != Before::Other || look.before.escapes();
+            let sure = stacked && inner.begins() || look.before.escapes();
             let shielded = stacked && ends_in_comment(&mut tokens);
             if !sure && !shielded {
                 return None;
@@ -39,8 +45,15 @@ pub(super) fn statement(text: &Text<'_>, at: usize) -> Option<Match> {
         }
         Form::No => return None,
     };
-    let start = if look.before == Before::Semicolon { look.at } else { at };
-    Some(Match { rule: rule(id), span: start..tokens.at().min(bytes.len()) })
+    let start = if look.before == Before::Semicolon {
+        look.at
+    } else {
+        at
+    };
+    Some(Match {
+        rule: rule(id),
+        span: start..tokens.at().min(bytes.len()),
+    })
 }
 
 fn ends_in_comment(tokens: &mut Tokens<'_>) -> bool {
@@ -75,31 +88,53 @@ fn form(tokens: &mut Tokens<'_>, kind: Kind, verb: &[u8]) -> Form {
     if verb(b"waitfor") {
         let time = tokens.peek();
         let literal = matches!(time.kind, Kind::Text { .. } | Kind::Variable);
-        return if is(&[b"delay", b"time"]) && literal { Form::Sure } else { Form::No };
+        return if is(&[b"delay", b"time"]) && literal {
+            Form::Sure
+        } else {
+            Form::No
+        };
     }
     if verb(b"exec") || verb(b"execute") {
         return execute(tokens, next.kind, word);
     }
     if verb(b"declare") {
         let typed = matches!(tokens.peek().kind, Kind::Word(_)) && word.starts_with(b"@");
-        return if typed && hex_or_exec(tokens) { Form::Sure } else { likely(typed) };
+        return if typed && hex_or_exec(tokens) {
+            Form::Sure
+        } else {
+            likely(typed)
+        };
     }
     if verb(b"shutdown") {
-        return likely(matches!(next.kind, Kind::End | Kind::Comment | Kind::Semicolon)
-            || is(&[b"with"]));
+        return likely(
+            matches!(next.kind, Kind::End | Kind::Comment | Kind::Semicolon) || is(&[b"with"]),
+        );
     }
     if verb(b"drop") || verb(b"alter") || verb(b"create") || verb(b"truncate") {
         let object = is(&[
-            b"table", b"tables", b"tablespace", b"database", b"schema", b"view", b"index", b"user",
-            b"login", b"role", b"function", b"procedure", b"trigger", b"or", b"column",
+            b"table",
+            b"tablespace",
+            b"database",
+            b"schema",
+            b"view",
+            b"index",
+            b"user",
+            b"login",
+            b"role",
+            b"function",
+            b"procedure",
+            b"trigger",
+            b"or",
+            b"column",
         ]);
-        return likely(object && matches!(tokens.peek().kind, Kind::Word(_)));
+        let open_ended = verb(b"create") || verb(b"alter");
+        return likely(object && target(tokens, open_ended));
     }
     if verb(b"delete") {
-        return likely(is(&[b"from"]) && matches!(tokens.peek().kind, Kind::Word(_)));
+        return likely(is(&[b"from"]) && target(tokens, false));
     }
     if verb(b"insert") {
-        return likely(is(&[b"into"]) && matches!(tokens.peek().kind, Kind::Word(_)));
+        return likely(is(&[b"into"]) && target(tokens, false));
     }
     if verb(b"update") {
         for _ in 0..4 {
@@ -114,7 +149,40 @@ fn form(tokens: &mut Tokens<'_>, kind: Kind, verb: &[u8]) -> Form {
     }
     // Other verbs say something only in front of a comment.
     let clear = matches!(next.kind, Kind::Word(_) | Kind::Open | Kind::Variable);
-    if clear && ends_in_comment(tokens) { Form::Likely } else { Form::No }
+    if clear && ends_in_comment(tokens) {
+        Form::Likely
+    } else {
+        Form::No
+    }
+}
+
+/// The object a statement names, and what may follow it; anything if `open_ended`.
+fn target(tokens: &mut Tokens<'_>, open_ended: bool) -> bool {
+    // `if exists`.
+    for _ in 0..3 {
+        let word = tokens.bytes(tokens.peek());
+        if !(word.eq_ignore_ascii_case(b"if")
+            || matches!(tokens.peek().kind, Kind::Word(Word::Exists | Word::Not)))
+        {
+            break;
+        }
+        tokens.next();
+    }
+    if !matches!(tokens.next().kind, Kind::Word(_) | Kind::Text { .. }) {
+        return false;
+    }
+    while tokens.peek().kind == Kind::Dot {
+        tokens.next();
+        tokens.next();
+    }
+    let next = tokens.peek();
+    open_ended
+        || matches!(
+            next.kind,
+            Kind::End | Kind::Comment | Kind::Semicolon | Kind::Comma | Kind::Open
+        )
+        || matches!(next.kind, Kind::Word(word) if word != Word::Plain)
+        || tokens.bytes(next).eq_ignore_ascii_case(b"cascade")
 }
 
 /// `exec xp_..`, `exec master..xp_..`, `exec(@s)`, `exec sp_..`.
@@ -127,7 +195,9 @@ fn execute(tokens: &mut Tokens<'_>, kind: Kind, word: &[u8]) -> Form {
         },
         Kind::Variable => Form::Likely,
         Kind::Word(Word::Hostile) => {
-            let system = word.get(..3).is_some_and(|w| w.eq_ignore_ascii_case(b"xp_"));
+            let system = word
+                .get(..3)
+                .is_some_and(|w| w.eq_ignore_ascii_case(b"xp_"));
             if system { Form::Sure } else { Form::Likely }
         }
         Kind::Word(_) => {
@@ -160,22 +230,36 @@ fn execute(tokens: &mut Tokens<'_>, kind: Kind, word: &[u8]) -> Form {
 pub(super) fn extended(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let head = bytes.get(..at)?;
-    let owned = head.ends_with(b"..") || at.checked_sub(4).is_some_and(|i| super::starts(bytes, i, b"dbo."));
+    let owned = head.ends_with(b"..")
+        || at
+            .checked_sub(4)
+            .is_some_and(|i| super::starts(bytes, i, b"dbo."));
     let before = before::look(bytes, at, text.starts).before;
     let mut tokens = Tokens::new(bytes, at, 2);
     let name = tokens.next();
     let stands = matches!(before, Before::Semicolon | Before::Quote) || owned;
-    (stands && name.end > at + 5).then(|| Match { rule: rule("sql.stacked"), span: at..name.end })
+    (stands && name.end > at + 5).then(|| Match {
+        rule: rule("sql.stacked"),
+        span: at..name.end,
+    })
 }
 
-/// Whether a declaration goes on to build or run a statement.
+/// Whether a declaration goes on to build or run a statement. One of text is filled for nothing
+/// else when it stands alone.
 fn hex_or_exec(tokens: &mut Tokens<'_>) -> bool {
-    for _ in 0..16 {
+    const RUNS: [&[u8]; 3] = [b"exec", b"execute", b"waitfor"];
+    let kind = tokens.bytes(tokens.peek());
+    let text = kind.eq_ignore_ascii_case(b"varchar") || kind.eq_ignore_ascii_case(b"nvarchar");
+    for _ in 0..24 {
         let token = tokens.next();
         let bytes = tokens.bytes(token);
         match token.kind {
             Kind::Number if bytes.starts_with(b"0x") || bytes.starts_with(b"0X") => return true,
-            Kind::Word(Word::Verb | Word::Select) => return true,
+            Kind::Word(Word::Hostile) => return true,
+            Kind::Word(Word::Verb | Word::Select) if text => return true,
+            Kind::Word(Word::Verb) if RUNS.iter().any(|v| bytes.eq_ignore_ascii_case(v)) => {
+                return true;
+            }
             Kind::End => return false,
             _ => {}
         }

@@ -18,7 +18,10 @@ pub(super) fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
     let mut marks = 0usize;
     while let Some(byte) = bytes.get(i)
         && i - at < 16
-        && matches!(*byte, b'\'' | b'"' | b'`' | b')' | b';' | b' ' | b'\t' | b'+')
+        && matches!(
+            *byte,
+            b'\'' | b'"' | b'`' | b')' | b';' | b' ' | b'\t' | b'+'
+        )
     {
         marks += usize::from(matches!(*byte, b'\'' | b'"' | b'`'));
         i += 1;
@@ -34,45 +37,69 @@ pub(super) fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
     if quote && before::look(bytes, at + 1, text.starts).before != Before::Quote || marks > 1 {
         return None;
     }
-    // What the comment may hold: nothing, or a filler that keeps white space from being trimmed.
-    let filler = |rest: &[u8]| {
-        let rest = rest.trim_ascii();
-        rest.is_empty() || rest.len() <= 8 && rest.iter().all(|b| b.is_ascii_alphanumeric() || b"+-;\0".contains(b))
-    };
-    let filler = |rest: &[u8]| match rest {
-        // The end of a JSON string or of a form field.
-        [b'"', b',' | b'}', ..] | [b'&', ..] | [b' ', b'"', b',' | b'}', ..] => true,
-        _ => filler(rest),
-    };
+    // What follows is looked at up to where it cannot be filler any more.
+    let rest = rest.get(..rest.len().min(NEAR)).unwrap_or_default();
     let ended = match rest {
         [0, ..] => true,
-        [b'-', b'-', tail @ ..] => filler(tail),
-        [b'#', tail @ ..] => tail.trim_ascii().is_empty() || tail.first().is_some_and(u8::is_ascii_whitespace) && filler(tail),
+        [b'-', b'-', tail @ ..] => is_filler(tail),
+        [b'#', tail @ ..] => {
+            tail.trim_ascii().is_empty()
+                || tail.first().is_some_and(u8::is_ascii_whitespace) && is_filler(tail)
+        }
         [b'/', b'*', tail @ ..] => tail.trim_ascii().is_empty(),
         _ => false,
     };
-    let head = bytes.get(..at)?;
-    let field = head.iter().rposition(|b| matches!(*b, b'=' | b':' | b'&'));
-    let head = head.get(field.map_or(0, |p| p + 1)..)?;
-    let login = text.starts && text.ends && head.len() <= NEAR && plain_head(head);
-    let spare = rest.iter().filter(|b| b.is_ascii_alphabetic()).count() > 0
-        && head.contains(&b' ');
-    (ended && login && !spare)
-        .then(|| Match { rule: rule("sql.comment"), span: at..bytes.len() })
+    if !(ended && text.starts && text.ends) {
+        return None;
+    }
+    let floor = at.saturating_sub(NEAR + 1);
+    let head = bytes.get(floor..at)?;
+    let head = match head.iter().rposition(|b| matches!(*b, b'=' | b':' | b'&')) {
+        Some(field) => head.get(field + 1..)?,
+        None if floor > 0 => return None,
+        None => head,
+    };
+    let spare = rest.iter().any(u8::is_ascii_alphabetic) && head.contains(&b' ');
+    (plain_head(head) && !spare).then(|| Match {
+        rule: rule("sql.comment"),
+        span: at..bytes.len(),
+    })
+}
+
+/// Whether a comment holds nothing but what keeps white space from being trimmed, or ends with the
+/// JSON string or form field that holds it.
+fn is_filler(comment: &[u8]) -> bool {
+    if let [b'"', b',' | b'}', ..] | [b'&', ..] | [b' ', b'"', b',' | b'}', ..] = comment {
+        return true;
+    }
+    let rest = comment.trim_ascii();
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"+-;\0".contains(b);
+    rest.len() <= 8 && rest.iter().all(plain)
 }
 
 /// Whether the text before a closing quote is what a user would type, without quotes or brackets.
 fn plain_head(head: &[u8]) -> bool {
-    head.iter().all(|b| is_word(*b) || matches!(*b, b'.' | b'@' | b'-' | b' ' | b'%' | b'+' | b')' | b'\'' | b'"' | b'\\'))
-        && head.iter().filter(|b| **b == b' ').count() <= 3
+    head.iter().all(|b| {
+        is_word(*b)
+            || matches!(
+                *b,
+                b'.' | b'@' | b'-' | b' ' | b'%' | b'+' | b')' | b'(' | b',' | b'\'' | b'"' | b'\\'
+            )
+    }) && head.iter().filter(|b| **b == b' ').count() <= 3
 }
 
 /// A hostile function's call where an expression may stand.
 pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let run = |from: usize| {
-        bytes.get(..from).unwrap_or_default().iter().rev().take(NEAR)
-            .take_while(|b| is_word(**b) || **b == b'.').count()
+        bytes
+            .get(..from)
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .take(NEAR)
+            .take_while(|b| is_word(**b) || **b == b'.')
+            .count()
     };
     let begin = at - run(at).min(at);
     let mut tokens = Tokens::new(bytes, begin, 32);
@@ -83,7 +110,13 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
         return None;
     }
     let look = before::look(bytes, begin, text.starts);
-    let stop = expr::stop(tokens.peek());
+    let behind = bytes
+        .get(skip_white(bytes, operand.end)..)
+        .unwrap_or_default();
+    let stop = match behind {
+        [b'#', ..] | [b'-', b'-', ..] => Stop::Cut,
+        _ => expr::stop(tokens.peek()),
+    };
     let name = bytes.get(at..).unwrap_or_default();
     let package = bytes.get(begin..at).unwrap_or_default();
     if let Some(dot) = package.iter().position(|b| *b == b'.')
@@ -99,8 +132,12 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
     let sure = match look.before {
         before if convert => before != Before::Literal && before != Before::Other,
         before if iif => matches!(before, Before::Semicolon | Before::Comma | Before::Quote),
-        Before::Start => stop == Stop::Cut || stop == Stop::End || specific && stop != Stop::Other
-            || next_is_compare(&tokens),
+        Before::Start => {
+            stop == Stop::Cut
+                || stop == Stop::End
+                || specific && stop != Stop::Other
+                || next_is_compare(&tokens)
+        }
         Before::Quote | Before::Number => true,
         Before::Semicolon => specific || stop == Stop::Cut,
         Before::Comma if before::look(bytes, look.at, text.starts).before.escapes() => true,
@@ -112,11 +149,15 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
         }
         Before::Operator => stop != Stop::Other || specific || next_is_compare(&tokens),
         Before::Lead | Before::Other => {
-            preceded(bytes, look.at, begin) && (specific || stop != Stop::Other)
+            let joined = !arguments.windows(2).any(|w| w == b" (");
+            preceded(bytes, look.at, begin) && (specific || stop != Stop::Other && joined)
         }
         Before::Literal => specific,
     };
-    sure.then(|| Match { rule: rule("sql.function"), span: begin..operand.end.min(bytes.len()) })
+    sure.then(|| Match {
+        rule: rule("sql.function"),
+        span: begin..operand.end.min(bytes.len()),
+    })
 }
 
 fn next_is_compare(tokens: &Tokens<'_>) -> bool {
@@ -128,8 +169,14 @@ fn preceded(bytes: &[u8], from: usize, to: usize) -> bool {
     let word = bytes.get(from..to).unwrap_or_default().trim_ascii();
     matches!(
         classify(word),
-        Word::Select | Word::Connective | Word::Like | Word::Where | Word::Clause | Word::Verb
-            | Word::Not | Word::Having
+        Word::Select
+            | Word::Connective
+            | Word::Like
+            | Word::Where
+            | Word::Clause
+            | Word::Verb
+            | Word::Not
+            | Word::Having
     )
 }
 
@@ -143,7 +190,12 @@ fn argument(bytes: &[u8], at: usize) -> bool {
             b')' => depth = depth.saturating_add(1),
             b'(' if depth == 0 => {
                 let name = head.get(..i).unwrap_or_default();
-                let length = name.iter().rev().take(24).take_while(|b| is_word(**b)).count();
+                let length = name
+                    .iter()
+                    .rev()
+                    .take(24)
+                    .take_while(|b| is_word(**b))
+                    .count();
                 let word = name.get(i - length..).unwrap_or_default();
                 return matches!(classify(word), Word::Function | Word::Hostile);
             }
@@ -180,12 +232,32 @@ pub(super) fn versioned(text: &Text<'_>, at: usize) -> Option<Match> {
     let digits = bytes.get(at + 3).is_some_and(u8::is_ascii_digit);
     let mut tokens = Tokens::new(bytes, inside, 4);
     let token = tokens.next();
-    let Kind::Word(word) = token.kind else { return None };
-    let close = bytes.get(token.end..)?.iter().take(NEAR * 4).position(|b| *b == b'*')?;
-    let sql = matches!(word, Word::Union | Word::Select | Word::Connective | Word::From | Word::Verb
-        | Word::Where | Word::Hostile | Word::Function | Word::Having | Word::Like | Word::Order);
-    (sql || digits && word != Word::Plain)
-        .then(|| Match { rule: rule("sql.comment"), span: at..(token.end + close).min(bytes.len()) })
+    let Kind::Word(word) = token.kind else {
+        return None;
+    };
+    let close = bytes
+        .get(token.end..)?
+        .iter()
+        .take(NEAR * 4)
+        .position(|b| *b == b'*')?;
+    let sql = matches!(
+        word,
+        Word::Union
+            | Word::Select
+            | Word::Connective
+            | Word::From
+            | Word::Verb
+            | Word::Where
+            | Word::Hostile
+            | Word::Function
+            | Word::Having
+            | Word::Like
+            | Word::Order
+    );
+    (sql || digits && word != Word::Plain).then(|| Match {
+        rule: rule("sql.comment"),
+        span: at..(token.end + close).min(bytes.len()),
+    })
 }
 
 /// A keyword cut by an empty comment: `uni/**/on`.
@@ -195,13 +267,25 @@ pub(super) fn broken(text: &Text<'_>, at: usize) -> Option<Match> {
     let head = bytes.get(..at + 1)?;
     let before = head.iter().rev().take(10).take_while(letters).count();
     let comment = skip_white(bytes, at + 1);
-    let after = bytes.get(comment..)?.iter().take(10).take_while(letters).count();
+    let after = bytes
+        .get(comment..)?
+        .iter()
+        .take(10)
+        .take_while(letters)
+        .count();
     let mut word = [0u8; 20];
     let start = at + 1 - before;
-    word.get_mut(..before)?.copy_from_slice(bytes.get(start..=at)?);
-    word.get_mut(before..before + after)?.copy_from_slice(bytes.get(comment..comment + after)?);
+    word.get_mut(..before)?
+        .copy_from_slice(bytes.get(start..=at)?);
+    word.get_mut(before..before + after)?
+        .copy_from_slice(bytes.get(comment..comment + after)?);
     let whole = classify(word.get(..before + after)?);
-    (matches!(whole, Word::Union | Word::Select | Word::Hostile | Word::Having | Word::Where)
-        && comment > at + 4)
-        .then(|| Match { rule: rule("sql.comment"), span: start..(comment + after).min(bytes.len()) })
+    (matches!(
+        whole,
+        Word::Union | Word::Select | Word::Hostile | Word::Having | Word::Where
+    ) && comment > at + 4)
+        .then(|| Match {
+            rule: rule("sql.comment"),
+            span: start..(comment + after).min(bytes.len()),
+        })
 }

@@ -48,6 +48,9 @@ pub(super) enum Kind {
     End,
 }
 
+/// How far tokens reach past where they begin, in bytes.
+const WINDOW: usize = 640;
+
 /// Longest literal, comment or run of white space that is followed to its end, in bytes.
 const SPAN: usize = 256;
 
@@ -60,9 +63,17 @@ pub(super) struct Tokens<'t> {
 }
 
 impl<'t> Tokens<'t> {
-    /// At most `limit` tokens of `bytes[at..]`.
+    /// At most `limit` tokens of `bytes[at..]`, and none that begins past a window of it.
     pub(super) const fn new(bytes: &'t [u8], at: usize, limit: u8) -> Self {
-        Self { bytes, at, left: limit }
+        let bytes = match bytes.split_at_checked(at.saturating_add(WINDOW)) {
+            Some((near, _)) => near,
+            None => bytes,
+        };
+        Self {
+            bytes,
+            at,
+            left: limit,
+        }
     }
 
     /// The bytes of `token`.
@@ -84,7 +95,11 @@ impl<'t> Tokens<'t> {
     /// Takes a token.
     pub(super) fn next(&mut self) -> Token {
         if self.left == 0 {
-            return Token { kind: Kind::End, start: self.at, end: self.at };
+            return Token {
+                kind: Kind::End,
+                start: self.at,
+                end: self.at,
+            };
         }
         self.left -= 1;
         loop {
@@ -98,7 +113,11 @@ impl<'t> Tokens<'t> {
                 self.left -= 1;
                 continue;
             }
-            return Token { kind, start, end: self.at };
+            return Token {
+                kind,
+                start,
+                end: self.at,
+            };
         }
     }
 }
@@ -113,7 +132,11 @@ pub(super) fn skip_white(bytes: &[u8], from: usize) -> usize {
             [b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0xa0, ..] => at += 1,
             [0xc2, 0xa0, ..] | [b'*', b'/', ..] => at += 2,
             [b'/', b'*', b'!', rest @ ..] => {
-                at += 3 + rest.iter().take(6).take_while(|b| b.is_ascii_digit()).count();
+                at += 3 + rest
+                    .iter()
+                    .take(6)
+                    .take_while(|b| b.is_ascii_digit())
+                    .count();
             }
             [b'/', b'*', rest @ ..] => match end_of_comment(rest) {
                 Some(end) => at += 2 + end,
@@ -126,7 +149,10 @@ pub(super) fn skip_white(bytes: &[u8], from: usize) -> usize {
 }
 
 fn end_of_comment(rest: &[u8]) -> Option<usize> {
-    rest.windows(2).take(SPAN).position(|w| w == b"*/").map(|p| p + 2)
+    rest.windows(2)
+        .take(SPAN)
+        .position(|w| w == b"*/")
+        .map(|p| p + 2)
 }
 
 pub(super) const fn is_word(byte: u8) -> bool {
@@ -139,25 +165,27 @@ fn run(bytes: &[u8], accept: impl Fn(u8) -> bool) -> usize {
 
 /// The token that `bytes` begin with and its length.
 fn token(bytes: &[u8]) -> (Kind, usize) {
-    let Some(first) = bytes.first() else { return (Kind::End, 0) };
+    let Some(first) = bytes.first() else {
+        return (Kind::End, 0);
+    };
     match (*first, bytes.get(1).copied().unwrap_or(0)) {
         (b'\'' | b'"', _) => literal(bytes, 0),
         (b'`', _) => match bytes.iter().take(64).skip(1).position(|b| *b == b'`') {
             Some(end) => (Kind::Word(Word::Plain), end + 2),
             None => (Kind::Text { open: true }, bytes.len().min(SPAN)),
         },
-        (b'[', next) if is_word(next) => {
-            match bytes.iter().take(64).position(|b| *b == b']') {
-                Some(end) => (Kind::Word(Word::Plain), end + 1),
-                None => (Kind::Other, 1),
-            }
-        }
+        (b'[', next) if is_word(next) => match bytes.iter().take(64).position(|b| *b == b']') {
+            Some(end) => (Kind::Word(Word::Plain), end + 1),
+            None => (Kind::Other, 1),
+        },
         (b'0'..=b'9', _) | (b'.', b'0'..=b'9') => (Kind::Number, number(bytes)),
         (b'-', b'-') | (b'#', _) => (Kind::Comment, line(bytes)),
         (b'/', b'*') => (Kind::Comment, bytes.len()),
         (0, _) => (Kind::Comment, bytes.len()),
         (b'@', _) | (b':' | b'$', b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_') => {
-            let name = run(&bytes[1..], |b| is_word(b) || b == b'@' || b == b'.' || b == b'$');
+            let name = run(&bytes[1..], |b| {
+                is_word(b) || b == b'@' || b == b'.' || b == b'$'
+            });
             (Kind::Variable, 1 + name)
         }
         (b'$', b'$') => dollars(bytes),
@@ -165,9 +193,12 @@ fn token(bytes: &[u8]) -> (Kind, usize) {
         (b'&', b'&') => (Kind::Ampersands, 2),
         (b':', b':') => (Kind::Cast, 2),
         (b'<', b'<') | (b'>', b'>') | (b'^', b'-') => (Kind::Arithmetic, 2),
-        (b'<' | b'>' | b'=' | b'~', _) | (b'!' | b'^' | b':', b'=') | (b'!', b'<' | b'>' | b'~') => {
-            (Kind::Compare, run(bytes, |b| matches!(b, b'<' | b'>' | b'=' | b'!' | b':')).max(1))
-        }
+        (b'<' | b'>' | b'=' | b'~', _)
+        | (b'!' | b'^' | b':', b'=')
+        | (b'!', b'<' | b'>' | b'~') => (
+            Kind::Compare,
+            run(bytes, |b| matches!(b, b'<' | b'>' | b'=' | b'!' | b':')).max(1),
+        ),
         (b'!', _) => (Kind::Bang, 1),
         (b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'|' | b'&', _) => (Kind::Arithmetic, 1),
         (b'(', _) => (Kind::Open, 1),

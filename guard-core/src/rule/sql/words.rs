@@ -55,7 +55,9 @@ type Entry = (&'static [u8], Word);
 /// What part `word` plays, in any case.
 pub(super) fn classify(word: &[u8]) -> Word {
     let mut lower = [0; LONGEST];
-    let Some(lower) = lower.get_mut(..word.len()) else { return Word::Plain };
+    let Some(lower) = lower.get_mut(..word.len()) else {
+        return Word::Plain;
+    };
     for (to, from) in lower.iter_mut().zip(word) {
         *to = from.to_ascii_lowercase();
     }
@@ -67,8 +69,13 @@ pub(super) fn classify(word: &[u8]) -> Word {
     if hostile_package {
         return Word::Hostile;
     }
-    let Some(first) = lower.first() else { return Word::Plain };
-    bucket(*first).iter().find(|(name, _)| *name == lower).map_or(Word::Plain, |(_, part)| *part)
+    let Some(first) = lower.first() else {
+        return Word::Plain;
+    };
+    bucket(*first)
+        .iter()
+        .find(|(name, _)| *name == lower)
+        .map_or(Word::Plain, |(_, part)| *part)
 }
 
 fn bucket(first: u8) -> &'static [Entry] {

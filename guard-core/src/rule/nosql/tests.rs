@@ -1,0 +1,139 @@
+//! Siblings and hostile bytes.
+
+use super::{RULES, context};
+use crate::inspect::{Effort, Place, Text};
+
+fn found_in(text: &Text<'_>) -> Option<&'static str> {
+    let mut effort = Effort::new(1 << 20);
+    (0..text.bytes.len()).find_map(|at| {
+        let triggered =
+            RULES.triggers.iter().any(|t| t.occurs(text.bytes, at)) && context(text.bytes, at);
+        let found = if triggered {
+            (RULES.confirm)(text, at, &mut effort)
+        } else {
+            None
+        };
+        found.map(|m| {
+            assert!(
+                m.span.start < m.span.end && m.span.end <= text.bytes.len(),
+                "{:?}",
+                m.span
+            );
+            m.rule.as_str()
+        })
+    })
+}
+
+fn found(input: &[u8]) -> Option<&'static str> {
+    found_in(&Text::value(input))
+}
+
+#[test]
+fn injected_text_is_told_from_its_benign_sibling() {
+    let cases: &[(&str, Option<&str>, &str)] = &[
+        (
+            "{\"k\": {\"$ne\": 1}}",
+            Some("nosql.operator"),
+            "{\"k\": {\"$oid\": 1}}",
+        ),
+        ("k[$ne]=1", Some("nosql.operator"), "k[ne]=1"),
+        (
+            "', $or: [ {}, {'k':'k",
+            Some("nosql.operator"),
+            "query Q($or: [F!])",
+        ),
+        (
+            "k'; return true; var b='",
+            Some("nosql.script"),
+            "k; return true love",
+        ),
+        (
+            "k' || this.p.match(/a/)//",
+            Some("nosql.script"),
+            "a = k || this.p",
+        ),
+        ("k';while(1){}", Some("nosql.script"), "while(1) {}"),
+        (
+            "k\r\n$8\r\nflushall\r\n",
+            Some("nosql.redis"),
+            "k\r\n$8 each",
+        ),
+        (
+            "k' ALLOW FILTERING;--",
+            Some("nosql.clause"),
+            "allow filtering",
+        ),
+    ];
+    for (attack, rule, benign) in cases {
+        assert_eq!(found(attack.as_bytes()), *rule, "{attack}");
+        assert_eq!(found(benign.as_bytes()), None, "{benign}");
+    }
+}
+
+#[test]
+fn an_operator_is_an_attack_as_a_key_only() {
+    let key = Text {
+        bytes: b"$ne",
+        starts: true,
+        ends: true,
+        place: Place::Key(b"\": 1}"),
+    };
+    assert_eq!(found_in(&key), Some("nosql.operator"));
+    assert_eq!(found(b"$ne"), None);
+}
+
+#[test]
+fn hostile_bytes_neither_panic_nor_leave_the_text() {
+    const PIECES: [&[u8]; 30] = [
+        b"'",
+        b"\"",
+        b"$ne",
+        b"$where",
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b":",
+        b",",
+        b"=",
+        b" ",
+        b";",
+        b"return ",
+        b"sleep(",
+        b"this.a",
+        b"&&",
+        b"||",
+        b"new Date(",
+        b"do{",
+        b"while(1)",
+        b"db.a.",
+        b"drop(",
+        b"\r\n",
+        b"$8",
+        b"flushall",
+        b"allow filtering",
+        b"\xff",
+        b"%",
+        b"\\",
+    ];
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap_or(0)
+    };
+    let rounds = if cfg!(debug_assertions) {
+        2_000
+    } else {
+        200_000
+    };
+    let mut input = Vec::new();
+    for _ in 0..rounds {
+        input.clear();
+        for _ in 0..random(16) {
+            input.extend_from_slice(PIECES[random(PIECES.len())]);
+        }
+        found(&input);
+    }
+}
