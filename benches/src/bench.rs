@@ -31,7 +31,11 @@ fn main() -> ExitCode {
         return ExitCode::from(64);
     }
     let has = |name: &str| args.iter().any(|arg| arg == name);
-    let done = if has("--cold") { cold_child() } else { run(has("--record"), has("--hostile")) };
+    let done = if has("--cold") {
+        cold_child()
+    } else {
+        run(has("--record"), has("--hostile"))
+    };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -54,12 +58,17 @@ struct Row {
 }
 
 fn findings(event: &Event) -> usize {
-    Inspector::new(Families::ALL).inspect(black_box(&event.bytes)).count()
+    Inspector::new(Families::ALL)
+        .inspect(black_box(&event.bytes))
+        .count()
 }
 
 /// What a block costs: the search ends with the first finding.
 fn first(event: &Event) -> bool {
-    Inspector::new(Families::ALL).inspect(black_box(&event.bytes)).next().is_some()
+    Inspector::new(Families::ALL)
+        .inspect(black_box(&event.bytes))
+        .next()
+        .is_some()
 }
 
 fn median(mut samples: Vec<f64>) -> f64 {
@@ -67,7 +76,10 @@ fn median(mut samples: Vec<f64>) -> f64 {
     samples[samples.len() / 2]
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nanoseconds and counts far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "nanoseconds and counts far below 2^52"
+)]
 fn per_event(events: &[Event], mut work: impl FnMut(&Event)) -> f64 {
     let start = Instant::now();
     for event in events {
@@ -117,7 +129,15 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
     writeln!(
         out,
         "{:<30} {:>9} {:>11} {:>11} {:>8} {:>11} {:>11} {:>7} {:>8}",
-        "event", "bytes", "guard ns", "typed ns", "guard %", "ignored ns", "Value ns", "allocs", "findings"
+        "event",
+        "bytes",
+        "guard ns",
+        "typed ns",
+        "guard %",
+        "ignored ns",
+        "Value ns",
+        "allocs",
+        "findings"
     )?;
     let mut rows = Vec::new();
     let mut emit = |row: Row| -> io::Result<()> {
@@ -144,8 +164,16 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
     let mut values = events::Values::new(3);
     emit(row("sqs batch of 10", &[events::sqs(&mut values, 10)], 301))?;
     for kind in ["json", "text", "form", "base64"] {
-        emit(row(&format!("64 KiB {kind}"), &[events::large(kind, 64 << 10)], 101))?;
-        emit(row(&format!("6 MiB {kind}"), &[events::large(kind, 6 * MIB - 4096)], 5))?;
+        emit(row(
+            &format!("64 KiB {kind}"),
+            &[events::large(kind, 64 << 10)],
+            101,
+        ))?;
+        emit(row(
+            &format!("6 MiB {kind}"),
+            &[events::large(kind, 6 * MIB - 4096)],
+            5,
+        ))?;
     }
     let cases = Path::new("tests/data/cases");
     let mut worst: Vec<(f64, String)> = Vec::new();
@@ -179,14 +207,24 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
         }
     }
     let cold = cold()?;
-    writeln!(out, "\n{:<44} {:>10} {:>10}", "first call in a new process", "guard ns", "typed ns")?;
-    writeln!(out, "{:<44} {:>10.0} {:>10.0}", "one 1 KiB event", cold.0, cold.1)?;
+    writeln!(
+        out,
+        "\n{:<44} {:>10} {:>10}",
+        "first call in a new process", "guard ns", "typed ns"
+    )?;
+    writeln!(
+        out,
+        "{:<44} {:>10.0} {:>10.0}",
+        "one 1 KiB event", cold.0, cold.1
+    )?;
     writeln!(
         out,
         "\nworst hostile event, 64 KiB, {} tried: {:.2} x its typed parse ({})",
         worst.len(),
         worst.first().map_or(0.0, |w| w.0),
-        worst.first().map_or(String::new(), |w| w.1.escape_default().to_string()),
+        worst
+            .first()
+            .map_or(String::new(), |w| w.1.escape_default().to_string()),
     )?;
     for (memory, name) in [(128.0, "128 MB"), (1024.0, "1 GB")] {
         let dollars = dollars_per_million(rows[0].guard, memory);
@@ -203,8 +241,10 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
     entries.push(json!({"name": "cold call", "value": cold.0, "unit": "ns",
         "baseline": {"typed": cold.1}, "ratio": cold.0 / cold.1}));
     if let Some((ratio, unit)) = worst.first() {
-        entries.push(json!({"name": "worst hostile event, 64 KiB", "value": ratio,
-            "unit": "x typed parse", "input": unit}));
+        entries.push(
+            json!({"name": "worst hostile event, 64 KiB", "value": ratio,
+            "unit": "x typed parse", "input": unit}),
+        );
     }
     fs::create_dir_all("target")?;
     fs::write("target/bench.json", serde_json::to_string_pretty(&entries)?)?;
@@ -250,14 +290,20 @@ fn cold_child() -> io::Result<()> {
 
 fn command(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output();
-    output.map_or_else(|_| String::new(), |o| String::from_utf8_lossy(&o.stdout).trim().to_owned())
+    output.map_or_else(
+        |_| String::new(),
+        |o| String::from_utf8_lossy(&o.stdout).trim().to_owned(),
+    )
 }
 
 fn host() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {
         let line = info.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.split(':').nth(1)).unwrap_or("?").trim().to_owned()
+        line.and_then(|line| line.split(':').nth(1))
+            .unwrap_or("?")
+            .trim()
+            .to_owned()
     };
     format!(
         "{} {}, family {} model {}, {} cores, {}",
@@ -280,8 +326,14 @@ fn write_record(
     let folder = Path::new("benches/record").join(std::env::consts::ARCH);
     fs::create_dir_all(&folder)?;
     let mut file = fs::File::create(folder.join(format!("{date}.csv")))?;
-    writeln!(file, "# {host}\n# {date}, nanoseconds per event, medians of interleaved rounds")?;
-    writeln!(file, "name,bytes,guard,typed,ignored_any,value,guard_of_typed,allocations")?;
+    writeln!(
+        file,
+        "# {host}\n# {date}, nanoseconds per event, medians of interleaved rounds"
+    )?;
+    writeln!(
+        file,
+        "name,bytes,guard,typed,ignored_any,value,guard_of_typed,allocations"
+    )?;
     for row in rows {
         let ratio = row.guard / row.typed;
         writeln!(
@@ -296,9 +348,19 @@ fn write_record(
             row.allocations
         )?;
     }
-    writeln!(file, "\"cold call\",,{:.0},{:.0},,,{:.4},", cold.0, cold.1, cold.0 / cold.1)?;
+    writeln!(
+        file,
+        "\"cold call\",,{:.0},{:.0},,,{:.4},",
+        cold.0,
+        cold.1,
+        cold.0 / cold.1
+    )?;
     if let Some((ratio, _)) = worst.first() {
-        writeln!(file, "\"worst hostile event of {}, 64 KiB\",,,,,,{ratio:.4},", worst.len())?;
+        writeln!(
+            file,
+            "\"worst hostile event of {}, 64 KiB\",,,,,,{ratio:.4},",
+            worst.len()
+        )?;
     }
     Ok(())
 }

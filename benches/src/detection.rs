@@ -36,8 +36,12 @@ struct Options {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options =
-        Options { path: "../shared/corpus/dev.jsonl".into(), misses: None, wrong: None, rule: None };
+    let mut options = Options {
+        path: "../shared/corpus/dev.jsonl".into(),
+        misses: None,
+        wrong: None,
+        rule: None,
+    };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
@@ -46,7 +50,11 @@ fn options() -> Result<Options, String> {
             "--misses" => options.misses = Some(value()?),
             "--false" => options.wrong = Some(value()?),
             "--rule" => options.rule = Some(value()?),
-            _ => return Err(format!("\"{arg}\" is not --corpus, --misses, --false or --rule")),
+            _ => {
+                return Err(format!(
+                    "\"{arg}\" is not --corpus, --misses, --false or --rule"
+                ));
+            }
         }
     }
     Ok(options)
@@ -90,7 +98,12 @@ fn run(options: &Options) -> io::Result<()> {
             let sources = classes.entry(class.into()).or_default();
             sources.entry(source.into()).or_default().add(hit);
             caught.add(hit);
-            if !hit && options.misses.as_deref().is_some_and(|c| c == "all" || c == class) {
+            if !hit
+                && options
+                    .misses
+                    .as_deref()
+                    .is_some_and(|c| c == "all" || c == class)
+            {
                 writeln!(out, "missed {class} {source}: {}", row["input"])?;
             }
         } else {
@@ -100,15 +113,24 @@ fn run(options: &Options) -> io::Result<()> {
             for finding in &findings {
                 *blamed.entry(finding.rule.as_str()).or_default() += 1;
             }
-            let wanted = options.wrong.as_deref().is_some_and(|k| k == "all" || k == kind)
-                || findings.iter().any(|f| Some(f.rule.as_str()) == options.rule.as_deref());
+            let wanted = options
+                .wrong
+                .as_deref()
+                .is_some_and(|k| k == "all" || k == kind)
+                || findings
+                    .iter()
+                    .any(|f| Some(f.rule.as_str()) == options.rule.as_deref());
             if hit && wanted {
                 let rules: Vec<_> = findings.iter().map(|f| f.rule.as_str()).collect();
                 writeln!(out, "false {kind} {}: {}", rules.join(","), row["input"])?;
             }
         }
     }
-    writeln!(out, "\n{:<22} {:>8} {:>8} {:>8}", "class", "macro %", "all %", "cases")?;
+    writeln!(
+        out,
+        "\n{:<22} {:>8} {:>8} {:>8}",
+        "class", "macro %", "all %", "cases"
+    )?;
     let mut sum = 0.0;
     for (class, sources) in &classes {
         let macro_ = sources.values().map(Score::percent).sum::<f64>() / sources.len() as f64;
@@ -119,10 +141,26 @@ fn run(options: &Options) -> io::Result<()> {
         writeln!(out, "{class:<22} {macro_:>8.1} {micro:>8.1} {all:>8}")?;
     }
     let macro_ = sum / classes.len() as f64;
-    writeln!(out, "{:<22} {macro_:>8.1} {:>8.1} {:>8}", "all", caught.percent(), caught.all)?;
-    writeln!(out, "\n{:<22} {:>8} {:>8} {:>8}", "benign kind", "false %", "false", "cases")?;
+    writeln!(
+        out,
+        "{:<22} {macro_:>8.1} {:>8.1} {:>8}",
+        "all",
+        caught.percent(),
+        caught.all
+    )?;
+    writeln!(
+        out,
+        "\n{:<22} {:>8} {:>8} {:>8}",
+        "benign kind", "false %", "false", "cases"
+    )?;
     for (kind, score) in &kinds {
-        writeln!(out, "{kind:<22} {:>8.2} {:>8} {:>8}", score.percent(), score.hits, score.all)?;
+        writeln!(
+            out,
+            "{kind:<22} {:>8.2} {:>8} {:>8}",
+            score.percent(),
+            score.hits,
+            score.all
+        )?;
     }
     writeln!(
         out,

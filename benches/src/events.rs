@@ -68,12 +68,32 @@ impl Event {
 pub struct Values(u64);
 
 const FIRST: [&str; 12] = [
-    "Ada", "Linus", "Grace", "Björn", "Chiara", "Siobhán", "Wei", "Fatima", "Oluwaseun", "María",
-    "Jean-Luc", "Anne",
+    "Ada",
+    "Linus",
+    "Grace",
+    "Björn",
+    "Chiara",
+    "Siobhán",
+    "Wei",
+    "Fatima",
+    "Oluwaseun",
+    "María",
+    "Jean-Luc",
+    "Anne",
 ];
 const LAST: [&str; 12] = [
-    "O'Brien", "Lovelace", "Nguyen", "Müller", "D'Angelo", "Hopper", "García", "Smith", "Okafor",
-    "van der Berg", "Kowalski", "Tanaka",
+    "O'Brien",
+    "Lovelace",
+    "Nguyen",
+    "Müller",
+    "D'Angelo",
+    "Hopper",
+    "García",
+    "Smith",
+    "Okafor",
+    "van der Berg",
+    "Kowalski",
+    "Tanaka",
 ];
 const WORDS: [&str; 40] = [
     "order", "please", "deliver", "the", "blue", "one", "and", "select", "a", "gift", "wrap", "or",
@@ -123,12 +143,25 @@ impl Values {
 
     fn uuid(&mut self) -> String {
         let h = self.hex(32);
-        format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
+        format!(
+            "{}-{}-{}-{}-{}",
+            &h[..8],
+            &h[8..12],
+            &h[12..16],
+            &h[16..20],
+            &h[20..]
+        )
     }
 
     fn time(&mut self) -> String {
         let [month, day, hour, minute] = [12, 28, 24, 60].map(|n| self.below(n));
-        format!("2026-{:02}-{:02}T{hour:02}:{minute:02}:{:02}.{:03}Z", month + 1, day + 1, hour, day)
+        format!(
+            "2026-{:02}-{:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",
+            month + 1,
+            day + 1,
+            hour,
+            day
+        )
     }
 
     fn ip(&mut self) -> String {
@@ -163,8 +196,15 @@ impl Values {
         let mut form = String::new();
         while form.len() < len {
             let name = self.name().replace(' ', "+").replace('\'', "%27");
-            let note = self.text(6).replace('%', "%25").replace(' ', "+").replace('\'', "%27");
-            let note = note.replace('(', "%28").replace(')', "%29").replace(';', "%3B");
+            let note = self
+                .text(6)
+                .replace('%', "%25")
+                .replace(' ', "+")
+                .replace('\'', "%27");
+            let note = note
+                .replace('(', "%28")
+                .replace(')', "%29")
+                .replace(';', "%3B");
             let _ = write!(form, "name={name}&note={note}&id={}&", self.below(99_999));
         }
         form
@@ -177,7 +217,11 @@ pub fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().chain([&0; 2]).take(3).fold(0u32, |g, b| g << 8 | u32::from(*b));
+        let group = chunk
+            .iter()
+            .chain([&0; 2])
+            .take(3)
+            .fold(0u32, |g, b| g << 8 | u32::from(*b));
         for place in 0..4 {
             if place <= chunk.len() {
                 text.push(ALPHABET[(group >> (18 - 6 * place) & 63) as usize].into());
@@ -208,7 +252,10 @@ pub fn http(values: &mut Values, content_type: &str, body: &str, is_base64: bool
             "time": "12/Mar/2026:19:03:58 +0000", "timeEpoch": 1_583_348_638_390_i64},
         "body": body, "isBase64Encoded": is_base64,
     });
-    Event { shape: Shape::ApiGatewayV2, bytes: bytes.to_string().into_bytes() }
+    Event {
+        shape: Shape::ApiGatewayV2,
+        bytes: bytes.to_string().into_bytes(),
+    }
 }
 
 fn rest(values: &mut Values) -> Event {
@@ -227,7 +274,10 @@ fn rest(values: &mut Values) -> Event {
             "requestId": values.uuid(), "resourcePath": "/{proxy+}", "stage": "prod"},
         "body": body, "isBase64Encoded": false,
     });
-    Event { shape: Shape::ApiGatewayV1, bytes: bytes.to_string().into_bytes() }
+    Event {
+        shape: Shape::ApiGatewayV1,
+        bytes: bytes.to_string().into_bytes(),
+    }
 }
 
 /// An SQS batch of `n` orders.
@@ -250,7 +300,10 @@ pub fn sqs(values: &mut Values, n: usize) -> Event {
         })
         .collect();
     let bytes = json!({ "Records": records });
-    Event { shape: Shape::Sqs, bytes: bytes.to_string().into_bytes() }
+    Event {
+        shape: Shape::Sqs,
+        bytes: bytes.to_string().into_bytes(),
+    }
 }
 
 fn sns(values: &mut Values) -> Event {
@@ -263,11 +316,19 @@ fn sns(values: &mut Values) -> Event {
             "MessageAttributes": {}, "Type": "Notification", "Subject": values.text(5),
             "UnsubscribeUrl": "https://sns.eu-west-1.amazonaws.com/?Action=Unsubscribe&SubscriptionArn=arn",
             "TopicArn": "arn:aws:sns:eu-west-1:123456789012:orders"}}]});
-    Event { shape: Shape::Sns, bytes: bytes.to_string().into_bytes() }
+    Event {
+        shape: Shape::Sns,
+        bytes: bytes.to_string().into_bytes(),
+    }
 }
 
 fn s3(values: &mut Values) -> Event {
-    let key = format!("uploads/{}/{}+{}.jpg", values.below(999), values.pick(&WORDS), values.hex(6));
+    let key = format!(
+        "uploads/{}/{}+{}.jpg",
+        values.below(999),
+        values.pick(&WORDS),
+        values.hex(6)
+    );
     let bytes = json!({"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3",
         "awsRegion": "eu-west-1", "eventTime": values.time(), "eventName": "ObjectCreated:Put",
         "userIdentity": {"principalId": format!("AWS:{}", values.hex(20))},
@@ -279,7 +340,10 @@ fn s3(values: &mut Values) -> Event {
                 "ownerIdentity": {"principalId": values.hex(14)}},
             "object": {"key": key, "size": values.below(999_999), "eTag": values.hex(32),
                 "sequencer": values.hex(18)}}}]});
-    Event { shape: Shape::S3, bytes: bytes.to_string().into_bytes() }
+    Event {
+        shape: Shape::S3,
+        bytes: bytes.to_string().into_bytes(),
+    }
 }
 
 fn kinesis(values: &mut Values) -> Event {
@@ -297,7 +361,10 @@ fn kinesis(values: &mut Values) -> Event {
         })
         .collect();
     let bytes = json!({ "Records": records });
-    Event { shape: Shape::Kinesis, bytes: bytes.to_string().into_bytes() }
+    Event {
+        shape: Shape::Kinesis,
+        bytes: bytes.to_string().into_bytes(),
+    }
 }
 
 fn dynamodb(values: &mut Values) -> Event {
@@ -311,14 +378,20 @@ fn dynamodb(values: &mut Values) -> Event {
             "SequenceNumber": values.below(u64::MAX / 4096).to_string(), "SizeBytes": 290,
             "StreamViewType": "NEW_AND_OLD_IMAGES"},
         "eventSourceARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000"}]});
-    Event { shape: Shape::DynamoDb, bytes: bytes.to_string().into_bytes() }
+    Event {
+        shape: Shape::DynamoDb,
+        bytes: bytes.to_string().into_bytes(),
+    }
 }
 
 fn eventbridge(values: &mut Values) -> Event {
     let bytes = json!({"version": "0", "id": values.uuid(), "detail-type": "OrderPlaced",
         "source": "shop.orders", "account": "123456789012", "time": "2026-01-01T00:00:00Z",
         "region": "eu-west-1", "resources": [], "detail": values.order()});
-    Event { shape: Shape::EventBridge, bytes: bytes.to_string().into_bytes() }
+    Event {
+        shape: Shape::EventBridge,
+        bytes: bytes.to_string().into_bytes(),
+    }
 }
 
 /// `n` distinct events of about 1 KiB, in proportions that a web shop would see.
@@ -334,7 +407,12 @@ pub fn rotation(n: usize) -> Vec<Event> {
             7..=10 => rest(&mut values),
             11 => {
                 let form = values.form(250);
-                http(&mut values, "application/x-www-form-urlencoded", &form, false)
+                http(
+                    &mut values,
+                    "application/x-www-form-urlencoded",
+                    &form,
+                    false,
+                )
             }
             12..=14 => sqs(&mut values, 1),
             15 => sns(&mut values),
@@ -372,7 +450,12 @@ pub fn large(kind: &str, len: usize) -> Event {
         }
         "form" => {
             let form = values.form(len);
-            http(&mut values, "application/x-www-form-urlencoded", &form, false)
+            http(
+                &mut values,
+                "application/x-www-form-urlencoded",
+                &form,
+                false,
+            )
         }
         "base64" => {
             let mut body = String::new();

@@ -17,9 +17,9 @@ pub struct Hostile {
 
 /// Openings that a confirmation has to follow up, without what would end it with a finding.
 const OPENINGS: [&str; 30] = [
-    "\"", "'", "' or ", "' or a ", "\\", "%27", "%25", "%2525", "&#39;", "&amp;", "\\u0027", "\\x27", "../a",
-    "${", "{{", "{{a", "<a ", "<a b='", "(select ", "/*", "--", ";id ", "|cat ", "$(", "`", "union ", "a=",
-    "a=1&", "[{\"", "\u{ff07}",
+    "\"", "'", "' or ", "' or a ", "\\", "%27", "%25", "%2525", "&#39;", "&amp;", "\\u0027",
+    "\\x27", "../a", "${", "{{", "{{a", "<a ", "<a b='", "(select ", "/*", "--", ";id ", "|cat ",
+    "$(", "`", "union ", "a=", "a=1&", "[{\"", "\u{ff07}",
 ];
 
 /// Events of about `len` bytes: each opening, and each beginning of each test case's attack,
@@ -29,11 +29,19 @@ const OPENINGS: [&str; 30] = [
 ///
 /// If the case files cannot be read.
 pub fn events(cases: &Path, len: usize) -> io::Result<Vec<Hostile>> {
-    let mut units: Vec<String> = OPENINGS.iter().map(|opening| (*opening).to_owned()).collect();
+    let mut units: Vec<String> = OPENINGS
+        .iter()
+        .map(|opening| (*opening).to_owned())
+        .collect();
     for file in fs::read_dir(cases)? {
         let text = fs::read_to_string(file?.path())?;
         let table: toml::Table = toml::from_str(&text).map_err(io::Error::other)?;
-        for case in table.get("case").and_then(toml::Value::as_array).into_iter().flatten() {
+        for case in table
+            .get("case")
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             let Some(input) = case.get("input").and_then(toml::Value::as_str) else {
                 continue;
             };
@@ -55,5 +63,8 @@ pub fn events(cases: &Path, len: usize) -> io::Result<Vec<Hostile>> {
 #[must_use]
 pub fn hostile(unit: String, len: usize) -> Hostile {
     let body = unit.repeat(len.div_ceil(unit.len()));
-    Hostile { event: http(&mut Values::new(7), "text/plain", &body, false), unit }
+    Hostile {
+        event: http(&mut Values::new(7), "text/plain", &body, false),
+        unit,
+    }
 }

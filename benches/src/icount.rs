@@ -58,7 +58,9 @@ fn run(workload: &str, times: usize) {
 }
 
 fn findings(event: &Event) -> usize {
-    Inspector::new(Families::ALL).inspect(black_box(&event.bytes)).count()
+    Inspector::new(Families::ALL)
+        .inspect(black_box(&event.bytes))
+        .count()
 }
 
 /// Instructions for one pass over each workload's events.
@@ -66,7 +68,11 @@ fn counts() -> io::Result<BTreeMap<&'static str, u64>> {
     let mut counts = BTreeMap::new();
     for workload in WORKLOADS {
         let [once, twice] = [1, 2].map(|times| instructions(workload, times));
-        let events = if matches!(workload, "rotation" | "typed") { 200 } else { 1 };
+        let events = if matches!(workload, "rotation" | "typed") {
+            200
+        } else {
+            1
+        };
         counts.insert(workload, twice?.saturating_sub(once?) / events);
     }
     Ok(counts)
@@ -95,7 +101,10 @@ fn print(counts: &BTreeMap<&str, u64>) {
 
 fn record(counts: &BTreeMap<&str, u64>) -> io::Result<()> {
     print(counts);
-    let rows: String = counts.iter().map(|(name, count)| format!("{name},{count}\n")).collect();
+    let rows: String = counts
+        .iter()
+        .map(|(name, count)| format!("{name},{count}\n"))
+        .collect();
     fs::write(RECORD, format!("workload,instructions\n{rows}"))
 }
 
@@ -108,7 +117,10 @@ fn check(counts: &BTreeMap<&str, u64>) -> io::Result<()> {
         .filter_map(|(name, count)| Some((name, count.parse().ok()?)))
         .collect();
     let mut grown = Vec::new();
-    println!("{:<12} {:>14} {:>14} {:>8}", "workload", "instructions", "recorded", "ratio");
+    println!(
+        "{:<12} {:>14} {:>14} {:>8}",
+        "workload", "instructions", "recorded", "ratio"
+    );
     for (workload, count) in counts {
         let Some(before) = recorded.get(workload) else {
             return Err(io::Error::other(format!("{RECORD}: no row \"{workload}\"")));

@@ -81,7 +81,10 @@ impl Inspector {
         scan.value(value, &mut hits);
         let mut pending = Pending::from(hits);
         if scan.effort.is_spent() {
-            pending.push(Finding { rule: EFFORT, span: 0..value.len() });
+            pending.push(Finding {
+                rule: EFFORT,
+                span: 0..value.len(),
+            });
         }
         pending
     }
@@ -105,7 +108,10 @@ impl Pending {
 impl From<Hits> for Pending {
     fn from(hits: Hits) -> Self {
         let mut pending = Self::default();
-        let findings = hits.into_matches().map(|hit| Finding { rule: hit.rule, span: hit.span });
+        let findings = hits.into_matches().map(|hit| Finding {
+            rule: hit.rule,
+            span: hit.span,
+        });
         for (place, finding) in pending.list.iter_mut().zip(findings) {
             *place = Some(finding);
         }
@@ -230,7 +236,10 @@ impl Iterator for Findings<'_> {
                 Some(hits) => self.pending = Pending::from(hits),
                 None if self.scan.effort.is_spent() && !self.reported => {
                     self.reported = true;
-                    return Some(Finding { rule: EFFORT, span: 0..self.event.len() });
+                    return Some(Finding {
+                        rule: EFFORT,
+                        span: 0..self.event.len(),
+                    });
                 }
                 None => return None,
             }

@@ -42,14 +42,21 @@ impl Unit {
     }
 
     const fn byte(source: usize, byte: u8) -> Self {
-        Self { source, bytes: [byte, 0, 0, 0], len: 1 }
+        Self {
+            source,
+            bytes: [byte, 0, 0, 0],
+            len: 1,
+        }
     }
 
     /// A code point; a lone surrogate becomes U+FFFD.
     fn scalar(source: usize, scalar: u32) -> Self {
         let mut bytes = [0; 4];
         let scalar = char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER);
-        #[expect(clippy::cast_possible_truncation, reason = "UTF-8 takes four bytes at the most")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "UTF-8 takes four bytes at the most"
+        )]
         let len = scalar.encode_utf8(&mut bytes).len() as u8;
         Self { source, bytes, len }
     }
@@ -117,7 +124,9 @@ impl Output for Buffer<'_> {
         let mut taken = 0;
         while let (Some(word), Some(free)) = (
             bytes.get(taken..).and_then(<[u8]>::first_chunk::<8>),
-            self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut::<8>),
+            self.bytes
+                .get_mut(self.len..)
+                .and_then(<[u8]>::first_chunk_mut::<8>),
         ) {
             *free = *word;
             let plain = plain_bytes(layer, u64::from_le_bytes(*word));
@@ -128,7 +137,10 @@ impl Output for Buffer<'_> {
             }
         }
         let rest = &bytes[taken..];
-        let end = rest.iter().position(|byte| introduces(layer, *byte)).unwrap_or(rest.len());
+        let end = rest
+            .iter()
+            .position(|byte| introduces(layer, *byte))
+            .unwrap_or(rest.len());
         let end = end.min(self.room());
         self.put(&rest[..end]);
         taken + end
@@ -150,7 +162,10 @@ impl Output for Count {
     }
 
     fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize {
-        let end = bytes.iter().position(|byte| introduces(layer, *byte)).unwrap_or(bytes.len());
+        let end = bytes
+            .iter()
+            .position(|byte| introduces(layer, *byte))
+            .unwrap_or(bytes.len());
         let end = end.min(self.left);
         self.left -= end;
         end
@@ -175,7 +190,11 @@ pub(super) struct Decoder<'s> {
 
 impl<'s> Decoder<'s> {
     pub(super) const fn new(layer: Layer, source: &'s [u8]) -> Self {
-        Self { layer, source, at: 0 }
+        Self {
+            layer,
+            source,
+            at: 0,
+        }
     }
 
     fn run(&mut self, out: &mut impl Output) {
@@ -189,8 +208,8 @@ impl<'s> Decoder<'s> {
             let Some(byte) = self.source.get(self.at).filter(|_| out.room() > 0) else {
                 break;
             };
-            let unit = unit(self.layer, self.source, self.at)
-                .unwrap_or_else(|| Unit::byte(1, *byte));
+            let unit =
+                unit(self.layer, self.source, self.at).unwrap_or_else(|| Unit::byte(1, *byte));
             if unit.bytes().len() > out.room() {
                 break;
             }
@@ -277,12 +296,24 @@ mod tests {
     #[test]
     fn each_layer_undoes_its_own() {
         let cases: [(Layer, &str, &[u8]); 12] = [
-            (Layer::Json, r#"a\"b\\c\n\u0027\ud83d\ude00\ud800x"#, "a\"b\\c\n'😀\u{fffd}x".as_bytes()),
+            (
+                Layer::Json,
+                r#"a\"b\\c\n\u0027\ud83d\ude00\ud800x"#,
+                "a\"b\\c\n'😀\u{fffd}x".as_bytes(),
+            ),
             (Layer::Form, "a+b%20c%zz%2", b"a b c%zz%2"),
-            (Layer::Loose, "a+b%27%u0027&#39;&#x27;&apos;&#x27", b"a+b''''''"),
+            (
+                Layer::Loose,
+                "a+b%27%u0027&#39;&#x27;&apos;&#x27",
+                b"a+b''''''",
+            ),
             (Layer::Loose, r"\u0027\x27\u{27}", b"'''"),
             (Layer::Loose, "\u{ff07}\u{ff1c}script\u{ff1e}", b"'<script>"),
-            (Layer::Loose, "%2527 &amp;lt; C:\\users", b"%27 &lt; C:\\users"),
+            (
+                Layer::Loose,
+                "%2527 &amp;lt; C:\\users",
+                b"%27 &lt; C:\\users",
+            ),
             (Layer::Loose, "a&b=1&c&copy", b"a&b=1&c&copy"),
             (Layer::Base64, "JyBvciAxPTE=", b"' or 1=1"),
             (Layer::Base64, "JyBv\nciAxPTEtLQ", b"' or 1=1--"),
@@ -293,10 +324,16 @@ mod tests {
         for (layer, source, expected) in cases {
             for chunk in [4, 5, 7, 64] {
                 let got = decoded(layer, source.as_bytes(), chunk);
-                assert_eq!(got.escape_ascii().to_string(), expected.escape_ascii().to_string());
+                assert_eq!(
+                    got.escape_ascii().to_string(),
+                    expected.escape_ascii().to_string()
+                );
             }
         }
-        assert_eq!(decoded(Layer::Loose, b"..\xc0\xaf..\xe0\x80\xaf", 9), b"../../");
+        assert_eq!(
+            decoded(Layer::Loose, b"..\xc0\xaf..\xe0\x80\xaf", 9),
+            b"../../"
+        );
     }
 
     #[test]

@@ -76,7 +76,10 @@ impl Container {
             Self::Escaped => escaped_string(bytes, from, at),
             Self::Content => {
                 let encoded = memchr::memchr(b'\\', bytes).is_some();
-                Some(Unit { encoded, ..Unit::whole(bytes) })
+                Some(Unit {
+                    encoded,
+                    ..Unit::whole(bytes)
+                })
             }
             Self::Form => Some(form_field(bytes, from, at)),
             Self::Multipart => Some(part(bytes, from, at)),
@@ -96,7 +99,10 @@ impl Container {
         };
         match boundary {
             Some(at) if at > bytes.len() / 2 => (at, false),
-            _ => (after_escape(bytes, bytes.len().saturating_sub(overlap)), true),
+            _ => (
+                after_escape(bytes, bytes.len().saturating_sub(overlap)),
+                true,
+            ),
         }
     }
 }
@@ -138,7 +144,11 @@ fn last_quote(bytes: &[u8], from: usize) -> Option<usize> {
     let mut end = bytes.len();
     loop {
         let at = from + memchr::memrchr(b'"', bytes.get(from..end)?)?;
-        let escapes = bytes[from..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        let escapes = bytes[from..at]
+            .iter()
+            .rev()
+            .take_while(|byte| **byte == b'\\')
+            .count();
         if escapes % 2 == 0 {
             return Some(at);
         }
@@ -177,14 +187,28 @@ fn json_string(bytes: &[u8], from: usize, at: usize, inside: bool) -> Option<Uni
     };
     let after = bytes.get(end + 1..).unwrap_or_default();
     let is_key = after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
-    let place = if is_key { Place::Key(after) } else { Place::Value };
-    Some(Unit { span: start..end, starts, ends, encoded, place })
+    let place = if is_key {
+        Place::Key(after)
+    } else {
+        Place::Value
+    };
+    Some(Unit {
+        span: start..end,
+        starts,
+        ends,
+        encoded,
+        place,
+    })
 }
 
 /// Whether the quote at `bytes[at]` delimits a string of JSON whose quotes are escaped once: of the
 /// backslashes before it the last is its own, and the others, halved, must be whole pairs.
 fn is_escaped_delimiter(bytes: &[u8], from: usize, at: usize) -> bool {
-    let escapes = bytes[from..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+    let escapes = bytes[from..at]
+        .iter()
+        .rev()
+        .take_while(|byte| **byte == b'\\')
+        .count();
     escapes % 4 == 1
 }
 
@@ -218,7 +242,11 @@ fn escaped_string(bytes: &[u8], from: usize, at: usize) -> Option<Unit<'_>> {
         span: content,
         starts: true,
         ends,
-        place: if is_key { Place::Key(after) } else { Place::Value },
+        place: if is_key {
+            Place::Key(after)
+        } else {
+            Place::Value
+        },
     })
 }
 
@@ -230,12 +258,22 @@ fn form_field(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
     let end = after.map_or(bytes.len(), |n| at + n);
     let equals = memchr::memchr(b'=', &bytes[start..end]).map(|n| start + n);
     let (span, starts, place) = match equals {
-        Some(equals) if at < equals => (start..equals, before.is_some(), Place::Key(&bytes[equals..])),
+        Some(equals) if at < equals => (
+            start..equals,
+            before.is_some(),
+            Place::Key(&bytes[equals..]),
+        ),
         Some(equals) => (equals + 1..end, true, Place::Value),
         None => (start..end, before.is_some(), Place::Value),
     };
     let encoded = memchr::memchr2(b'%', b'+', &bytes[span.clone()]).is_some();
-    Unit { span, starts: starts || from == 0, ends: after.is_some(), encoded, place }
+    Unit {
+        span,
+        starts: starts || from == 0,
+        ends: after.is_some(),
+        encoded,
+        place,
+    }
 }
 
 fn part(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
@@ -249,7 +287,11 @@ fn part(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
         .filter_map(|boundary| memchr::memmem::find(ahead, boundary));
     // A blank line inside a part's content is content.
     let in_content = blank.is_some() && blank >= line;
-    let end = if in_content { memchr::memmem::find(ahead, b"\r\n--") } else { ends.min() };
+    let end = if in_content {
+        memchr::memmem::find(ahead, b"\r\n--")
+    } else {
+        ends.min()
+    };
     Unit {
         span: start.unwrap_or(from)..end.map_or(bytes.len(), |n| at + n),
         starts: start.is_some() || from == 0,
@@ -278,10 +320,14 @@ fn is_form(text: &[u8]) -> bool {
         return false;
     };
     let name = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'[' | b']' | b'$' | b'%' | b'+')
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'_' | b'.' | b'-' | b'[' | b']' | b'$' | b'%' | b'+')
     };
     let first = fields[equals..].iter().take_while(|byte| **byte != b'&');
-    fields[..equals].iter().all(name) && !first.into_iter().any(|byte| matches!(byte, b' ' | b'\n' | b'<'))
+    fields[..equals].iter().all(name)
+        && !first
+            .into_iter()
+            .any(|byte| matches!(byte, b' ' | b'\n' | b'<'))
 }
 
 fn is_url(text: &[u8]) -> bool {

@@ -25,8 +25,12 @@ pub(super) const TRIGGERS: &[Trigger] = &[
 ];
 
 /// The keys of [`encoded_value`], and of the flag that an HTTP body is base64.
-pub(super) const KEYS: &[Trigger] =
-    &[Trigger::new("\"dat"), Trigger::new("\"val"), Trigger::new("\"key"), Trigger::new("64En")];
+pub(super) const KEYS: &[Trigger] = &[
+    Trigger::new("\"dat"),
+    Trigger::new("\"val"),
+    Trigger::new("\"key"),
+    Trigger::new("64En"),
+];
 
 /// Whether something decodes at `bytes[at..]`.
 pub(super) fn introduces(bytes: &[u8], at: usize) -> bool {
@@ -49,7 +53,10 @@ pub(super) fn encoded_value(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// For `isBase64Encoded` at `bytes[at..]` (its `64En`): whether it is true.
 pub(super) fn body_is_encoded(bytes: &[u8], at: usize) -> bool {
-    let Some(rest) = bytes.get(at..).and_then(|rest| rest.strip_prefix(b"64Encoded\"")) else {
+    let Some(rest) = bytes
+        .get(at..)
+        .and_then(|rest| rest.strip_prefix(b"64Encoded\""))
+    else {
         return false;
     };
     let mut rest = rest.iter().filter(|byte| !byte.is_ascii_whitespace());
@@ -66,18 +73,33 @@ pub(super) fn body(event: &[u8]) -> Option<usize> {
 /// Where the content of the string begins that follows a key's closing quote.
 fn string_after(bytes: &[u8], end: usize) -> Option<usize> {
     let space = |at: usize| {
-        bytes.get(at..)?.iter().position(|byte| !byte.is_ascii_whitespace()).map(|n| at + n)
+        bytes
+            .get(at..)?
+            .iter()
+            .position(|byte| !byte.is_ascii_whitespace())
+            .map(|n| at + n)
     };
     let colon = space(end).filter(|at| bytes[*at] == b':')?;
-    space(colon + 1).filter(|at| bytes[*at] == b'"').map(|at| at + 1)
+    space(colon + 1)
+        .filter(|at| bytes[*at] == b'"')
+        .map(|at| at + 1)
 }
 
 /// Looks at no more than 64 bytes.
 fn looks_like_base64(rest: &[u8]) -> bool {
     let shown = &rest[..rest.len().min(64)];
-    let content = shown.iter().position(|byte| *byte == b'"').map_or(shown, |end| &shown[..end]);
-    let padding = content.iter().rev().take_while(|byte| **byte == b'=').count();
+    let content = shown
+        .iter()
+        .position(|byte| *byte == b'"')
+        .map_or(shown, |end| &shown[..end]);
+    let padding = content
+        .iter()
+        .rev()
+        .take_while(|byte| **byte == b'=')
+        .count();
     content.len() >= 8
         && padding <= 2
-        && content[..content.len() - padding].iter().all(|byte| decode::is_base64(*byte))
+        && content[..content.len() - padding]
+            .iter()
+            .all(|byte| decode::is_base64(*byte))
 }

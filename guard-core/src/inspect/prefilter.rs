@@ -102,7 +102,10 @@ impl Batch {
         if owners != 0
             && let Some(free) = self.found.get_mut(self.len)
         {
-            *free = Candidate { at, owners: Owners(owners) };
+            *free = Candidate {
+                at,
+                owners: Owners(owners),
+            };
             self.len += 1;
         }
     }
@@ -110,8 +113,19 @@ impl Batch {
 
 impl<'b> Candidates<'b> {
     pub(crate) const fn new(bytes: &'b [u8], from: usize) -> Self {
-        const NONE: Candidate = Candidate { at: 0, owners: Owners(0) };
-        Self { bytes, batch: Batch { found: [NONE; BATCH], len: 0 }, taken: 0, next: from }
+        const NONE: Candidate = Candidate {
+            at: 0,
+            owners: Owners(0),
+        };
+        Self {
+            bytes,
+            batch: Batch {
+                found: [NONE; BATCH],
+                len: 0,
+            },
+            taken: 0,
+            next: from,
+        }
     }
 
     /// Leaves out candidates before `offset`.
@@ -190,14 +204,17 @@ mod tests {
 
     /// Bytes that triggers are made of, with some that they are not.
     fn random_bytes(seed: &mut u64, len: usize) -> Vec<u8> {
-        let alphabet = b"%2u00ff&#x;lt\\\"'<>=/.({[$:- sSeElLcCtTuUnNiIoOrRaAdD1\n\x1b\xef\xbc\x87\xc0\xafz";
+        let alphabet =
+            b"%2u00ff&#x;lt\\\"'<>=/.({[$:- sSeElLcCtTuUnNiIoOrRaAdD1\n\x1b\xef\xbc\x87\xc0\xafz";
         let mut next = || {
             *seed ^= *seed << 13;
             *seed ^= *seed >> 7;
             *seed ^= *seed << 17;
             usize::try_from(*seed >> 33).unwrap()
         };
-        (0..len).map(|_| alphabet[next() % alphabet.len()]).collect()
+        (0..len)
+            .map(|_| alphabet[next() % alphabet.len()])
+            .collect()
     }
 
     #[test]
@@ -214,11 +231,19 @@ mod tests {
                 }
             }
             let naive: Vec<_> = (0..len)
-                .map(|at| Candidate { at, owners: Owners(tables::naive(&bytes, at)) })
+                .map(|at| Candidate {
+                    at,
+                    owners: Owners(tables::naive(&bytes, at)),
+                })
                 .filter(|candidate| candidate.owners.0 != 0)
                 .collect();
             for (name, search) in searches() {
-                assert_eq!(all(search, &bytes), naive, "{name} {}", bytes.escape_ascii());
+                assert_eq!(
+                    all(search, &bytes),
+                    naive,
+                    "{name} {}",
+                    bytes.escape_ascii()
+                );
             }
         }
     }

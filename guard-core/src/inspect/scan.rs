@@ -81,8 +81,16 @@ impl Scan {
 
     /// Searches a text that nothing encloses.
     pub(super) fn value(&mut self, value: &[u8], hits: &mut Hits) {
-        let mut progress = Progress { container: None, inside: false };
-        let text = Text { bytes: value, starts: true, ends: true, place: Place::Value };
+        let mut progress = Progress {
+            container: None,
+            inside: false,
+        };
+        let text = Text {
+            bytes: value,
+            starts: true,
+            ends: true,
+            place: Place::Value,
+        };
         self.window(&mut progress, &text, 0, hits);
     }
 
@@ -112,11 +120,17 @@ impl Scan {
                 self.decoded(&mut source, len, held, unit, depth + 1, &mut inner);
                 hits.adopt(inner, |hit| {
                     let origin = decode::origin(layer, content, &hit.span);
-                    Match { span: origin.start + start..origin.end + start, ..hit }
+                    Match {
+                        span: origin.start + start..origin.end + start,
+                        ..hit
+                    }
                 });
             }
             _ => {
-                let mut progress = Progress { container: None, inside: !unit.starts };
+                let mut progress = Progress {
+                    container: None,
+                    inside: !unit.starts,
+                };
                 let text = Text {
                     bytes: content,
                     starts: unit.starts,
@@ -124,8 +138,9 @@ impl Scan {
                     place: unit.place,
                 };
                 self.window(&mut progress, &text, depth + 1, &mut inner);
-                hits.adopt(inner, |hit| {
-                    Match { span: hit.span.start + start..hit.span.end + start, ..hit }
+                hits.adopt(inner, |hit| Match {
+                    span: hit.span.start + start..hit.span.end + start,
+                    ..hit
                 });
             }
         }
@@ -147,12 +162,16 @@ impl Scan {
         let mut inner = Hits::default();
         if text.starts_with(b"H4sI") {
             self.gzip(text, &whole, depth, &mut inner);
-            hits.adopt(inner, |hit| Match { span: 0..text.len(), ..hit });
+            hits.adopt(inner, |hit| Match {
+                span: 0..text.len(),
+                ..hit
+            });
         } else {
             let mut source = Decoder::new(Layer::Base64, text);
             self.decoded(&mut source, text.len(), None, &whole, depth + 1, &mut inner);
-            hits.adopt(inner, |hit| {
-                Match { span: decode::origin(Layer::Base64, text, &hit.span), ..hit }
+            hits.adopt(inner, |hit| Match {
+                span: decode::origin(Layer::Base64, text, &hit.span),
+                ..hit
             });
         }
     }
@@ -199,7 +218,10 @@ impl Scan {
         hits: &mut Hits,
     ) {
         let mut buffer = [0; N];
-        let mut progress = Progress { container: held, inside: !unit.starts };
+        let mut progress = Progress {
+            container: held,
+            inside: !unit.starts,
+        };
         let (mut base, mut filled) = (0, 0);
         loop {
             filled += source.read(&mut buffer[filled..]);
@@ -211,8 +233,9 @@ impl Scan {
             };
             let mut found = Hits::default();
             let done = self.window(&mut progress, &text, depth, &mut found);
-            hits.adopt(found, |hit| {
-                Match { span: hit.span.start + base..hit.span.end + base, ..hit }
+            hits.adopt(found, |hit| Match {
+                span: hit.span.start + base..hit.span.end + base,
+                ..hit
             });
             if source.is_done() || self.effort.is_spent() {
                 return;
@@ -239,7 +262,11 @@ impl Scan {
         if container == Container::Plain || depth >= DEPTH {
             self.plain(text, depth, hits);
             progress.inside = true;
-            return if text.ends { text.bytes.len() } else { kept(text.bytes) };
+            return if text.ends {
+                text.bytes.len()
+            } else {
+                kept(text.bytes)
+            };
         }
         let bytes = text.bytes;
         let mut candidates = Candidates::new(bytes, 0);
@@ -264,7 +291,10 @@ impl Scan {
                 progress.inside = false;
                 return unit.span.start - quote;
             }
-            let unit = Unit { ends: unit.ends || text.ends, ..unit };
+            let unit = Unit {
+                ends: unit.ends || text.ends,
+                ..unit
+            };
             self.unit(container, bytes, &unit, depth, hits);
             from = unit.span.end;
             candidates.skip_to(from);
@@ -307,8 +337,9 @@ impl Scan {
         let len = memchr::memchr(b'"', rest).unwrap_or(rest.len());
         let mut inner = Hits::default();
         self.base64(&rest[..len], depth, &mut inner);
-        hits.adopt(inner, |hit| {
-            Match { span: hit.span.start + start..hit.span.end + start, ..hit }
+        hits.adopt(inner, |hit| Match {
+            span: hit.span.start + start..hit.span.end + start,
+            ..hit
         });
     }
 
@@ -318,9 +349,8 @@ impl Scan {
         let mut encoded = false;
         for candidate in Candidates::new(text.bytes, 0) {
             let at = candidate.at;
-            encoded |= candidate.owners.encoding()
-                && !encoded
-                && encoding::introduces(text.bytes, at);
+            encoded |=
+                candidate.owners.encoding() && !encoded && encoding::introduces(text.bytes, at);
             for index in candidate.owners.families() {
                 let rules = &RULES[index];
                 if !self.wanted.contains(rules.family)
@@ -349,8 +379,9 @@ impl Scan {
             let mut inner = Hits::default();
             let len = text.bytes.len();
             self.decoded(&mut source, len, None, &unit, depth + 1, &mut inner);
-            hits.adopt(inner, |hit| {
-                Match { span: decode::origin(Layer::Loose, text.bytes, &hit.span), ..hit }
+            hits.adopt(inner, |hit| Match {
+                span: decode::origin(Layer::Loose, text.bytes, &hit.span),
+                ..hit
             });
         }
     }

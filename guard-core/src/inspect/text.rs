@@ -31,7 +31,12 @@ impl<'t> Text<'t> {
     /// A whole value.
     #[cfg(test)]
     pub(crate) const fn value(bytes: &'t [u8]) -> Self {
-        Self { bytes, starts: true, ends: true, place: Place::Value }
+        Self {
+            bytes,
+            starts: true,
+            ends: true,
+            place: Place::Value,
+        }
     }
 }
 

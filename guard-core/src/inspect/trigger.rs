@@ -27,7 +27,10 @@ impl Class {
     }
 
     /// The low nibbles (bits) of the bytes in the set whose high nibble is `high`.
-    #[expect(clippy::cast_possible_truncation, reason = "sixteen bits are what is asked for")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "sixteen bits are what is asked for"
+    )]
     pub(crate) const fn row(&self, high: usize) -> u16 {
         (self.0[high / 4] >> (16 * (high % 4))) as u16
     }
@@ -45,7 +48,8 @@ impl Class {
 
     /// Both cases of a letter, any other byte alone.
     const fn with_folded(self, byte: u8) -> Self {
-        self.with(byte.to_ascii_lowercase()).with(byte.to_ascii_uppercase())
+        self.with(byte.to_ascii_lowercase())
+            .with(byte.to_ascii_uppercase())
     }
 
     const fn with_range(mut self, first: u8, last: u8) -> Self {
@@ -120,7 +124,10 @@ impl Trigger {
     #[cfg(test)]
     pub(crate) fn occurs(&self, bytes: &[u8], at: usize) -> bool {
         let byte = |i: usize| bytes.get(at + i).copied().unwrap_or(PAST_END);
-        self.classes.iter().enumerate().all(|(i, class)| class.contains(byte(i)))
+        self.classes
+            .iter()
+            .enumerate()
+            .all(|(i, class)| class.contains(byte(i)))
     }
 }
 
@@ -153,7 +160,10 @@ const fn set(p: &[u8], mut i: usize) -> (Class, usize) {
 }
 
 const fn escape(p: &[u8], i: usize) -> (Class, usize) {
-    let word = Class::NONE.with_range(b'a', b'z').with_range(b'0', b'9').with(b'_');
+    let word = Class::NONE
+        .with_range(b'a', b'z')
+        .with_range(b'0', b'9')
+        .with(b'_');
     let class = match p[i] {
         b'd' => Class::NONE.with_range(b'0', b'9'),
         b'w' => word,
@@ -200,7 +210,11 @@ mod tests {
             ("\\.\\./", b"..\\", false),
         ];
         for (pattern, bytes, occurs) in cases {
-            assert_eq!(Trigger::new(pattern).occurs(bytes, 0), occurs, "{pattern} {bytes:?}");
+            assert_eq!(
+                Trigger::new(pattern).occurs(bytes, 0),
+                occurs,
+                "{pattern} {bytes:?}"
+            );
         }
     }
 }

@@ -15,7 +15,12 @@ mod host;
 mod position;
 mod web;
 
-pub(super) const RULES: Rules = Rules { family: Family::Code, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Code,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 /// Bytes that one confirmation may look at.
 const WINDOW: usize = 448;

@@ -12,7 +12,12 @@ mod pickle;
 
 use grammar::{from_base64, php, xml, yaml};
 
-pub(super) const RULES: Rules = Rules { family: Family::Deserialization, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Deserialization,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 const JAVA: RuleId = RuleId::new("deserialization.java_stream");
 const PHP: RuleId = RuleId::new("deserialization.php_object");

@@ -8,7 +8,12 @@ mod substitute;
 
 use substitute::Outcome;
 
-pub(super) const RULES: Rules = Rules { family: Family::Jndi, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Jndi,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 const LOOKUP: RuleId = RuleId::new("jndi.lookup");
 const REMOTE: RuleId = RuleId::new("jndi.remote_lookup");

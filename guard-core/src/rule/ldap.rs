@@ -4,7 +4,12 @@
 use crate::inspect::{Effort, Match, Text, Trigger};
 use crate::rule::{Family, RuleId, Rules};
 
-pub(super) const RULES: Rules = Rules { family: Family::Ldap, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Ldap,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 const BREAKOUT: RuleId = RuleId::new("ldap.breakout");
 const TRUNCATION: RuleId = RuleId::new("ldap.truncation");

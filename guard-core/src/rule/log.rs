@@ -11,7 +11,12 @@ mod entry;
 
 use entry::Line;
 
-pub(super) const RULES: Rules = Rules { family: Family::Log, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Log,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 const HEADER: RuleId = RuleId::new("log.header");
 const ENTRY: RuleId = RuleId::new("log.forged_entry");

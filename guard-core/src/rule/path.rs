@@ -15,7 +15,12 @@ use name::{Weight, is_separator};
 use walk::{Anchor, Steps, Token};
 use wrapper::{included, including, is_wrapper_tail, remote, wrapper};
 
-pub(super) const RULES: Rules = Rules { family: Family::Path, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Path,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 const TRAVERSAL: RuleId = RuleId::new("path.traversal");
 const SENSITIVE: RuleId = RuleId::new("path.sensitive_file");

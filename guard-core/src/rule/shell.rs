@@ -18,7 +18,12 @@ mod tail;
 mod windows;
 mod word;
 
-pub(super) const RULES: Rules = Rules { family: Family::Shell, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Shell,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 /// Bytes that one confirmation may look at: before the separator, the word, its first argument.
 const WINDOW: usize = 384;

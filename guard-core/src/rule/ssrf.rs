@@ -15,7 +15,12 @@ use address::Target;
 use location::{HOST, Location, Standing, ends, ends_authority, host_start, is_http, standing};
 use scheme::scheme;
 
-pub(super) const RULES: Rules = Rules { family: Family::Ssrf, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Ssrf,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 const METADATA: RuleId = RuleId::new("ssrf.metadata");
 const LOOPBACK: RuleId = RuleId::new("ssrf.loopback");

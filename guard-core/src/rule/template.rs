@@ -13,7 +13,12 @@ mod name;
 
 use expression::Evidence;
 
-pub(super) const RULES: Rules = Rules { family: Family::Template, triggers: TRIGGERS, context, confirm };
+pub(super) const RULES: Rules = Rules {
+    family: Family::Template,
+    triggers: TRIGGERS,
+    context,
+    confirm,
+};
 
 /// Longest content looked at.
 const CONTENT: usize = 400;

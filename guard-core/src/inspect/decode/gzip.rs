@@ -37,7 +37,15 @@ impl<'s> Gunzip<'s> {
         let end = decoder.read(&mut input);
         let start = header(&input[..end])?;
         let inflate = InflateState::new(DataFormat::Raw);
-        Some(Self { decoder, inflate, input, start, end, produced: 0, done: false })
+        Some(Self {
+            decoder,
+            inflate,
+            input,
+            start,
+            end,
+            produced: 0,
+            done: false,
+        })
     }
 
     /// Whether inflating stopped at [`LARGEST`].

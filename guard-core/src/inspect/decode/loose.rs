@@ -20,9 +20,7 @@ pub(super) fn unit(rest: &[u8]) -> Option<Unit> {
             Some(Unit::scalar(end + 4, hex(&digits[..end])?))
         }
         [b'\\', b'u', ..] => utf16_escape(rest),
-        [b'\\', b'x', high, low, ..] => {
-            Some(Unit::byte(4, digit(*high)? << 4 | digit(*low)?))
-        }
+        [b'\\', b'x', high, low, ..] => Some(Unit::byte(4, digit(*high)? << 4 | digit(*low)?)),
         // Full-width forms U+FF01 to U+FF5E stand for U+0021 to U+007E.
         [0xef, 0xbc, low @ 0x81..=0xbf, ..] => Some(Unit::byte(3, low - 0x81 + 0x21)),
         [0xef, 0xbd, low @ 0x80..=0x9e, ..] => Some(Unit::byte(3, low - 0x80 + 0x60)),
@@ -52,7 +50,10 @@ pub(super) fn utf16_escape(rest: &[u8]) -> Option<Unit> {
         && let Some(second) = rest.get(8..12).and_then(hex)
         && (0xdc00..0xe000).contains(&second)
     {
-        return Some(Unit::scalar(12, 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)));
+        return Some(Unit::scalar(
+            12,
+            0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00),
+        ));
     }
     Some(Unit::scalar(6, first))
 }
@@ -78,18 +79,28 @@ fn reference(rest: &[u8]) -> Option<Unit> {
             digits => (false, digits),
         };
         let is_digit = |byte: &u8| {
-            if hexadecimal { byte.is_ascii_hexdigit() } else { byte.is_ascii_digit() }
+            if hexadecimal {
+                byte.is_ascii_hexdigit()
+            } else {
+                byte.is_ascii_digit()
+            }
         };
-        let len = digits.iter().position(|byte| !is_digit(byte)).unwrap_or(digits.len());
-        let radix = if hexadecimal { 16 } else { 10 };
-        let scalar = digits[..len]
+        let len = digits
             .iter()
-            .try_fold(0u32, |n, byte| n.checked_mul(radix)?.checked_add(digit(*byte)?.into()))?;
+            .position(|byte| !is_digit(byte))
+            .unwrap_or(digits.len());
+        let radix = if hexadecimal { 16 } else { 10 };
+        let scalar = digits[..len].iter().try_fold(0u32, |n, byte| {
+            n.checked_mul(radix)?.checked_add(digit(*byte)?.into())
+        })?;
         let source = 2 + usize::from(hexadecimal) + len;
         let semicolon = usize::from(digits.get(len) == Some(&b';'));
         return (len > 0).then(|| Unit::scalar(source + semicolon, scalar));
     }
-    let len = body.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(body.len());
+    let len = body
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric())
+        .unwrap_or(body.len());
     let name = &body[..len];
     let ends = body.get(len) == Some(&b';');
     let byte = named(name, ends)?;
@@ -149,5 +160,7 @@ fn hex(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() {
         return None;
     }
-    digits.iter().try_fold(0, |n, byte| Some(n << 4 | u32::from(digit(*byte)?)))
+    digits
+        .iter()
+        .try_fold(0, |n, byte| Some(n << 4 | u32::from(digit(*byte)?)))
 }

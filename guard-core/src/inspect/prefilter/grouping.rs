@@ -3,10 +3,9 @@
 /// In the order of the triggers. Made anew by
 /// `GUARD_REGROUP=1 cargo test --release -p lambda-guard-core grouping`.
 pub(super) const GROUPING: &[u8] = &[
-    10, 9, 9, 9, 7, 5, 5, 5, 5, 2, 8, 6, 9, 9, 14, 9, 9, 5, 5, 14, 4, 2, 7, 0,
-    3, 1, 12, 13, 15, 3, 1, 12, 13, 15, 3, 1, 12, 13, 0, 3, 1, 12, 13, 9, 15, 15, 15, 8,
-    8, 8, 10, 15, 2, 8, 7, 14, 4, 3, 3, 4, 4, 4, 4, 4, 3, 3, 3, 3, 11, 11, 11, 6,
-    6, 6, 6,
+    10, 9, 9, 9, 7, 5, 5, 5, 5, 2, 8, 6, 9, 9, 14, 9, 9, 5, 5, 14, 4, 2, 7, 0, 3, 1, 12, 13, 15, 3,
+    1, 12, 13, 15, 3, 1, 12, 13, 0, 3, 1, 12, 13, 9, 15, 15, 15, 8, 8, 8, 10, 15, 2, 8, 7, 14, 4,
+    3, 3, 4, 4, 4, 4, 4, 3, 3, 3, 3, 11, 11, 11, 6, 6, 6, 6,
 ];
 
 #[cfg(test)]
@@ -70,7 +69,10 @@ mod tests {
         let marked = sample
             .windows(WIDTH)
             .filter(|window| {
-                window.iter().zip(&table).all(|(byte, table)| table[usize::from(*byte)])
+                window
+                    .iter()
+                    .zip(&table)
+                    .all(|(byte, table)| table[usize::from(*byte)])
             })
             .count();
         let windows: f64 = table
@@ -89,7 +91,10 @@ mod tests {
         for round in 0..6 {
             for trigger in &order {
                 if round > 0 {
-                    let bucket = buckets.iter().position(|b: &Vec<_>| b.contains(trigger)).unwrap();
+                    let bucket = buckets
+                        .iter()
+                        .position(|b: &Vec<_>| b.contains(trigger))
+                        .unwrap();
                     buckets[bucket].retain(|other| other != trigger);
                     costs[bucket] = cost(&buckets[bucket], sample);
                 }
@@ -107,7 +112,12 @@ mod tests {
                 costs[best] = new;
             }
         }
-        let bucket = |t: usize| buckets.iter().position(|bucket| bucket.contains(&t)).unwrap();
+        let bucket = |t: usize| {
+            buckets
+                .iter()
+                .position(|bucket| bucket.contains(&t))
+                .unwrap()
+        };
         (0..TRIGGERS).map(bucket).collect()
     }
 
@@ -133,7 +143,11 @@ mod tests {
             grouping = regroup(&sample);
             write(&grouping);
         }
-        assert_eq!(grouping.len(), TRIGGERS, "triggers have changed: see GROUPING's comment");
+        assert_eq!(
+            grouping.len(),
+            TRIGGERS,
+            "triggers have changed: see GROUPING's comment"
+        );
         let marked: f64 = (0..BUCKETS)
             .map(|bucket| {
                 let of = |t: &usize| grouping[*t] == bucket;
@@ -143,6 +157,9 @@ mod tests {
             .sum();
         let marked = 1024.0 * marked / sample.len() as f64;
         println!("{TRIGGERS} triggers mark {marked:.1} offsets in a KiB");
-        assert!(marked < WANTED, "{marked:.1} offsets in a KiB: see GROUPING's comment");
+        assert!(
+            marked < WANTED,
+            "{marked:.1} offsets in a KiB: see GROUPING's comment"
+        );
     }
 }

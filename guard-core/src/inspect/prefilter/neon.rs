@@ -6,8 +6,8 @@ use core::arch::aarch64::{
     vreinterpret_u64_u8, vreinterpretq_u16_u8, vshrn_n_u16, vshrq_n_u8, vst1q_u8, vtstq_u8,
 };
 
-use super::tables::{GROUPS, NIBBLES};
 use super::Batch;
+use super::tables::{GROUPS, NIBBLES};
 use crate::inspect::trigger::{PAST_END, WIDTH};
 
 const LANES: usize = 16;
@@ -22,7 +22,9 @@ fn neon(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
     // SAFETY: a table is 16 readable bytes.
     let table = |table: &[u8; 16]| unsafe { vld1q_u8(table.as_ptr()) };
     let tables: [[(uint8x16_t, uint8x16_t); WIDTH]; GROUPS] = NIBBLES.each_ref().map(|group| {
-        group.each_ref().map(|nibbles| (table(&nibbles.low), table(&nibbles.high)))
+        group
+            .each_ref()
+            .map(|nibbles| (table(&nibbles.low), table(&nibbles.high)))
     });
     let nibble = vdupq_n_u8(0x0f);
     // Past the last block that lies in the bytes as a whole, their end is copied to where whole
@@ -55,7 +57,9 @@ fn neon(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
                 *group = vandq_u8(*group, both);
             }
         }
-        let any = groups.into_iter().fold(vdupq_n_u8(0), |any, group| vorrq_u8(any, group));
+        let any = groups
+            .into_iter()
+            .fold(vdupq_n_u8(0), |any, group| vorrq_u8(any, group));
         // Four bits a lane: narrowing each pair of lanes by a shift of four keeps one nibble of both.
         let set = vreinterpretq_u16_u8(vtstq_u8(any, any));
         let mut marked = vget_lane_u64::<0>(vreinterpret_u64_u8(vshrn_n_u16::<4>(set)));

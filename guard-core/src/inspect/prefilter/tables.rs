@@ -26,7 +26,10 @@ struct Entries {
 
 impl Entries {
     const fn push(&mut self, entry: Entry) {
-        assert!(self.len < BUCKETS * BUCKET_SIZE, "more triggers than the buckets hold");
+        assert!(
+            self.len < BUCKETS * BUCKET_SIZE,
+            "more triggers than the buckets hold"
+        );
         self.list[self.len] = entry;
         self.len += 1;
     }
@@ -92,8 +95,14 @@ const fn parts(class: &Class) -> ([Class; 16], usize) {
 }
 
 const ENTRIES: Entries = {
-    let none = Entry { trigger: encoding::TRIGGERS[0], owner: 0 };
-    let mut entries = Entries { list: [none; BUCKETS * BUCKET_SIZE], len: 0 };
+    let none = Entry {
+        trigger: encoding::TRIGGERS[0],
+        owner: 0,
+    };
+    let mut entries = Entries {
+        list: [none; BUCKETS * BUCKET_SIZE],
+        len: 0,
+    };
     let mut owner = 0;
     while owner < Family::ALL.len() + 2 {
         let triggers = if owner < Family::ALL.len() {
@@ -105,7 +114,13 @@ const ENTRIES: Entries = {
         };
         let mut i = 0;
         while i < triggers.len() {
-            entries.push_parts(Entry { trigger: triggers[i], owner: to_u8(owner) }, 0);
+            entries.push_parts(
+                Entry {
+                    trigger: triggers[i],
+                    owner: to_u8(owner),
+                },
+                0,
+            );
             i += 1;
         }
         owner += 1;
@@ -158,7 +173,11 @@ const ASSIGNED: [u8; TRIGGERS] = {
     while t < TRIGGERS {
         // Triggers have come or gone: correct with any grouping, and the test of the grouping says
         // how to make it anew.
-        assigned[t] = if GROUPING.len() == TRIGGERS { GROUPING[t] } else { to_u8(t % BUCKETS) };
+        assigned[t] = if GROUPING.len() == TRIGGERS {
+            GROUPING[t]
+        } else {
+            to_u8(t % BUCKETS)
+        };
         t += 1;
     }
     assigned
@@ -175,7 +194,10 @@ pub(super) struct Nibbles {
 pub(super) const GROUPS: usize = BUCKETS / 8;
 
 pub(super) static NIBBLES: [[Nibbles; WIDTH]; GROUPS] = {
-    const ZERO: Nibbles = Nibbles { low: [0; 16], high: [0; 16] };
+    const ZERO: Nibbles = Nibbles {
+        low: [0; 16],
+        high: [0; 16],
+    };
     let mut nibbles = [const { [const { ZERO }; WIDTH] }; GROUPS];
     let mut t = 0;
     while t < TRIGGERS {
@@ -241,7 +263,10 @@ pub(super) static OWNERS: [[u8; BUCKET_SIZE]; BUCKETS] = {
     owners
 };
 
-#[expect(clippy::cast_possible_truncation, reason = "callers count bytes or buckets")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "callers count bytes or buckets"
+)]
 const fn to_u8(n: usize) -> u8 {
     n as u8
 }

@@ -1,5 +1,8 @@
 //! The search in vectors of 32 bytes (AVX2) or 16 (SSSE3).
-#![allow(unsafe_code, reason = "loads through pointers; calls into functions with target features")]
+#![allow(
+    unsafe_code,
+    reason = "loads through pointers; calls into functions with target features"
+)]
 
 use core::arch::x86_64::{
     __m128i, __m256i, _mm_and_si128, _mm_cmpeq_epi8, _mm_load_si128, _mm_loadu_si128,
@@ -9,8 +12,8 @@ use core::arch::x86_64::{
     _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
 };
 
-use super::tables::{GROUPS, NIBBLES};
 use super::Batch;
+use super::tables::{GROUPS, NIBBLES};
 use crate::inspect::trigger::{PAST_END, WIDTH};
 
 /// `None` if the processor has neither of the extensions.
@@ -38,7 +41,9 @@ macro_rules! kernel {
             let table = $table;
             let nibble = $set1(0x0f);
             let tables: [[($vector, $vector); WIDTH]; GROUPS] = NIBBLES.each_ref().map(|group| {
-                group.each_ref().map(|nibbles| (table(&nibbles.low), table(&nibbles.high)))
+                group
+                    .each_ref()
+                    .map(|nibbles| (table(&nibbles.low), table(&nibbles.high)))
             });
             // Past the last block that lies in the bytes as a whole, their end is copied to where
             // whole blocks can be read.
@@ -70,7 +75,9 @@ macro_rules! kernel {
                         *group = $and(*group, both);
                     }
                 }
-                let any = groups.into_iter().fold($zero(), |any, group| $or(any, group));
+                let any = groups
+                    .into_iter()
+                    .fold($zero(), |any, group| $or(any, group));
                 let mut marked = !($mask($equal(any, $zero())).cast_unsigned()) & MASK;
                 const MASK: u32 = (((1u64 << LANES) - 1) & 0xffff_ffff) as u32;
                 if marked != 0 {
@@ -155,11 +162,15 @@ pub(super) fn searches() -> Vec<(&'static str, fn(&[u8], usize, &mut Batch) -> u
     let mut searches: Vec<(&str, fn(&[u8], usize, &mut Batch) -> usize)> = Vec::new();
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, the one feature the function needs.
-        searches.push(("avx2", |bytes, from, batch| unsafe { avx2(bytes, from, batch) }));
+        searches.push(("avx2", |bytes, from, batch| unsafe {
+            avx2(bytes, from, batch)
+        }));
     }
     if std::arch::is_x86_feature_detected!("ssse3") {
         // SAFETY: the processor has SSSE3, the one feature the function needs.
-        searches.push(("ssse3", |bytes, from, batch| unsafe { ssse3(bytes, from, batch) }));
+        searches.push(("ssse3", |bytes, from, batch| unsafe {
+            ssse3(bytes, from, batch)
+        }));
     }
     searches
 }
