@@ -104,13 +104,11 @@ const ENTRIES: Entries = {
         len: 0,
     };
     let mut owner = 0;
-    while owner < Family::ALL.len() + 2 {
+    while owner <= Family::ALL.len() {
         let triggers = if owner < Family::ALL.len() {
             RULES[owner].triggers
-        } else if owner == Family::ALL.len() {
-            encoding::TRIGGERS
         } else {
-            encoding::KEYS
+            encoding::TRIGGERS
         };
         let mut i = 0;
         while i < triggers.len() {
