@@ -33,16 +33,10 @@ pub(crate) struct Owners(u16);
 
 impl Owners {
     const ENCODING: u16 = 1 << Family::ALL.len();
-    const KEY: u16 = 1 << (Family::ALL.len() + 1);
 
     /// Whether an encoding is introduced here.
     pub(crate) const fn encoding(self) -> bool {
         self.0 & Self::ENCODING != 0
-    }
-
-    /// Whether a key stands here whose value may be encoded as a whole.
-    pub(crate) const fn key(self) -> bool {
-        self.0 & Self::KEY != 0
     }
 
     /// The indices into [`Family::ALL`] of the families that have a trigger here.

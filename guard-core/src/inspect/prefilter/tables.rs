@@ -34,16 +34,14 @@ pub(super) const TRIGGERS: usize = {
     n
 };
 
-/// The families, the encodings, the keys of encoded values.
-const OWNERS_IN_ALL: usize = Family::ALL.len() + 2;
+/// The families and the encodings.
+const OWNERS_IN_ALL: usize = Family::ALL.len() + 1;
 
 const fn triggers_of(owner: usize) -> &'static [Trigger] {
     if owner < Family::ALL.len() {
         RULES[owner].triggers
-    } else if owner == Family::ALL.len() {
-        encoding::TRIGGERS
     } else {
-        encoding::KEYS
+        encoding::TRIGGERS
     }
 }
 
