@@ -166,7 +166,7 @@ pub(super) const COVERS: [[Cover; WIDTH]; TRIGGERS] = {
 };
 
 /// The bucket of each trigger. Which one has no bearing on what is found, only on how many of the
-/// vector look-ups' hits are in vain: [`grouping`] made the list on benign events.
+/// vector look-ups' hits are in vain: `grouping` made the list on benign events.
 const ASSIGNED: [u8; TRIGGERS] = {
     let mut assigned = [0; TRIGGERS];
     let mut t = 0;
