@@ -6,7 +6,10 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-fn guard(arguments: &[&str], settings: &[(&str, &str)]) -> Command {
+/// Names and values of variables.
+type Settings<'a> = &'a [(&'a str, &'a str)];
+
+fn guard(arguments: &[&str], settings: Settings<'_>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_guard"));
     command
         .arg("inspect")
@@ -20,7 +23,7 @@ fn guard(arguments: &[&str], settings: &[(&str, &str)]) -> Command {
 }
 
 /// Runs the command with `input` on its standard input.
-fn inspect(arguments: &[&str], settings: &[(&str, &str)], input: &[u8]) -> Output {
+fn inspect(arguments: &[&str], settings: Settings<'_>, input: &[u8]) -> Output {
     let mut child = guard(arguments, settings).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
@@ -97,7 +100,7 @@ fn json_holds_the_same_and_the_span_points_at_what_matched() {
 #[test]
 fn settings_hold_as_in_a_function() {
     let event = queue();
-    let cases: &[(&[(&str, &str)], &[&str])] = &[
+    let cases: &[(Settings<'_>, &[&str])] = &[
         (&[], &["sql.tautology"]),
         (&[("GUARD_INSPECT", "all,-sql")], &[]),
         (&[("GUARD_INSPECT", "sql")], &["sql.tautology"]),
@@ -306,7 +309,7 @@ fn a_reader_that_leaves_ends_the_command_quietly() {
 
 #[test]
 fn what_cannot_be_read_ends_with_64_and_says_what_is_accepted() {
-    let cases: &[(&[&str], &[(&str, &str)], &str)] = &[
+    let cases: &[(&[&str], Settings<'_>, &str)] = &[
         (
             &["--josn"],
             &[],
