@@ -18,6 +18,7 @@ pub struct Event {
 
 /// The typed event of `aws_lambda_events`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Shape {
     /// API Gateway, REST API.
     ApiGatewayV1,
@@ -431,7 +432,7 @@ pub fn rotation(n: usize) -> Vec<Event> {
 /// If `kind` is none of these.
 #[must_use]
 pub fn large(kind: &str, len: usize) -> Event {
-    let mut values = Values::new(0x6c61_7267_65);
+    let mut values = Values::new(0x006c_6172_6765);
     match kind {
         "json" => {
             let mut body = String::from("[");
