@@ -385,7 +385,8 @@ fn part(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
     } else if let Some(unit) = parameter(bytes, line.unwrap_or(from), at) {
         return unit;
     } else {
-        [&b"\r\n\r\n"[..], b"\r\n--"]
+        // Up to the next parameter, which is a unit of its own.
+        [&b"\r\n\r\n"[..], b"\r\n--", b"=\""]
             .into_iter()
             .filter_map(|boundary| memchr::memmem::find(ahead, boundary))
             .min()
@@ -402,6 +403,8 @@ fn part(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
 
 /// The quoted parameter of a header field that `at` is in, a file's name for one.
 fn parameter(bytes: &[u8], from: usize, at: usize) -> Option<Unit<'_>> {
+    // A trigger may begin with the opening quote.
+    let at = at + usize::from(bytes[..at].ends_with(b"=") && bytes.get(at) == Some(&b'"'));
     let open = from + memchr::memmem::rfind(&bytes[from..at], b"=\"")? + 2;
     let inside = memchr::memchr3(b'\r', b'\n', b'"', &bytes[open..at]).is_none();
     let end = memchr::memmem::find(&bytes[at..], b"\r\n").map_or(bytes.len(), |n| at + n);

@@ -22,6 +22,15 @@ const DEPTH: u32 = 10;
 /// work.
 const ALTERNATIVES: u32 = 1;
 
+/// What finding and undoing a unit costs, in bytes looked at, and what telling of a finding does.
+/// Honest events have few of either: the largest of short values, each with an apostrophe or a
+/// percent sign, stay below half of what they may spend.
+const UNIT: usize = 32;
+const FINDING: usize = 512;
+
+/// Decoded bytes that cost what one byte does that a family looks at.
+const DECODED: usize = 4;
+
 /// A window of decoded text. Small sources get a small one: clearing it is most of the cost.
 const WINDOW: usize = 16 << 10;
 const SMALL: usize = 1 << 10;
@@ -116,6 +125,9 @@ impl Scan {
         depth: u32,
         hits: &mut Hits,
     ) {
+        if !self.effort.spend(UNIT) {
+            return;
+        }
         let content = &bytes[unit.span.clone()];
         let start = unit.span.start;
         let mut inner = Hits::default();
@@ -241,7 +253,11 @@ impl Scan {
         };
         let (mut base, mut filled) = (0, 0);
         loop {
-            filled += source.read(&mut buffer[filled..]);
+            let read = source.read(&mut buffer[filled..]);
+            filled += read;
+            if !self.effort.spend(read / DECODED) {
+                return;
+            }
             let text = Text {
                 bytes: &buffer[..filled],
                 starts: unit.starts && base == 0,
@@ -380,6 +396,8 @@ impl Scan {
                     continue;
                 }
                 if let Some(hit) = (rules.confirm)(text, at, &mut self.effort) {
+                    // Spent or not: what was found is told.
+                    let _ = self.effort.spend(FINDING);
                     hits.add(rules.family, hit);
                 }
                 if self.effort.is_spent() {
