@@ -52,8 +52,11 @@ fmt: needs-rust
 clippy: needs-rust
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-# Private items too: their documentation links to each other, and is read.
+# Twice: as users get it, where nothing may link to what they cannot see, and with private items,
+# whose documentation links to each other, and is read.
 doc: needs-rust
+	RUSTDOCFLAGS='-D rustdoc::broken_intra_doc_links -D rustdoc::private_intra_doc_links' \
+		$(CARGO) doc --quiet --workspace --no-deps
 	RUSTDOCFLAGS='-D rustdoc::broken_intra_doc_links' \
 		$(CARGO) doc --quiet --workspace --no-deps --document-private-items
 

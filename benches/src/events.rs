@@ -18,6 +18,7 @@ pub struct Event {
 
 /// The typed event of `aws_lambda_events`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Shape {
     /// API Gateway, REST API.
     ApiGatewayV1,
@@ -96,10 +97,10 @@ const LAST: [&str; 12] = [
     "Tanaka",
 ];
 const WORDS: [&str; 40] = [
-    "order", "please", "deliver", "the", "blue", "one", "and", "select", "a", "gift", "wrap", "or",
-    "leave", "it", "at", "door", "thanks", "size", "medium", "don't", "ring", "bell", "union",
-    "street", "from", "where", "update", "address", "table", "lamp", "drop", "off", "between", "5",
-    "6", "pm", "(back)", "entrance", "50%", "off;",
+    "order", "please", "deliver", "the", "blue", "one", "and", "pick", "a", "gift", "wrap", "or",
+    "leave", "it", "at", "door", "thanks!", "size", "medium", "don't", "ring", "bell", "corner",
+    "street", "opposite", "church", "new", "address", "table", "lamp", "drop", "off", "between",
+    "5-6", "pm,", "(back)", "entrance", "50%", "Tom's", "ask;",
 ];
 const AGENTS: [&str; 4] = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
@@ -431,7 +432,7 @@ pub fn rotation(n: usize) -> Vec<Event> {
 /// If `kind` is none of these.
 #[must_use]
 pub fn large(kind: &str, len: usize) -> Event {
-    let mut values = Values::new(0x6c61_7267_65);
+    let mut values = Values::new(0x006c_6172_6765);
     match kind {
         "json" => {
             let mut body = String::from("[");

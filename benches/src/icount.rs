@@ -1,7 +1,7 @@
 //! Instruction counts under callgrind, which do not depend on what else the machine does.
 //!
 //! `icount` prints a count for each workload; `--check` compares with `benches/record/icount.csv` and
-//! fails when one has grown by more than [`TOLERANCE`]; `--record` writes that file anew. Each
+//! fails when one has grown by more than `TOLERANCE`; `--record` writes that file anew. Each
 //! workload runs in a process of its own, `n` times and `2 n` times; the difference is free of
 //! start-up.
 

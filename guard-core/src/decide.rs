@@ -17,12 +17,10 @@ use crate::verdict::{Mode, Verdict};
 
 mod case;
 mod source;
-mod terms;
 #[cfg(test)]
 mod tests;
 
 use case::Case;
-use terms::Terms;
 
 /// What becomes of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +50,6 @@ pub struct DecisionRecord<'a> {
 #[derive(Debug)]
 pub struct Guard {
     policy: Policy,
-    terms: Terms,
     inspector: Inspector,
 }
 
@@ -61,12 +58,7 @@ impl Guard {
     #[must_use]
     pub fn new(policy: Policy) -> Self {
         let inspector = Inspector::new(policy.inspect());
-        let terms = Terms::of(&policy);
-        Self {
-            policy,
-            terms,
-            inspector,
-        }
+        Self { policy, inspector }
     }
 
     /// What it was made from.
@@ -78,7 +70,7 @@ impl Guard {
     /// The mode that decisions are made in.
     #[must_use]
     pub const fn mode(&self) -> Mode {
-        self.terms.mode
+        self.policy.mode()
     }
 
     /// What it looks for, to ask about other bytes than events.
@@ -95,10 +87,10 @@ impl Guard {
         request_id: &str,
         mut record: impl FnMut(DecisionRecord<'_>),
     ) -> Decision {
-        if self.terms.mode == Mode::Off {
+        if self.policy.mode() == Mode::Off {
             return Decision::Pass;
         }
-        if let Err(exceeded) = self.terms.limits.check(event) {
+        if let Err(exceeded) = self.policy.limits().check(event) {
             let case = Case::new(self, event, request_id);
             if let Some(answer) = case.exceeded(&exceeded, &mut record) {
                 return Decision::Replace(answer);

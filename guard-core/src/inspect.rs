@@ -1,8 +1,8 @@
 //! Finds injection in caller-controlled bytes.
 //!
-//! One pass over the raw event looks for every family's triggers at once ([`prefilter`]); what
-//! passes a look at the bytes around it makes the enclosing JSON string hot ([`document`]), which is
-//! then decoded ([`decode`]) and parsed by the families concerned ([`scan`]). An event without hot
+//! One pass over the raw event looks for every family's triggers at once (`prefilter`); what
+//! passes a look at the bytes around it makes the enclosing JSON string hot (`document`), which is
+//! then decoded (`decode`) and parsed by the families concerned (`scan`). An event without hot
 //! strings is never decoded, copied or divided, and nothing is allocated for any event.
 
 use core::ops::Range;

@@ -1,10 +1,13 @@
 //! Audit records: valid, bounded, without the payload.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use guard_core::Family;
+use std::path::Path;
+
 use guard_core::audit::{AuditRecord, Excerpt, FindingSubject, LeakSubject, Subject};
+use guard_core::decide::Guard;
 use guard_core::event::TriggerKind;
 use guard_core::verdict::{Mode, Verdict};
+use guard_core::{Family, Policy};
 use serde_json::{Value, json};
 
 fn record<'a>(text: &'a str, principal: &'a [u8], event: &'a [u8]) -> AuditRecord<'a> {
@@ -123,5 +126,57 @@ fn a_short_buffer_gets_nothing() {
     assert_eq!(record.write_json(&mut vec![0; len]), Some(len));
     for short in 0..len {
         assert_eq!(record.write_json(&mut vec![0; short]), None);
+    }
+}
+
+#[test]
+fn readme_shows_a_record_as_it_is_written() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let event = std::fs::read(root.join("examples/rust-handler/events/hostile.json"));
+    let (Ok(readme), Ok(event)) = (std::fs::read_to_string(root.join("README.md")), event) else {
+        eprintln!("skipped: not in the repository, no README.md beside the crate");
+        return;
+    };
+    let section = readme.split("<!-- record:").nth(1).unwrap();
+    let shown = section.lines().find(|l| l.starts_with('{')).unwrap();
+    // What differs from run to run is taken from the line that is shown.
+    let members: Value = serde_json::from_str(shown).unwrap();
+    let text = |name: &str| members[name].as_str();
+
+    let mut policy = Policy::default();
+    policy.set_mode(Mode::Enforce);
+    let mut written = Vec::new();
+    Guard::new(policy).decide(&event, "", |decided| {
+        let record = AuditRecord {
+            time_ms: 0,
+            request_id: text("request_id"),
+            trace_id: text("trace_id"),
+            function: text("function"),
+            rule: decided.rule,
+            verdict: decided.verdict,
+            mode: decided.mode,
+            tier: text("tier").unwrap(),
+            micros: members["micros"].as_u64().unwrap(),
+            subject: Subject::Finding(decided.subject),
+        };
+        let epoch = "1970-01-01T00:00:00.000Z";
+        written.push(record.to_string().replace(epoch, text("time").unwrap()));
+    });
+    assert_eq!(written, [shown]);
+
+    // Every member that a record can have is explained.
+    let wanted = record("x", b"x", b"x' or '1'='1");
+    let leak = AuditRecord {
+        subject: Subject::Leak(LeakSubject {
+            variable: "x",
+            span: 0..1,
+        }),
+        ..wanted.clone()
+    };
+    for record in [wanted, leak] {
+        let members: Value = serde_json::from_str(&line(&record)).unwrap();
+        for name in members.as_object().unwrap().keys() {
+            assert!(readme.contains(&format!("| `{name}` |")), "{name}");
+        }
     }
 }

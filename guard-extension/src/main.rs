@@ -1,1 +1,8 @@
-fn main() {}
+//! The `guard` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    guard_extension::cli::run(&arguments)
+}

@@ -2,7 +2,7 @@
 //!
 //! Orders reach it through eleven kinds of trigger and end in SQL text, a shell, a template, a file
 //! path, a page, a log line or an outgoing request without being checked. It knows nothing of
-//! Guard except the lines in [`main`] that add the layer when `ORDERS_GUARD=on`.
+//! Guard except the lines in `main` that add the layer when `ORDERS_GUARD=on`.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -117,7 +117,7 @@ impl<'a> Case<'a> {
     /// stream is read again from that record on.
     fn ends_batch(&self) -> bool {
         let stream = matches!(self.kind, TriggerKind::Kinesis | TriggerKind::DynamoDb);
-        match self.guard.terms.on_block {
+        match self.guard.policy.on_block() {
             OnBlock::Drop => false,
             OnBlock::Fail => true,
             OnBlock::Partial => stream,
@@ -132,7 +132,7 @@ impl<'a> Case<'a> {
         source: &Source,
         record: &mut impl FnMut(DecisionRecord<'_>),
     ) -> Verdict {
-        let mode = self.guard.terms.mode;
+        let mode = self.guard.policy.mode();
         let verdict = verdict(mode, true);
         let excerpt = match self.guard.policy.audit_excerpt() {
             AuditExcerpt::Off => None,
@@ -158,7 +158,7 @@ impl<'a> Case<'a> {
         // What blocks a batch as a whole is not each record's fault: dropped with it, clean ones
         // would be lost.
         let whole_batch = records.is_empty() && self.batch().next().is_some();
-        let on_block = match self.guard.terms.on_block {
+        let on_block = match self.guard.policy.on_block() {
             OnBlock::Drop if whole_batch => OnBlock::Fail,
             on_block => on_block,
         };

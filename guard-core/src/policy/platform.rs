@@ -24,22 +24,17 @@ pub(super) fn destinations(lookup: impl Fn(&str) -> Option<String>) -> Vec<Entry
             });
         parts.collect()
     };
-    let read: [(&str, &dyn Fn(&str) -> Vec<EgressRule>); 3] = [
-        ("AWS_LAMBDA_RUNTIME_API", &runtime_api),
-        ("AWS_XRAY_DAEMON_ADDRESS", &daemon),
-        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &credentials),
+    let entry = |variable: &str, read: &dyn Fn(&str) -> Vec<EgressRule>| {
+        let rules = read(&lookup(variable)?);
+        let text = variable.to_owned();
+        (!rules.is_empty()).then_some(Entry { text, rules })
+    };
+    let found = [
+        entry("AWS_LAMBDA_RUNTIME_API", &runtime_api),
+        entry("AWS_XRAY_DAEMON_ADDRESS", &daemon),
+        entry("AWS_CONTAINER_CREDENTIALS_FULL_URI", &credentials),
     ];
-    let mut found = Vec::new();
-    for (variable, read) in read {
-        let rules = lookup(variable).map_or_else(Vec::new, |value| read(&value));
-        if !rules.is_empty() {
-            found.push(Entry {
-                text: variable.to_owned(),
-                rules,
-            });
-        }
-    }
-    found
+    found.into_iter().flatten().collect()
 }
 
 /// Host and port of a URL or of `host:port`.

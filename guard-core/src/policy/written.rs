@@ -238,6 +238,12 @@ impl Policy {
         self.mode
     }
 
+    /// Sets `GUARD_MODE`: to see in `monitor`, say, what `enforce` would stop.
+    pub const fn set_mode(&mut self, mode: Mode) -> &mut Self {
+        self.mode = mode;
+        self
+    }
+
     /// `GUARD_INSPECT`.
     #[must_use]
     pub const fn inspect(&self) -> Families {

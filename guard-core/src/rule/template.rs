@@ -1,7 +1,7 @@
 //! Rules of the `template` family: expressions of template and expression languages.
 //!
 //! A delimiter alone says nothing: placeholders are everyday text. Its content is read as an
-//! expression ([`expression`]) and confirmed when it computes something or reaches for the objects
+//! expression (`expression`) and confirmed when it computes something or reaches for the objects
 //! behind the template.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
