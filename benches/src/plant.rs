@@ -372,9 +372,11 @@ fn percent(value: &str, space: &str) -> String {
     })
 }
 
-/// The event with every character of its values that is no letter or digit as `\uXXXX`.
+/// The event with every character of its values that is no letter or digit as `\uXXXX`, those that
+/// the platform writes left as they are.
 fn escaped(event: &Value) -> String {
     match event {
+        Value::String(text) if text.starts_with("aws:") => event.to_string(),
         Value::String(text) => {
             let text = text.encode_utf16().fold(String::new(), |mut text, unit| {
                 match u8::try_from(unit) {

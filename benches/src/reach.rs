@@ -4,7 +4,7 @@
 //!
 //! Prints the share found for each place and encoding, and for each class; benign siblings are
 //! planted likewise and counted where they are found. `--misses PLACE/ENCODING` prints what was
-//! missed there.
+//! missed there, `--misses benign/PLACE` what was wrongly found.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         [] => None,
         [option, cell] if option == "--misses" => Some(cell.as_str()),
         _ => {
-            eprintln!("reach: only --misses PLACE/ENCODING is accepted");
+            eprintln!("reach: only --misses PLACE/ENCODING or --misses benign/PLACE is accepted");
             return ExitCode::from(64);
         }
     };
@@ -156,6 +156,9 @@ fn run(misses: Option<&str>) -> io::Result<()> {
     let mut by_class: BTreeMap<&str, Vec<Score>> = BTreeMap::new();
     let (mut total, mut alarms) = (Score::default(), Score::default());
     for place in PLACES {
+        if misses.is_some_and(|misses| !misses.contains(place.name)) {
+            continue;
+        }
         let mut row = vec![Score::default(); ENCODINGS.len()];
         let mut alarm = Score::default();
         for text in &texts {
@@ -167,8 +170,12 @@ fn run(misses: Option<&str>) -> io::Result<()> {
                 let cell = || format!("{}/{}", place.name, encoding.name);
                 if text.families.is_empty() {
                     alarm.add(!found.is_empty());
-                    if !found.is_empty() && misses == Some(&format!("benign/{}", cell())) {
-                        writeln!(out, "{}: {found:?} in {:?}", text.class, text.input)?;
+                    if !found.is_empty() && misses == Some(&format!("benign/{}", place.name)) {
+                        writeln!(
+                            out,
+                            "{}, {}: {found:?} in {:?}",
+                            encoding.name, text.class, text.input
+                        )?;
                     }
                     continue;
                 }

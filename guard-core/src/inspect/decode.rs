@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn each_layer_undoes_its_own() {
-        let cases: [(Layer, &str, &[u8]); 12] = [
+        let cases: [(Layer, &str, &[u8]); 14] = [
             (
                 Layer::Json,
                 r#"a\"b\\c\n\u0027\ud83d\ude00\ud800x"#,
@@ -316,6 +316,8 @@ mod tests {
             (Layer::Loose, "a&b=1&c&copy", b"a&b=1&c&copy"),
             (Layer::Base64, "JyBvciAxPTE=", b"' or 1=1"),
             (Layer::Base64, "JyBv\nciAxPTEtLQ", b"' or 1=1--"),
+            (Layer::Base64, r"JyBv\r\nciAx\u0050TE\u003d", b"' or 1=1"),
+            (Layer::Base64, r"PDw\/Pz8\u002b", b"<<???>"),
             (Layer::Base64, "PDw_Pz8-", b"<<???>"),
             (Layer::Base64, "PDw/Pz8+", b"<<???>"),
             (Layer::Base64, "", b""),

@@ -8,6 +8,9 @@ use core::ops::Range;
 
 use super::text::Place;
 
+mod syntax;
+mod xml;
+
 /// How a text holds its units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Container {
@@ -20,8 +23,18 @@ pub(super) enum Container {
     Content,
     /// `name=value&name=value`, after a path or URL and `?` as well: names and values are units.
     Form,
-    /// `multipart/form-data` (RFC 7578): the headers and the content of each part are units.
+    /// One form-encoded value, as the keys of S3 objects and the values that a load balancer passes
+    /// on undecoded: the whole is one unit.
+    Encoded,
+    /// `name=value; name=value`, as in a `Cookie` header (RFC 6265, section 4.2).
+    Cookie,
+    /// A path or URL with percent escapes: every segment is a unit.
+    Path,
+    /// `multipart/form-data` (RFC 7578): the header fields' quoted parameters, the headers and the
+    /// content of each part are units.
     Multipart,
+    /// XML: the text between tags, CDATA sections and the values of attributes are units.
+    Xml,
     /// The whole text is one unit.
     Plain,
 }
@@ -38,19 +51,64 @@ pub(super) fn is_escaped_json(content: &[u8]) -> bool {
 /// How much of a text [`Container::of`] looks at.
 const SNIFFED: usize = 256;
 
+/// What a text seems to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Guess {
+    pub(super) container: Container,
+    /// Whether the text may as well be none of it: then it is looked at as a whole, too.
+    pub(super) whole: bool,
+}
+
+impl Guess {
+    pub(super) const fn sure(container: Container) -> Self {
+        Self {
+            container,
+            whole: false,
+        }
+    }
+
+    const fn unsure(container: Container) -> Self {
+        Self {
+            container,
+            whole: true,
+        }
+    }
+}
+
 impl Container {
     /// What the beginning of a text looks like.
-    pub(super) fn of(text: &[u8]) -> Self {
+    pub(super) fn of(text: &[u8]) -> Guess {
         let text = text.trim_ascii_start();
         let mut next = text.iter().skip(1).find(|byte| !byte.is_ascii_whitespace());
-        match text.first() {
-            Some(b'{') if matches!(next.take(), Some(b'"' | b'}')) => Self::Json,
-            Some(b'[') if matches!(next, Some(b'"' | b'{' | b'[' | b']' | b'-' | b'0'..=b'9')) => {
-                Self::Json
+        let head = &text[..text.len().min(SNIFFED)];
+        let json = |container| {
+            if syntax::is_json(head) {
+                Guess::sure(container)
+            } else {
+                Guess::unsure(container)
             }
-            Some(b'-') if is_multipart(text) => Self::Multipart,
-            Some(_) if is_form(text) => Self::Form,
-            _ => Self::Plain,
+        };
+        match text.first() {
+            Some(b'{') if matches!(next.take(), Some(b'"' | b'}')) => json(Self::Json),
+            Some(b'[') if matches!(next, Some(b'"' | b'{' | b'[' | b']' | b'-' | b'0'..=b'9')) => {
+                json(Self::Json)
+            }
+            Some(b'-') if syntax::is_multipart(head) => Guess::sure(Self::Multipart),
+            Some(b'<')
+                if text
+                    .get(1)
+                    .is_some_and(|byte| byte.is_ascii_alphabetic() || b"?!".contains(byte)) =>
+            {
+                Guess::unsure(Self::Xml)
+            }
+            Some(_) if syntax::is_cookie(head) => Guess::unsure(Self::Cookie),
+            Some(_) if syntax::is_form(head) => Guess {
+                container: Self::Form,
+                whole: !syntax::is_strict_form(head),
+            },
+            Some(_) if syntax::is_escaped_path(head) => Guess::unsure(Self::Path),
+            Some(_) if syntax::is_encoded(head) => Guess::unsure(Self::Encoded),
+            _ => Guess::sure(Self::Plain),
         }
     }
 
@@ -58,7 +116,7 @@ impl Container {
     pub(super) fn of_event(event: &[u8]) -> Self {
         match event.trim_ascii_start().first() {
             Some(b'{' | b'[' | b'"') => Self::Json,
-            _ => Self::of(event),
+            _ => Self::of(event).container,
         }
     }
 
@@ -82,6 +140,13 @@ impl Container {
                 })
             }
             Self::Form => Some(form_field(bytes, from, at)),
+            Self::Encoded => Some(Unit {
+                encoded: true,
+                ..Unit::whole(bytes)
+            }),
+            Self::Cookie => Some(between(bytes, from, at, b';')),
+            Self::Path => Some(between(bytes, from, at, b'/')),
+            Self::Xml => Some(xml::unit(bytes, from, at)),
             Self::Multipart => Some(part(bytes, from, at)),
             Self::Plain => Some(Unit::whole(bytes)),
         }
@@ -95,7 +160,10 @@ impl Container {
             Self::Json => last_quote(bytes, 0),
             Self::Form => memchr::memrchr2(b'&', b'?', bytes),
             Self::Multipart => memchr::memmem::rfind(bytes, b"\r\n"),
-            Self::Plain | Self::Content | Self::Escaped => None,
+            Self::Cookie => memchr::memrchr(b';', bytes),
+            Self::Path => memchr::memrchr(b'/', bytes),
+            Self::Xml => memchr::memrchr(b'>', bytes),
+            Self::Plain | Self::Content | Self::Escaped | Self::Encoded => None,
         };
         match boundary {
             Some(at) if at > bytes.len() / 2 => (at, false),
@@ -276,22 +344,54 @@ fn form_field(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
     }
 }
 
+/// What lies between two separators, white space and a cookie's name before it left out.
+fn between(bytes: &[u8], from: usize, at: usize, separator: u8) -> Unit<'_> {
+    let before = memchr::memrchr(separator, &bytes[from..at]).map(|n| from + n + 1);
+    let after = memchr::memchr(separator, &bytes[at..]).map(|n| at + n);
+    let (mut start, end) = (before.unwrap_or(from), after.unwrap_or(bytes.len()));
+    let mut starts = before.is_some() || from == 0;
+    while start < at && bytes[start] == b' ' {
+        start += 1;
+    }
+    if separator == b';'
+        && let Some(equals) = memchr::memchr(b'=', &bytes[start..at])
+    {
+        start += equals + 1;
+        starts = true;
+    }
+    Unit {
+        span: start..end,
+        starts,
+        ends: after.is_some(),
+        encoded: false,
+        place: Place::Value,
+    }
+}
+
 fn part(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
+    // A trigger may begin with the line break before a content.
+    let breaks = bytes[at..]
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let at = at + breaks.count().min(4);
     let behind = &bytes[from..at];
     let blank = memchr::memmem::rfind(behind, b"\r\n\r\n").map(|n| from + n + 4);
     let line = memchr::memmem::rfind(behind, b"\r\n--").map(|n| from + n + 2);
-    let start = blank.max(line);
-    let ahead = &bytes[at..];
-    let ends = [&b"\r\n\r\n"[..], b"\r\n--"]
-        .into_iter()
-        .filter_map(|boundary| memchr::memmem::find(ahead, boundary));
     // A blank line inside a part's content is content.
     let in_content = blank.is_some() && blank >= line;
+    let ahead = &bytes[at..];
     let end = if in_content {
         memchr::memmem::find(ahead, b"\r\n--")
+    } else if let Some(unit) = parameter(bytes, line.unwrap_or(from), at) {
+        return unit;
     } else {
-        ends.min()
+        // Up to the next parameter, which is a unit of its own.
+        [&b"\r\n\r\n"[..], b"\r\n--", b"=\""]
+            .into_iter()
+            .filter_map(|boundary| memchr::memmem::find(ahead, boundary))
+            .min()
     };
+    let start = blank.max(line);
     Unit {
         span: start.unwrap_or(from)..end.map_or(bytes.len(), |n| at + n),
         starts: start.is_some() || from == 0,
@@ -301,37 +401,19 @@ fn part(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
     }
 }
 
-fn is_multipart(text: &[u8]) -> bool {
-    let head = &text[..text.len().min(SNIFFED)];
-    let line = memchr::memmem::find(head, b"\r\n");
-    head.starts_with(b"--")
-        && line.is_some_and(|line| {
-            let next = &head[line + 2..];
-            next.len() >= 8 && next[..8].eq_ignore_ascii_case(b"content-")
-        })
-}
-
-/// A field name, `=`, and no byte that a form or a URL would have encoded before the first `&`.
-fn is_form(text: &[u8]) -> bool {
-    let head = &text[..text.len().min(SNIFFED)];
-    let query = memchr::memchr(b'?', head).filter(|query| is_url(&head[..*query]));
-    let fields = &head[query.map_or(0, |query| query + 1)..];
-    let Some(equals) = memchr::memchr(b'=', fields).filter(|equals| *equals > 0) else {
-        return false;
-    };
-    let name = |byte: &u8| {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'_' | b'.' | b'-' | b'[' | b']' | b'$' | b'%' | b'+')
-    };
-    let first = fields[equals..].iter().take_while(|byte| **byte != b'&');
-    fields[..equals].iter().all(name)
-        && !first
-            .into_iter()
-            .any(|byte| matches!(byte, b' ' | b'\n' | b'<'))
-}
-
-fn is_url(text: &[u8]) -> bool {
-    let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'\'');
-    (text.starts_with(b"/") || memchr::memmem::find(text, b"://").is_some_and(|at| at < 12))
-        && text.iter().all(plain)
+/// The quoted parameter of a header field that `at` is in, a file's name for one.
+fn parameter(bytes: &[u8], from: usize, at: usize) -> Option<Unit<'_>> {
+    // A trigger may begin with the opening quote.
+    let at = at + usize::from(bytes[..at].ends_with(b"=") && bytes.get(at) == Some(&b'"'));
+    let open = from + memchr::memmem::rfind(&bytes[from..at], b"=\"")? + 2;
+    let inside = memchr::memchr3(b'\r', b'\n', b'"', &bytes[open..at]).is_none();
+    let end = memchr::memmem::find(&bytes[at..], b"\r\n").map_or(bytes.len(), |n| at + n);
+    let close = memchr::memchr(b'"', &bytes[at..end]).map(|n| at + n)?;
+    inside.then_some(Unit {
+        span: open..close,
+        starts: true,
+        ends: true,
+        encoded: false,
+        place: Place::Value,
+    })
 }

@@ -28,3 +28,21 @@ pub(super) const TRIGGERS: &[Trigger] = &[
 pub(super) fn introduces(bytes: &[u8], at: usize) -> bool {
     decode::unit(Layer::Loose, bytes, at).is_some()
 }
+
+/// Longest numeric character reference looked for, `&#x10ffff;`.
+const REFERENCE: usize = 10;
+
+/// Whether `bytes[at]` is the `;` that ends a numeric character reference. It means nothing by
+/// itself: what it ends is undone in the next round, and a shell takes `#` for a comment.
+pub(super) fn ends_reference(bytes: &[u8], at: usize) -> bool {
+    if bytes.get(at) != Some(&b';') {
+        return false;
+    }
+    let behind = &bytes[at.saturating_sub(REFERENCE)..at];
+    let digits = behind
+        .iter()
+        .rev()
+        .take_while(|b| b.is_ascii_alphanumeric())
+        .count();
+    digits > 0 && behind[..behind.len() - digits].ends_with(b"&#")
+}

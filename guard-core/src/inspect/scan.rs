@@ -9,7 +9,7 @@ use core::ops::Range;
 use crate::rule::{Families, Family, RULES};
 
 use super::decode::{self, Decoder, Gunzip, Layer, Source};
-use super::document::{Container, Unit, after_escape};
+use super::document::{Container, Guess, Unit, after_escape};
 use super::encoding;
 use super::prefilter::{Candidate, Candidates};
 use super::text::{Effort, Match, Place, Text};
@@ -17,6 +17,19 @@ use super::text::{Effort, Match, Place, Text};
 /// How many encodings may lie around a value: JSON in a JSON string in a queue's record, with a
 /// form's double percent encoding inside, takes seven.
 const DEPTH: u32 = 10;
+
+/// How many of a text's encodings may each be taken for two things at once. Every one doubles the
+/// work.
+const ALTERNATIVES: u32 = 1;
+
+/// What finding and undoing a unit costs, in bytes looked at, and what telling of a finding does.
+/// Honest events have few of either: the largest of short values, each with an apostrophe or a
+/// percent sign, stay below half of what they may spend.
+const UNIT: usize = 32;
+const FINDING: usize = 512;
+
+/// Decoded bytes that cost what one byte does that a family looks at.
+const DECODED: usize = 4;
 
 /// A window of decoded text. Small sources get a small one: clearing it is most of the cost.
 const WINDOW: usize = 16 << 10;
@@ -67,24 +80,30 @@ impl Hits {
 pub(super) struct Scan {
     wanted: Families,
     pub(super) effort: Effort,
+    /// Texts being looked at as a whole of which the parts are looked at, too.
+    alternatives: u32,
 }
 
 /// A text that is being searched window by window.
 #[derive(Debug, Clone, Copy)]
 struct Progress {
-    container: Option<Container>,
+    guess: Option<Guess>,
     inside: bool,
 }
 
 impl Scan {
     pub(super) const fn new(wanted: Families, effort: Effort) -> Self {
-        Self { wanted, effort }
+        Self {
+            wanted,
+            effort,
+            alternatives: 0,
+        }
     }
 
     /// Searches a text that nothing encloses.
     pub(super) fn value(&mut self, value: &[u8], hits: &mut Hits) {
         let mut progress = Progress {
-            container: None,
+            guess: None,
             inside: false,
         };
         let text = Text {
@@ -106,6 +125,9 @@ impl Scan {
         depth: u32,
         hits: &mut Hits,
     ) {
+        if !self.effort.spend(UNIT) {
+            return;
+        }
         let content = &bytes[unit.span.clone()];
         let start = unit.span.start;
         let mut inner = Hits::default();
@@ -113,7 +135,12 @@ impl Scan {
             Container::Json | Container::Content => (Some(Layer::Json), None),
             Container::Escaped => (Some(Layer::Json), Some(Container::Content)),
             Container::Form => (Some(Layer::Form), None),
-            Container::Multipart | Container::Plain => (None, None),
+            Container::Encoded => (Some(Layer::Form), Some(Container::Plain)),
+            Container::Multipart
+            | Container::Cookie
+            | Container::Path
+            | Container::Xml
+            | Container::Plain => (None, None),
         };
         match layer {
             Some(layer) if unit.encoded => {
@@ -130,7 +157,7 @@ impl Scan {
             }
             _ => {
                 let mut progress = Progress {
-                    container: None,
+                    guess: None,
                     inside: !unit.starts,
                 };
                 let text = Text {
@@ -221,12 +248,16 @@ impl Scan {
     ) {
         let mut buffer = [0; N];
         let mut progress = Progress {
-            container: held,
+            guess: held.map(Guess::sure),
             inside: !unit.starts,
         };
         let (mut base, mut filled) = (0, 0);
         loop {
-            filled += source.read(&mut buffer[filled..]);
+            let read = source.read(&mut buffer[filled..]);
+            filled += read;
+            if !self.effort.spend(read / DECODED) {
+                return;
+            }
             let text = Text {
                 bytes: &buffer[..filled],
                 starts: unit.starts && base == 0,
@@ -257,10 +288,11 @@ impl Scan {
         depth: u32,
         hits: &mut Hits,
     ) -> usize {
-        let container = *progress.container.get_or_insert_with(|| match text.place {
+        let guess = *progress.guess.get_or_insert_with(|| match text.place {
             Place::Value if text.starts => Container::of(text.bytes),
-            _ => Container::Plain,
+            _ => Guess::sure(Container::Plain),
         });
+        let container = guess.container;
         if container == Container::Plain || depth >= DEPTH {
             self.plain(text, depth, hits);
             progress.inside = true;
@@ -270,6 +302,23 @@ impl Scan {
                 kept(text.bytes)
             };
         }
+        if guess.whole && self.alternatives < ALTERNATIVES {
+            self.alternatives += 1;
+            self.plain(text, depth, hits);
+            self.alternatives -= 1;
+        }
+        self.divided(container, progress, text, depth, hits)
+    }
+
+    /// Searches the units of a window that have candidates.
+    fn divided(
+        &mut self,
+        container: Container,
+        progress: &mut Progress,
+        text: &Text<'_>,
+        depth: u32,
+        hits: &mut Hits,
+    ) -> usize {
         let bytes = text.bytes;
         let mut candidates = Candidates::new(bytes, 0);
         let mut from = 0;
@@ -335,6 +384,9 @@ impl Scan {
             let at = candidate.at;
             encoded |=
                 candidate.owners.encoding() && !encoded && encoding::introduces(text.bytes, at);
+            if encoding::ends_reference(text.bytes, at) {
+                continue;
+            }
             for index in candidate.owners.families() {
                 let rules = &RULES[index];
                 if !self.wanted.contains(rules.family)
@@ -344,6 +396,8 @@ impl Scan {
                     continue;
                 }
                 if let Some(hit) = (rules.confirm)(text, at, &mut self.effort) {
+                    // Spent or not: what was found is told.
+                    let _ = self.effort.spend(FINDING);
                     hits.add(rules.family, hit);
                 }
                 if self.effort.is_spent() {

@@ -39,7 +39,7 @@ static PLACED: [[u32; 256]; 4] = {
 const BAD: u32 = 1 << 31;
 
 /// Decodes from `source[at..]` on until `out` is full; returns where to go on, the source's end once
-/// no digit is left. Characters outside the alphabets (line breaks, JSON's `\` of an escaped slash)
+/// no digit is left. Characters outside the alphabets (line breaks)
 /// are left out; padding ends the text.
 pub(super) fn run(source: &[u8], mut at: usize, out: &mut impl Output) -> usize {
     while out.room() >= 3 {
@@ -74,17 +74,24 @@ fn last(source: &[u8], at: usize, out: &mut impl Output) -> usize {
 fn four_digits(source: &[u8], mut at: usize) -> (u32, usize, usize) {
     let (mut digits, mut n) = (0, 0);
     while n < 4 {
-        match source.get(at) {
-            None | Some(b'=') => break,
-            Some(byte) => {
-                let value = VALUES[usize::from(*byte)];
-                if value != INVALID {
-                    digits |= u32::from(value) << (18 - 6 * n);
-                    n += 1;
-                }
-                at += 1;
-            }
+        let (byte, next) = match source.get(at..) {
+            // The text lies in a JSON string: line breaks, `/`, `+` and `=` may be escaped.
+            Some(rest @ [b'\\', ..]) => match super::unit(super::Layer::Json, rest, 0) {
+                Some(unit) => (unit.bytes[0], at + unit.source),
+                None => (b'\\', at + 1),
+            },
+            Some([byte, ..]) => (*byte, at + 1),
+            _ => break,
+        };
+        if byte == b'=' {
+            break;
         }
+        let value = VALUES[usize::from(byte)];
+        if value != INVALID {
+            digits |= u32::from(value) << (18 - 6 * n);
+            n += 1;
+        }
+        at = next;
     }
     (digits, n, at)
 }
