@@ -97,10 +97,10 @@ const LAST: [&str; 12] = [
     "Tanaka",
 ];
 const WORDS: [&str; 40] = [
-    "order", "please", "deliver", "the", "blue", "one", "and", "select", "a", "gift", "wrap", "or",
-    "leave", "it", "at", "door", "thanks", "size", "medium", "don't", "ring", "bell", "union",
-    "street", "from", "where", "update", "address", "table", "lamp", "drop", "off", "between", "5",
-    "6", "pm", "(back)", "entrance", "50%", "off;",
+    "order", "please", "deliver", "the", "blue", "one", "and", "pick", "a", "gift", "wrap", "or",
+    "leave", "it", "at", "door", "thanks!", "size", "medium", "don't", "ring", "bell", "corner",
+    "street", "opposite", "church", "new", "address", "table", "lamp", "drop", "off", "between",
+    "5-6", "pm,", "(back)", "entrance", "50%", "Tom's", "ask;",
 ];
 const AGENTS: [&str; 4] = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",

@@ -3,3 +3,4 @@
 pub mod alloc;
 pub mod events;
 pub mod hostile;
+pub mod plant;

@@ -7,6 +7,7 @@
 
 use core::ops::Range;
 
+use crate::event::{EncodedValue, EncodedValues, find_encoded};
 use crate::rule::{Families, RuleId};
 
 mod decode;
@@ -18,7 +19,7 @@ mod text;
 mod trigger;
 
 use self::document::Container;
-use self::prefilter::Candidates;
+use self::prefilter::{Candidate, Candidates};
 use self::scan::{Hits, Scan};
 pub(crate) use self::text::{Effort, Match, Place, Text};
 pub(crate) use self::trigger::Trigger;
@@ -64,10 +65,12 @@ impl Inspector {
             event,
             container: Container::of_event(event),
             candidates: Candidates::new(event, 0),
+            candidate: None,
+            encoded: find_encoded(event),
+            value: None,
             scan: Scan::new(self.families, Effort::for_input(event.len())),
             from: 0,
             outer: None,
-            body_seen: false,
             reported: false,
             pending: Pending::default(),
         }
@@ -135,12 +138,16 @@ pub struct Findings<'e> {
     event: &'e [u8],
     container: Container,
     candidates: Candidates<'e>,
+    /// The candidate that comes behind `value`.
+    candidate: Option<Candidate>,
+    /// The values that the trigger encoded, and the next of them.
+    encoded: EncodedValues<'e>,
+    value: Option<EncodedValue>,
     scan: Scan,
     /// Where the last unit that was searched ends.
     from: usize,
     /// The string in which `from` is, when it holds JSON that is searched string by string.
     outer: Option<Range<usize>>,
-    body_seen: bool,
     reported: bool,
     pending: Pending,
 }
@@ -151,29 +158,41 @@ impl Findings<'_> {
     pub fn skip_to(&mut self, offset: usize) {
         self.pending = Pending::default();
         self.candidates.skip_to(offset);
+        self.candidate.take_if(|candidate| candidate.at < offset);
+        self.value.take_if(|value| value.span.start < offset);
         self.from = self.from.max(offset);
         self.outer = None;
     }
 
     /// Searches until something is found.
     fn search(&mut self) -> Option<Hits> {
-        while let Some(candidate) = self.candidates.next() {
+        loop {
             if self.scan.effort.is_spent() {
                 return None;
             }
+            let candidate = self.candidate.take().or_else(|| self.candidates.next());
+            let at = candidate.map_or(self.event.len(), |candidate| candidate.at);
             let mut hits = Hits::default();
-            if candidate.owners.key() {
-                self.scan.key(self.event, candidate.at, 0, &mut hits);
-                self.body(candidate.at, &mut hits);
-            }
-            if self.scan.deserves(self.event, candidate) {
-                self.unit(candidate.at, &mut hits);
+            if let Some(value) = self.encoded_before(at) {
+                self.candidate = candidate;
+                self.scan.encoded(self.event, value.span, &mut hits);
+            } else if self.scan.deserves(self.event, candidate?) {
+                self.unit(at, &mut hits);
             }
             if !hits.is_empty() {
                 return Some(hits);
             }
         }
-        None
+    }
+
+    /// The next encoded value, if it begins before `at` or there, or right behind: a candidate may
+    /// be its opening quote.
+    #[inline]
+    fn encoded_before(&mut self, at: usize) -> Option<EncodedValue> {
+        if self.value.is_none() {
+            self.value = self.encoded.find(|value| value.span.start >= self.from);
+        }
+        self.value.take_if(|value| value.span.start <= at + 1)
     }
 
     /// Searches the unit around the candidate at `at`.
@@ -210,17 +229,6 @@ impl Findings<'_> {
     fn pass(&mut self, end: usize) {
         self.from = end;
         self.candidates.skip_to(end);
-    }
-
-    /// Searches the event's body if the candidate at `at` says that it is base64.
-    fn body(&mut self, at: usize, hits: &mut Hits) {
-        if self.body_seen || !encoding::body_is_encoded(self.event, at) {
-            return;
-        }
-        self.body_seen = true;
-        if let Some(start) = encoding::body(self.event) {
-            self.scan.base64_string(self.event, start, 0, hits);
-        }
     }
 }
 

@@ -10,7 +10,6 @@ mod base64;
 mod gzip;
 mod loose;
 
-pub(super) use base64::is_base64;
 pub(super) use gzip::Gunzip;
 
 /// An encoding to undo.

@@ -1,12 +1,13 @@
 //! Finds the occurrences of every trigger in one pass over the bytes as they lie.
 //!
 //! Two levels, after the idea of Teddy (Hyperscan; see the `aho-corasick` crate's packed searchers)
-//! with classes in place of literals: triggers are spread over sixteen buckets; for each of the four
-//! positions two nibble look-ups say which buckets a byte may be in, and a byte offset whose four
-//! positions agree on a bucket is then checked exactly by four table reads. All tables are computed
-//! at compile time; nothing is built at start. Knows bytes and triggers only; what an occurrence
-//! means is for others to say.
+//! with classes in place of literals: triggers are spread over 32 buckets; for each of the four
+//! positions vector look-ups say which buckets a byte may be in, and an offset whose four positions
+//! agree on a bucket is then checked exactly by four table reads. All tables are computed at compile
+//! time; nothing is built at start. Knows bytes and triggers only; what an occurrence means is for
+//! others to say.
 
+use crate::inspect::trigger::PAST_END;
 use crate::rule::Family;
 
 mod grouping;
@@ -32,16 +33,10 @@ pub(crate) struct Owners(u16);
 
 impl Owners {
     const ENCODING: u16 = 1 << Family::ALL.len();
-    const KEY: u16 = 1 << (Family::ALL.len() + 1);
 
     /// Whether an encoding is introduced here.
     pub(crate) const fn encoding(self) -> bool {
         self.0 & Self::ENCODING != 0
-    }
-
-    /// Whether a key stands here whose value may be encoded as a whole.
-    pub(crate) const fn key(self) -> bool {
-        self.0 & Self::KEY != 0
     }
 
     /// The indices into [`Family::ALL`] of the families that have a trigger here.
@@ -81,6 +76,32 @@ impl Batch {
         self.len == BATCH
     }
 
+    /// Adds what the set bits of `marked` stand for: offsets from `at` on in the buckets that
+    /// `buckets` tells. Says where to go on if that is too much.
+    #[inline(always)]
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        mut marked: u64,
+        buckets: impl Fn(usize) -> [u8; 4],
+    ) -> Option<usize> {
+        while marked != 0 {
+            let lane = marked.trailing_zeros() as usize;
+            marked &= marked - 1;
+            let rest = bytes.get(at + lane..)?;
+            if self.is_full() {
+                return Some(at + lane);
+            }
+            let window = match rest.first_chunk() {
+                Some(window) => *window,
+                None => core::array::from_fn(|i| rest.get(i).copied().unwrap_or(PAST_END)),
+            };
+            self.verify(at + lane, u32::from_le_bytes(buckets(lane % 64)), window);
+        }
+        None
+    }
+
     /// Adds `at` if triggers of the marked `buckets` occur there in earnest. `window` holds the four
     /// bytes at `at`.
     #[inline(always)]
@@ -90,10 +111,8 @@ impl Batch {
         while buckets != 0 {
             let bucket = buckets.trailing_zeros() as usize % BUCKETS;
             buckets &= buckets - 1;
-            let mut triggers = EXACT[0][a][bucket]
-                & EXACT[1][b][bucket]
-                & EXACT[2][c][bucket]
-                & EXACT[3][d][bucket];
+            let [first, second, third, fourth] = &EXACT[bucket];
+            let mut triggers = first[a] & second[b] & third[c] & fourth[d];
             while triggers != 0 {
                 owners |= 1 << OWNERS[bucket][triggers.trailing_zeros() as usize % BUCKET_SIZE];
                 triggers &= triggers - 1;
@@ -194,11 +213,10 @@ mod tests {
     }
 
     fn searches() -> Vec<(&'static str, Search)> {
+        #[allow(unused_mut, reason = "not every architecture adds to it")]
         let mut searches: Vec<(&str, Search)> = vec![("best", search), ("scalar", scalar::search)];
         #[cfg(target_arch = "x86_64")]
         searches.extend(x86::searches());
-        #[cfg(target_arch = "aarch64")]
-        searches.push(("neon", neon::search));
         searches
     }
 

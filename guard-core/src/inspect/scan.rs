@@ -4,6 +4,8 @@
 //! Nothing is allocated: each level that has to be decoded has a buffer in its own stack frame and
 //! passes it on in windows that overlap. Work is bounded by [`Effort`] and by [`DEPTH`].
 
+use core::ops::Range;
+
 use crate::rule::{Families, Family, RULES};
 
 use super::decode::{self, Decoder, Gunzip, Layer, Source};
@@ -148,7 +150,7 @@ impl Scan {
 
     /// Searches what base64 text holds, inflated when it is gzip. Spans in `hits` are those of the
     /// text, the whole of it for gzip.
-    pub(super) fn base64(&mut self, text: &[u8], depth: u32, hits: &mut Hits) {
+    fn base64(&mut self, text: &[u8], depth: u32, hits: &mut Hits) {
         if depth >= DEPTH {
             return;
         }
@@ -275,9 +277,6 @@ impl Scan {
             if self.effort.is_spent() {
                 break;
             }
-            if candidate.owners.key() {
-                self.key(bytes, candidate.at, depth, hits);
-            }
             if container != Container::Content && !self.deserves(bytes, candidate) {
                 continue;
             }
@@ -317,26 +316,11 @@ impl Scan {
             })
     }
 
-    /// Searches the value of a key that may hold base64.
-    pub(super) fn key(&mut self, bytes: &[u8], at: usize, depth: u32, hits: &mut Hits) {
-        let Some(start) = encoding::encoded_value(bytes, at) else {
-            return;
-        };
-        self.base64_string(bytes, start, depth, hits);
-    }
-
-    /// Searches the base64 of the JSON string whose content begins at `start`.
-    pub(super) fn base64_string(
-        &mut self,
-        bytes: &[u8],
-        start: usize,
-        depth: u32,
-        hits: &mut Hits,
-    ) {
-        let rest = &bytes[start..];
-        let len = memchr::memchr(b'"', rest).unwrap_or(rest.len());
+    /// Searches the content of the JSON string at `span`, which its trigger encoded in base64.
+    pub(super) fn encoded(&mut self, event: &[u8], span: Range<usize>, hits: &mut Hits) {
+        let start = span.start;
         let mut inner = Hits::default();
-        self.base64(&rest[..len], depth, &mut inner);
+        self.base64(event.get(span).unwrap_or_default(), 0, &mut inner);
         hits.adopt(inner, |hit| Match {
             span: hit.span.start + start..hit.span.end + start,
             ..hit

@@ -38,11 +38,6 @@ static PLACED: [[u32; 256]; 4] = {
 
 const BAD: u32 = 1 << 31;
 
-/// Whether `byte` is of either alphabet.
-pub(in crate::inspect) const fn is_base64(byte: u8) -> bool {
-    VALUES[byte as usize] != INVALID
-}
-
 /// Decodes from `source[at..]` on until `out` is full; returns where to go on, the source's end once
 /// no digit is left. Characters outside the alphabets (line breaks, JSON's `\` of an escaped slash)
 /// are left out; padding ends the text.

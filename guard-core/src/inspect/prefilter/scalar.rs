@@ -1,11 +1,11 @@
-//! The search for processors without byte shuffles, and the twin that the others are tested with.
+//! The search byte by byte, for processors without byte shuffles.
 
 use super::Batch;
 use super::tables::{BUCKETS, GROUPS, NIBBLES};
 use crate::inspect::trigger::{PAST_END, WIDTH};
 
 /// `[position][byte]`: the buckets whose nibble classes the byte is in.
-static MAYBE: [[u16; 256]; WIDTH] = {
+static MAYBE: [[u32; 256]; WIDTH] = {
     let mut maybe = [[0; 256]; WIDTH];
     let mut position = 0;
     while position < WIDTH {
@@ -15,7 +15,7 @@ static MAYBE: [[u16; 256]; WIDTH] = {
             while group < GROUPS {
                 let nibbles = &NIBBLES[group][position];
                 let buckets = nibbles.low[byte & 15] & nibbles.high[byte >> 4];
-                maybe[position][byte] |= (buckets as u16) << (8 * group);
+                maybe[position][byte] |= (buckets as u32) << (8 * group);
                 group += 1;
             }
             byte += 1;
@@ -25,7 +25,7 @@ static MAYBE: [[u16; 256]; WIDTH] = {
     maybe
 };
 
-const _: () = assert!(BUCKETS <= 16, "a byte's buckets are bits of a u16");
+const _: () = assert!(BUCKETS <= 32, "a byte's buckets are bits of a u32");
 
 pub(super) fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
     let mut at = from;
@@ -35,7 +35,7 @@ pub(super) fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
         let [a, b, c, d] = window.map(usize::from);
         let buckets = MAYBE[0][a] & MAYBE[1][b] & MAYBE[2][c] & MAYBE[3][d];
         if buckets != 0 {
-            batch.verify(at, buckets.into(), window);
+            batch.verify(at, buckets, window);
         }
         at += 1;
     }

@@ -2,125 +2,66 @@
 
 use super::grouping::GROUPING;
 use crate::inspect::encoding;
-use crate::inspect::trigger::{Class, Trigger, WIDTH};
+#[cfg(test)]
+use crate::inspect::trigger::Class;
+use crate::inspect::trigger::{Trigger, WIDTH};
 use crate::rule::{Family, RULES};
 
-/// Sets of triggers that share one bit in the vector look-ups.
-pub(super) const BUCKETS: usize = 16;
+/// Sets of triggers that share one bit of the first look-up.
+pub(super) const BUCKETS: usize = 32;
 
-/// Triggers a bucket holds at the most: bits of [`Exact`]'s words.
-pub(super) const BUCKET_SIZE: usize = 32;
+/// Triggers a bucket holds at the most: bits of [`EXACT`]'s words.
+pub(super) const BUCKET_SIZE: usize = 16;
 
-/// A trigger, or a part of one, and the bit its owner has in a candidate's set.
+/// A trigger and the bit its owner has in a candidate's set.
 #[derive(Clone, Copy)]
 struct Entry {
     trigger: Trigger,
     owner: u8,
 }
 
-/// Triggers, divided where the nibble look-ups would blur them.
-struct Entries {
-    list: [Entry; BUCKETS * BUCKET_SIZE],
-    len: usize,
-}
-
-impl Entries {
-    const fn push(&mut self, entry: Entry) {
-        assert!(
-            self.len < BUCKETS * BUCKET_SIZE,
-            "more triggers than the buckets hold"
-        );
-        self.list[self.len] = entry;
-        self.len += 1;
-    }
-
-    /// Adds `entry`, divided at `position` if that is worth it: `[;|]` is looked up as low nibbles
-    /// b, c and high nibbles 3, 7, which takes in `<` and `{` as well, and more so with each byte.
-    const fn push_parts(&mut self, entry: Entry, position: usize) {
-        if position == DIVIDED {
-            self.push(entry);
-            return;
-        }
-        let class = &entry.trigger.classes[position];
-        let cover = cover(class);
-        let covered = cover.low.count_ones() * cover.high.count_ones();
-        if class.len() > SMALL || covered < 2 * class.len() {
-            self.push_parts(entry, position + 1);
-            return;
-        }
-        let (parts, n) = parts(class);
-        let mut i = 0;
-        while i < n {
-            let trigger = with_class(entry.trigger, position, parts[i]);
-            self.push_parts(Entry { trigger, ..entry }, position + 1);
-            i += 1;
-        }
-    }
-}
-
-/// The positions that triggers are divided at: the first tells most.
-const DIVIDED: usize = 1;
-
-/// Classes of more bytes than this are letters and digits for the most part: not divided.
-const SMALL: u32 = 16;
-
-const fn with_class(mut trigger: Trigger, position: usize, class: Class) -> Trigger {
-    trigger.classes[position] = class;
-    trigger
-}
-
-/// A class in parts that the nibble look-ups tell exactly: bytes whose high nibbles go with the same
-/// low ones.
-const fn parts(class: &Class) -> ([Class; 16], usize) {
-    let mut parts = [Class::NONE; 16];
-    let mut lows = [0u16; 16];
+pub(super) const TRIGGERS: usize = {
     let mut n = 0;
-    let mut high = 0;
-    while high < 16 {
-        let low = class.row(high);
-        if low != 0 {
-            let mut part = 0;
-            while part < n && lows[part] != low {
-                part += 1;
-            }
-            if part == n {
-                lows[n] = low;
-                n += 1;
-            }
-            parts[part] = parts[part].with_row(high, low);
-        }
-        high += 1;
+    let mut owner = 0;
+    while owner < OWNERS_IN_ALL {
+        n += triggers_of(owner).len();
+        owner += 1;
     }
-    (parts, n)
+    assert!(
+        n <= BUCKETS * BUCKET_SIZE,
+        "more triggers than the buckets hold"
+    );
+    n
+};
+
+/// The families and the encodings.
+const OWNERS_IN_ALL: usize = Family::ALL.len() + 1;
+
+const fn triggers_of(owner: usize) -> &'static [Trigger] {
+    if owner < Family::ALL.len() {
+        RULES[owner].triggers
+    } else {
+        encoding::TRIGGERS
+    }
 }
 
-const ENTRIES: Entries = {
+const ENTRIES: [Entry; TRIGGERS] = {
     let none = Entry {
         trigger: encoding::TRIGGERS[0],
         owner: 0,
     };
-    let mut entries = Entries {
-        list: [none; BUCKETS * BUCKET_SIZE],
-        len: 0,
-    };
+    let mut entries = [none; TRIGGERS];
+    let mut n = 0;
     let mut owner = 0;
-    while owner < Family::ALL.len() + 2 {
-        let triggers = if owner < Family::ALL.len() {
-            RULES[owner].triggers
-        } else if owner == Family::ALL.len() {
-            encoding::TRIGGERS
-        } else {
-            encoding::KEYS
-        };
+    while owner < OWNERS_IN_ALL {
+        let triggers = triggers_of(owner);
         let mut i = 0;
         while i < triggers.len() {
-            entries.push_parts(
-                Entry {
-                    trigger: triggers[i],
-                    owner: to_u8(owner),
-                },
-                0,
-            );
+            entries[n] = Entry {
+                trigger: triggers[i],
+                owner: to_u8(owner),
+            };
+            n += 1;
             i += 1;
         }
         owner += 1;
@@ -128,45 +69,8 @@ const ENTRIES: Entries = {
     entries
 };
 
-pub(super) const TRIGGERS: usize = ENTRIES.len;
-
-/// For one position: the low and the high nibbles (bits) that a trigger has there.
-#[derive(Clone, Copy)]
-pub(super) struct Cover {
-    pub(super) low: u16,
-    pub(super) high: u16,
-}
-
-const fn cover(class: &Class) -> Cover {
-    let mut cover = Cover { low: 0, high: 0 };
-    let mut high = 0;
-    while high < 16 {
-        let low = class.row(high);
-        if low != 0 {
-            cover.low |= low;
-            cover.high |= 1 << high;
-        }
-        high += 1;
-    }
-    cover
-}
-
-pub(super) const COVERS: [[Cover; WIDTH]; TRIGGERS] = {
-    let mut covers = [[Cover { low: 0, high: 0 }; WIDTH]; TRIGGERS];
-    let mut t = 0;
-    while t < TRIGGERS {
-        let mut position = 0;
-        while position < WIDTH {
-            covers[t][position] = cover(&ENTRIES.list[t].trigger.classes[position]);
-            position += 1;
-        }
-        t += 1;
-    }
-    covers
-};
-
-/// The bucket of each trigger. Which one has no bearing on what is found, only on how many of the
-/// vector look-ups' hits are in vain: `grouping` made the list on benign events.
+/// The bucket of each trigger. Which one has no bearing on what is found, only on how many first
+/// looks are in vain: [`GROUPING`] was made on benign events.
 const ASSIGNED: [u8; TRIGGERS] = {
     let mut assigned = [0; TRIGGERS];
     let mut t = 0;
@@ -183,15 +87,45 @@ const ASSIGNED: [u8; TRIGGERS] = {
     assigned
 };
 
-/// For one group of eight buckets and one position: the buckets (bits) that a low nibble and a high
-/// nibble are in. A byte is in a bucket's class only if both its nibbles are.
+/// For one position: the low and the high nibbles (bits) that a trigger has there.
+#[derive(Clone, Copy)]
+pub(super) struct Cover {
+    pub(super) low: u16,
+    pub(super) high: u16,
+}
+
+pub(super) const COVERS: [[Cover; WIDTH]; TRIGGERS] = {
+    let mut covers = [[Cover { low: 0, high: 0 }; WIDTH]; TRIGGERS];
+    let mut t = 0;
+    while t < TRIGGERS {
+        let mut position = 0;
+        while position < WIDTH {
+            let mut high = 0;
+            while high < 16 {
+                let low = ENTRIES[t].trigger.classes[position].row(high);
+                if low != 0 {
+                    covers[t][position].low |= low;
+                    covers[t][position].high |= 1 << high;
+                }
+                high += 1;
+            }
+            position += 1;
+        }
+        t += 1;
+    }
+    covers
+};
+
+/// Buckets are looked up eight at a time: one bit of a byte each.
+pub(super) const GROUPS: usize = BUCKETS / 8;
+
+/// For one group and one position: the buckets that a low nibble and a high nibble are in. A byte is
+/// in a bucket's class only if both its nibbles are.
 #[repr(C, align(16))]
 pub(super) struct Nibbles {
     pub(super) low: [u8; 16],
     pub(super) high: [u8; 16],
 }
-
-pub(super) const GROUPS: usize = BUCKETS / 8;
 
 pub(super) static NIBBLES: [[Nibbles; WIDTH]; GROUPS] = {
     const ZERO: Nibbles = Nibbles {
@@ -222,12 +156,50 @@ pub(super) static NIBBLES: [[Nibbles; WIDTH]; GROUPS] = {
     nibbles
 };
 
-/// `[position][byte][bucket]`: the triggers of the bucket (bits, in order of assignment) whose class
-/// at the position holds the byte. The conjunction over four positions is exact.
-pub(super) type Exact = [[[u32; BUCKETS]; 256]; WIDTH];
+/// For one group and one position: the buckets that a byte of ASCII is in, exactly, and those that
+/// another byte's high nibble is in.
+#[cfg(target_arch = "x86_64")]
+#[repr(C, align(64))]
+pub(super) struct Bytes {
+    pub(super) ascii: [u8; 128],
+    pub(super) high: [u8; 16],
+}
 
-pub(super) static EXACT: Exact = {
-    let mut exact = [[[0; BUCKETS]; 256]; WIDTH];
+#[cfg(target_arch = "x86_64")]
+pub(super) static BYTES: [[Bytes; WIDTH]; GROUPS] = {
+    const ZERO: Bytes = Bytes {
+        ascii: [0; 128],
+        high: [0; 16],
+    };
+    let mut bytes = [const { [const { ZERO }; WIDTH] }; GROUPS];
+    let mut t = 0;
+    while t < TRIGGERS {
+        let bucket = ASSIGNED[t] as usize;
+        let mut position = 0;
+        while position < WIDTH {
+            let at = &mut bytes[bucket / 8][position];
+            let mut byte = 0;
+            while byte < 256 {
+                if ENTRIES[t].trigger.classes[position].contains(to_u8(byte)) {
+                    if byte < 128 {
+                        at.ascii[byte] |= 1 << (bucket % 8);
+                    } else {
+                        at.high[byte >> 4] |= 1 << (bucket % 8);
+                    }
+                }
+                byte += 1;
+            }
+            position += 1;
+        }
+        t += 1;
+    }
+    bytes
+};
+
+/// `[bucket][position][byte]`: the triggers of the bucket (bits, in order of assignment) whose class
+/// at the position holds the byte. The conjunction over four positions is exact.
+pub(super) static EXACT: [[[u16; 256]; WIDTH]; BUCKETS] = {
+    let mut exact = [[[0; 256]; WIDTH]; BUCKETS];
     let mut sizes = [0; BUCKETS];
     let mut t = 0;
     while t < TRIGGERS {
@@ -236,8 +208,8 @@ pub(super) static EXACT: Exact = {
         while position < WIDTH {
             let mut byte = 0;
             while byte < 256 {
-                if ENTRIES.list[t].trigger.classes[position].contains(to_u8(byte)) {
-                    exact[position][byte][bucket] |= 1 << sizes[bucket];
+                if ENTRIES[t].trigger.classes[position].contains(to_u8(byte)) {
+                    exact[bucket][position][byte] |= 1 << sizes[bucket];
                 }
                 byte += 1;
             }
@@ -256,7 +228,7 @@ pub(super) static OWNERS: [[u8; BUCKET_SIZE]; BUCKETS] = {
     let mut t = 0;
     while t < TRIGGERS {
         let bucket = ASSIGNED[t] as usize;
-        owners[bucket][sizes[bucket]] = ENTRIES.list[t].owner;
+        owners[bucket][sizes[bucket]] = ENTRIES[t].owner;
         sizes[bucket] += 1;
         t += 1;
     }
@@ -265,16 +237,22 @@ pub(super) static OWNERS: [[u8; BUCKET_SIZE]; BUCKETS] = {
 
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "callers count bytes or buckets"
+    reason = "callers count bytes, buckets or owners"
 )]
 const fn to_u8(n: usize) -> u8 {
     n as u8
 }
 
+/// The class of a trigger at a position.
+#[cfg(test)]
+pub(super) const fn class(t: usize, position: usize) -> Class {
+    ENTRIES[t].trigger.classes[position]
+}
+
 /// The owners of the triggers at `bytes[at..]`, found one trigger after the other.
 #[cfg(test)]
 pub(super) fn naive(bytes: &[u8], at: usize) -> u16 {
-    ENTRIES.list[..TRIGGERS]
+    ENTRIES
         .iter()
         .filter(|entry| entry.trigger.occurs(bytes, at))
         .fold(0, |owners, entry| owners | 1 << entry.owner)

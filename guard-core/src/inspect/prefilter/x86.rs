@@ -1,4 +1,4 @@
-//! The search in vectors of 32 bytes (AVX2) or 16 (SSSE3).
+//! The search in vectors of 64 bytes (AVX-512 VBMI), 32 (AVX2) or 16 (SSSE3).
 #![allow(
     unsafe_code,
     reason = "loads through pointers; calls into functions with target features"
@@ -12,13 +12,21 @@ use core::arch::x86_64::{
     _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
 };
 
+mod vbmi;
+
+use self::vbmi::vbmi;
 use super::Batch;
 use super::tables::{GROUPS, NIBBLES};
 use crate::inspect::trigger::{PAST_END, WIDTH};
 
 /// `None` if the processor has neither of the extensions.
 pub(super) fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> Option<usize> {
-    if std::arch::is_x86_feature_detected!("avx2") {
+    if std::arch::is_x86_feature_detected!("avx512vbmi")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+    {
+        // SAFETY: the processor has AVX-512 BW and VBMI, the features the function needs.
+        Some(unsafe { vbmi(bytes, from, batch) })
+    } else if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, the one feature the function needs.
         Some(unsafe { avx2(bytes, from, batch) })
     } else if std::arch::is_x86_feature_detected!("ssse3") {
@@ -52,21 +60,22 @@ macro_rules! kernel {
             while at < bytes.len() {
                 // The last load reads bytes at + 3 to at + 3 + LANES.
                 let block = match bytes.get(at..at + LANES + WIDTH - 1) {
-                    Some(block) => block.as_ptr(),
+                    Some(block) => block,
                     None => {
                         let rest = &bytes[at..];
                         padded.fill(PAST_END);
                         padded[..rest.len()].copy_from_slice(rest);
-                        padded.as_ptr()
+                        &padded
                     }
                 };
                 let mut groups = [$set1(-1); GROUPS];
                 for position in 0..WIDTH {
-                    // SAFETY: position is at most WIDTH - 1, so the start is inside the block.
-                    let start = unsafe { block.add(position) };
-                    // SAFETY: block is LANES + WIDTH - 1 readable bytes, of the text or of padded,
-                    // so LANES of them follow start; the load needs no alignment.
-                    let loaded = unsafe { $load(start.cast()) };
+                    let from: &[u8; LANES] = match block[position..].first_chunk() {
+                        Some(from) => from,
+                        None => return bytes.len(),
+                    };
+                    // SAFETY: from is LANES readable bytes; the load needs no alignment.
+                    let loaded = unsafe { $load(from.as_ptr().cast()) };
                     let low = $and(loaded, nibble);
                     let high = $and($shift(loaded, 4), nibble);
                     for (group, tables) in groups.iter_mut().zip(&tables) {
@@ -86,24 +95,9 @@ macro_rules! kernel {
                         // SAFETY: stored is LANES writable bytes; the store needs no alignment.
                         unsafe { $store(stored.as_mut_ptr().cast(), group) };
                     }
-                    while marked != 0 {
-                        let lane = marked.trailing_zeros() as usize % LANES;
-                        marked &= marked - 1;
-                        let mut buckets = 0;
-                        for (index, stored) in stored.iter().enumerate() {
-                            buckets |= u32::from(stored[lane]) << (8 * index);
-                        }
-                        if batch.is_full() {
-                            return at + lane;
-                        }
-                        if at + lane >= bytes.len() {
-                            break;
-                        }
-                        // SAFETY: lane is below LANES, so four bytes follow inside the block.
-                        let window = unsafe { block.add(lane) };
-                        // SAFETY: the same; a byte array needs no alignment.
-                        let window = unsafe { window.cast::<[u8; WIDTH]>().read() };
-                        batch.verify(at + lane, buckets, window);
+                    let buckets = |lane: usize| core::array::from_fn(|group| stored[group][lane]);
+                    if let Some(full) = batch.take(bytes, at, marked.into(), buckets) {
+                        return full;
                     }
                 }
                 at += LANES;
@@ -160,6 +154,14 @@ kernel!(
 #[cfg(test)]
 pub(super) fn searches() -> Vec<(&'static str, fn(&[u8], usize, &mut Batch) -> usize)> {
     let mut searches: Vec<(&str, fn(&[u8], usize, &mut Batch) -> usize)> = Vec::new();
+    if std::arch::is_x86_feature_detected!("avx512vbmi")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+    {
+        // SAFETY: the processor has AVX-512 BW and VBMI, the features the function needs.
+        searches.push(("vbmi", |bytes, from, batch| unsafe {
+            vbmi(bytes, from, batch)
+        }));
+    }
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, the one feature the function needs.
         searches.push(("avx2", |bytes, from, batch| unsafe {
