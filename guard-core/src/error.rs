@@ -75,7 +75,12 @@ impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::File { path, line, column } => {
-                write!(f, "{}:{line}:{column}: {}: ", path.escape_debug(), self.setting)?;
+                write!(
+                    f,
+                    "{}:{line}:{column}: {}: ",
+                    path.escape_debug(),
+                    self.setting
+                )?;
             }
             Place::Variable { offset } => write!(f, "{}: byte {offset}: ", self.setting)?,
         }

@@ -44,13 +44,55 @@ struct Partition {
 
 /// The last one takes every region that no other does: new ones keep appearing there.
 const PARTITIONS: [Partition; 8] = [
-    partition("aws-cn", "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn", "cn-northwest-1"),
-    partition("aws-us-gov", "us-gov-", "amazonaws.com", "api.aws", "us-gov-west-1"),
-    partition("aws-iso", "us-iso-", "c2s.ic.gov", "api.aws.ic.gov", "us-iso-east-1"),
-    partition("aws-iso-b", "us-isob-", "sc2s.sgov.gov", "api.aws.scloud", "us-isob-east-1"),
-    partition("aws-iso-e", "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", "eu-isoe-west-1"),
-    partition("aws-iso-f", "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov", "us-isof-south-1"),
-    partition("aws-eusc", "eusc-", "amazonaws.eu", "api.amazonwebservices.eu", "eusc-de-east-1"),
+    partition(
+        "aws-cn",
+        "cn-",
+        "amazonaws.com.cn",
+        "api.amazonwebservices.com.cn",
+        "cn-northwest-1",
+    ),
+    partition(
+        "aws-us-gov",
+        "us-gov-",
+        "amazonaws.com",
+        "api.aws",
+        "us-gov-west-1",
+    ),
+    partition(
+        "aws-iso",
+        "us-iso-",
+        "c2s.ic.gov",
+        "api.aws.ic.gov",
+        "us-iso-east-1",
+    ),
+    partition(
+        "aws-iso-b",
+        "us-isob-",
+        "sc2s.sgov.gov",
+        "api.aws.scloud",
+        "us-isob-east-1",
+    ),
+    partition(
+        "aws-iso-e",
+        "eu-isoe-",
+        "cloud.adc-e.uk",
+        "api.cloud-aws.adc-e.uk",
+        "eu-isoe-west-1",
+    ),
+    partition(
+        "aws-iso-f",
+        "us-isof-",
+        "csp.hci.ic.gov",
+        "api.aws.hci.ic.gov",
+        "us-isof-south-1",
+    ),
+    partition(
+        "aws-eusc",
+        "eusc-",
+        "amazonaws.eu",
+        "api.amazonwebservices.eu",
+        "eusc-de-east-1",
+    ),
     partition("aws", "", "amazonaws.com", "api.aws", "us-east-1"),
 ];
 
@@ -61,7 +103,13 @@ const fn partition(
     dual_stack: &'static str,
     global_region: &'static str,
 ) -> Partition {
-    Partition { name, regions, suffix, dual_stack, global_region }
+    Partition {
+        name,
+        regions,
+        suffix,
+        dual_stack,
+        global_region,
+    }
 }
 
 /// The region a function runs in, as `AWS_REGION` names it.
@@ -76,15 +124,19 @@ impl Region {
     pub(super) fn parse(name: &str) -> Option<Self> {
         let parts: Vec<_> = name.split('-').collect();
         let (number, words) = parts.split_last()?;
-        let is_word = |word: &&str| {
-            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase())
-        };
+        let is_word =
+            |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
         let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         if name.len() > 32 || words.len() < 2 || !is_number || !words.iter().all(is_word) {
             return None;
         }
-        let partition = PARTITIONS.into_iter().find(|part| name.starts_with(part.regions))?;
-        Some(Self { name: name.to_owned(), partition })
+        let partition = PARTITIONS
+            .into_iter()
+            .find(|part| name.starts_with(part.regions))?;
+        Some(Self {
+            name: name.to_owned(),
+            partition,
+        })
     }
 }
 
@@ -104,14 +156,19 @@ pub(super) fn expand(text: &str, region: Option<&Region>) -> Result<Vec<EgressRu
         return Err(unknown(service));
     }
     let Some(region) = region else {
-        let reason = format!("{} needs AWS_REGION, which is not the name of a region", quote(text));
+        let reason = format!(
+            "{} needs AWS_REGION, which is not the name of a region",
+            quote(text)
+        );
         return Err(Fault::new(0, reason, "AWS_REGION such as \"eu-central-1\""));
     };
     let templates = match resource {
         Some(resource) => {
             let at = service.len() + 1;
-            templates_of_resource(service, resource)
-                .map_err(|fault| Fault { at: fault.at + at, ..fault })?
+            templates_of_resource(service, resource).map_err(|fault| Fault {
+                at: fault.at + at,
+                ..fault
+            })?
         }
         None => templates(service)?,
     };
@@ -130,16 +187,26 @@ pub(super) fn expand(text: &str, region: Option<&Region>) -> Result<Vec<EgressRu
 pub(super) fn services() -> impl Iterator<Item = &'static str> {
     let listed = SERVICES.lines().filter_map(|line| line.split(' ').next());
     let own = OWN.iter().map(|(name, _)| *name);
-    listed.chain(own).chain(GLOBAL.iter().copied()).chain(RESOURCE.iter().map(|(name, _)| *name))
+    listed
+        .chain(own)
+        .chain(GLOBAL.iter().copied())
+        .chain(RESOURCE.iter().map(|(name, _)| *name))
 }
 
 /// `SERVICE/RESOURCE` for every resource whose host names this may be one of.
 pub(super) fn resources(host: &str, region: &Region) -> Vec<String> {
     let mut found = Vec::new();
     for (service, templates) in RESOURCE {
-        for template in templates.iter().filter_map(|template| template.strip_prefix("{n}")) {
-            let Some(rule) = fill(&format!("x{template}"), region, "") else { continue };
-            let Target::Host(pattern) = rule.target() else { continue };
+        for template in templates
+            .iter()
+            .filter_map(|template| template.strip_prefix("{n}"))
+        {
+            let Some(rule) = fill(&format!("x{template}"), region, "") else {
+                continue;
+            };
+            let Target::Host(pattern) = rule.target() else {
+                continue;
+            };
             let tail = pattern.name().get(1..).unwrap_or_default();
             if let Some(resource) = host.strip_suffix(tail) {
                 found.push(format!("{service}/{resource}"));
@@ -155,7 +222,11 @@ fn is_known(service: &str) -> bool {
 
 fn unknown(service: &str) -> Fault {
     let reason = match near::nearest(service, services()) {
-        Some(near) => format!("{} is no service (did you mean {}?)", quote(service), quote(near)),
+        Some(near) => format!(
+            "{} is no service (did you mean {}?)",
+            quote(service),
+            quote(near)
+        ),
         None => format!("{} is no service", quote(service)),
     };
     Fault::new(
@@ -171,31 +242,47 @@ fn templates(service: &str) -> Result<Vec<String>, Fault> {
     if let Some((_, own)) = OWN.iter().find(|(name, _)| *name == service) {
         found.extend(own.iter().map(|template| (*template).to_owned()));
     } else if GLOBAL.contains(&service) {
-        found.extend(REGULAR.iter().map(|t| t.replace("{p}", service).replace("{r}", "{g}")));
+        found.extend(
+            REGULAR
+                .iter()
+                .map(|t| t.replace("{p}", service).replace("{r}", "{g}")),
+        );
     } else if let Some(prefix) = prefix(service) {
-        found.extend(REGULAR.iter().map(|template| template.replace("{p}", prefix)));
+        found.extend(
+            REGULAR
+                .iter()
+                .map(|template| template.replace("{p}", prefix)),
+        );
         let extra = EXTRA.iter().filter(|(name, _)| *name == prefix);
         found.extend(extra.flat_map(|(_, more)| more.iter().map(|t| (*t).to_owned())));
     }
     // Every host of these belongs to a customer: all of them would be anybody.
     if found.is_empty() || matches!(service, "execute-api" | "apigatewaymanagementapi") {
-        let reason = format!("{} alone would allow the endpoints of every customer", quote(service));
+        let reason = format!(
+            "{} alone would allow the endpoints of every customer",
+            quote(service)
+        );
         return Err(Fault::new(0, reason, format!("\"aws:{service}/ID\"")));
     }
     Ok(found)
 }
 
 fn prefix(service: &str) -> Option<&'static str> {
-    SERVICES.lines().find_map(|line| match line.split_once(' ') {
-        Some((name, prefix)) => (name == service).then_some(prefix),
-        None => (line == service).then_some(line),
-    })
+    SERVICES
+        .lines()
+        .find_map(|line| match line.split_once(' ') {
+            Some((name, prefix)) => (name == service).then_some(prefix),
+            None => (line == service).then_some(line),
+        })
 }
 
 fn templates_of_resource(service: &str, resource: &str) -> Result<Vec<String>, Fault> {
     let Some((_, templates)) = RESOURCE.iter().find(|(name, _)| *name == service) else {
         let names: Vec<_> = RESOURCE.iter().map(|(name, _)| *name).collect();
-        let reason = format!("host names of {} do not tell resources apart", quote(service));
+        let reason = format!(
+            "host names of {} do not tell resources apart",
+            quote(service)
+        );
         let accepted = format!("\"aws:{service}\"; resources of {}", names.join(", "));
         return Err(Fault::new(0, reason, accepted));
     };
@@ -204,12 +291,17 @@ fn templates_of_resource(service: &str, resource: &str) -> Result<Vec<String>, F
     let is_dotted = service == "s3";
     let is_name = !resource.is_empty()
         && resource.len() <= 63
-        && resource.bytes().all(|byte| is_allowed(byte) && (is_dotted || byte != b'.'))
-        && resource.split('.').all(|part| {
-            !part.is_empty() && !part.starts_with('-') && !part.ends_with('-')
-        });
+        && resource
+            .bytes()
+            .all(|byte| is_allowed(byte) && (is_dotted || byte != b'.'))
+        && resource
+            .split('.')
+            .all(|part| !part.is_empty() && !part.starts_with('-') && !part.ends_with('-'));
     if !is_name {
-        let reason = format!("{} is not the name of a resource of {service}", quote(resource));
+        let reason = format!(
+            "{} is not the name of a resource of {service}",
+            quote(resource)
+        );
         let accepted = if is_dotted {
             "the name of a bucket: lower case letters, digits, \".\" and \"-\", at most 63 bytes"
         } else {
@@ -217,9 +309,15 @@ fn templates_of_resource(service: &str, resource: &str) -> Result<Vec<String>, F
         };
         return Err(Fault::new(0, reason, accepted));
     }
-    let mut found: Vec<_> = templates.iter().map(|template| (*template).to_owned()).collect();
+    let mut found: Vec<_> = templates
+        .iter()
+        .map(|template| (*template).to_owned())
+        .collect();
     // A directory bucket names its zone: NAME--ZONE--x-s3.
-    if let Some((_, zone)) = resource.strip_suffix("--x-s3").and_then(|name| name.rsplit_once("--")) {
+    if let Some((_, zone)) = resource
+        .strip_suffix("--x-s3")
+        .and_then(|name| name.rsplit_once("--"))
+    {
         found.push(format!("{{n}}.s3express-{zone}.{{r}}.{{s}}"));
         found.push(format!("{{n}}.s3express-{zone}.dualstack.{{r}}.{{s}}"));
         found.push(format!("{{n}}.s3express-fips-{zone}.{{r}}.{{s}}"));
@@ -245,7 +343,11 @@ fn fill(template: &str, region: &Region, resource: &str) -> Option<EgressRule> {
         None => HostPattern::exact(host),
     };
     let ports = Ports::one(port.parse().ok()?);
-    Some(EgressRule { target: Target::Host(pattern), ports, protocol: Protocol::Tcp })
+    Some(EgressRule {
+        target: Target::Host(pattern),
+        ports,
+        protocol: Protocol::Tcp,
+    })
 }
 
 #[cfg(test)]
@@ -254,7 +356,13 @@ mod tests {
 
     #[test]
     fn every_service_expands_to_valid_names_in_every_partition() {
-        let regions = ["eu-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "mx-central-1"];
+        let regions = [
+            "eu-central-1",
+            "cn-north-1",
+            "us-gov-west-1",
+            "us-iso-east-1",
+            "mx-central-1",
+        ];
         for region in regions.map(|name| Region::parse(name).unwrap()) {
             for service in services() {
                 let found = expand(service, Some(&region))
@@ -262,11 +370,20 @@ mod tests {
                 let rules = found.unwrap_or_else(|fault| panic!("{service}: {fault:?}"));
                 assert!(!rules.is_empty(), "{service}");
                 for rule in rules {
-                    let Target::Host(pattern) = rule.target() else { panic!("{rule}") };
+                    let Target::Host(pattern) = rule.target() else {
+                        panic!("{rule}")
+                    };
                     let written = pattern.to_string();
-                    assert_eq!(HostPattern::parse(&written).as_ref(), Ok(pattern), "{service}");
+                    assert_eq!(
+                        HostPattern::parse(&written).as_ref(),
+                        Ok(pattern),
+                        "{service}"
+                    );
                     // A suffix keeps the service and the region, or a global service's name.
-                    assert!(!pattern.is_suffix() || pattern.name().split('.').count() > 3, "{rule}");
+                    assert!(
+                        !pattern.is_suffix() || pattern.name().split('.').count() > 3,
+                        "{rule}"
+                    );
                 }
             }
         }
@@ -274,7 +391,10 @@ mod tests {
 
     #[test]
     fn services_are_named_once() {
-        let mut names: Vec<_> = SERVICES.lines().filter_map(|l| l.split(' ').next()).collect();
+        let mut names: Vec<_> = SERVICES
+            .lines()
+            .filter_map(|l| l.split(' ').next())
+            .collect();
         names.extend(OWN.iter().map(|(name, _)| *name));
         names.extend(GLOBAL);
         let all = names.len();

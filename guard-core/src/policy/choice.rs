@@ -148,7 +148,9 @@ fn word<T: Copy>(text: &str, values: &[(&str, T)]) -> Result<T, Fault> {
     let known = values.iter().find(|(word, _)| *word == text);
     known.map(|(_, value)| *value).ok_or_else(|| {
         let words: Vec<_> = values.iter().map(|(word, _)| quote(word)).collect();
-        let (last, front) = words.split_last().map_or((String::new(), &[][..]), |(l, f)| (l.clone(), f));
+        let (last, front) = words
+            .split_last()
+            .map_or((String::new(), &[][..]), |(l, f)| (l.clone(), f));
         let reason = match text {
             "" => "the value is empty".to_owned(),
             _ => format!("{} is not a value of this setting", quote(text)),
@@ -168,28 +170,44 @@ pub(super) fn number(text: &str, units: bool) -> Result<u64, Fault> {
     };
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let value = digits.parse::<u64>().ok().filter(|_| is_number);
-    value.and_then(|value| value.checked_mul(unit)).filter(|value| *value != 0).ok_or_else(|| {
-        let suffix = if units { ", with \"K\" or \"M\" behind it if need be" } else { "" };
-        let reason = match text {
-            "" => "the value is empty".to_owned(),
-            _ => format!("{} is not a positive number", quote(text)),
-        };
-        Fault::new(0, reason, format!("a whole number from 1{suffix}"))
-    })
+    value
+        .and_then(|value| value.checked_mul(unit))
+        .filter(|value| *value != 0)
+        .ok_or_else(|| {
+            let suffix = if units {
+                ", with \"K\" or \"M\" behind it if need be"
+            } else {
+                ""
+            };
+            let reason = match text {
+                "" => "the value is empty".to_owned(),
+                _ => format!("{} is not a positive number", quote(text)),
+            };
+            Fault::new(0, reason, format!("a whole number from 1{suffix}"))
+        })
 }
 
 /// What `GUARD_INSPECT` accepts behind the special words, for messages.
 fn families_accepted() -> String {
     let names: Vec<_> = Family::ALL.into_iter().map(Family::name).collect();
-    format!("\"all\", \"off\", or families to inspect, \"-\" before one removes it: {}", names.join(", "))
+    format!(
+        "\"all\", \"off\", or families to inspect, \"-\" before one removes it: {}",
+        names.join(", ")
+    )
 }
 
 /// The family called `name`.
 pub(super) fn family(name: &str) -> Result<Family, Fault> {
     Family::from_name(name).ok_or_else(|| {
         let near = super::near::nearest(name, Family::ALL.into_iter().map(Family::name));
-        let hint = near.map_or(String::new(), |near| format!(" (did you mean {}?)", quote(near)));
-        Fault::new(0, format!("{} is not a family{hint}", quote(name)), families_accepted())
+        let hint = near.map_or(String::new(), |near| {
+            format!(" (did you mean {}?)", quote(near))
+        });
+        Fault::new(
+            0,
+            format!("{} is not a family{hint}", quote(name)),
+            families_accepted(),
+        )
     })
 }
 
@@ -250,7 +268,11 @@ impl Skip {
         for token in pointer.split('/').skip(1) {
             tokens.push(unescape(token).map_err(|found| {
                 let reason = format!("\"~\" without 0 or 1 behind it in {}", quote(token));
-                Fault::new(at + found, reason, "\"~0\" for \"~\", \"~1\" for \"/\" (RFC 6901)")
+                Fault::new(
+                    at + found,
+                    reason,
+                    "\"~0\" for \"~\", \"~1\" for \"/\" (RFC 6901)",
+                )
             })?);
             at += token.len() + 1;
         }

@@ -101,7 +101,9 @@ impl<'a> CompiledPolicy<'a> {
         if word(image, 8) != Some(image.len()) {
             return Err(ImageError::Length);
         }
-        Self::read(image).filter(|policy| policy.is_sound()).ok_or(ImageError::Table)
+        Self::read(image)
+            .filter(|policy| policy.is_sound())
+            .ok_or(ImageError::Table)
     }
 
     fn read(image: &'a [u8]) -> Option<Self> {
@@ -109,9 +111,15 @@ impl<'a> CompiledPolicy<'a> {
         Some(Self {
             flags: short(image, 6).filter(|flags| flags & !flag::ALL == 0)?,
             mode: byte(image, 12).filter(|mode| *mode <= 2)?,
-            hosts: Tree { nodes: Table::new(image, Section::HostNodes)?, bytes },
+            hosts: Tree {
+                nodes: Table::new(image, Section::HostNodes)?,
+                bytes,
+            },
             host_rules: Table::new(image, Section::HostRules)?,
-            paths: Tree { nodes: Table::new(image, Section::PathNodes)?, bytes },
+            paths: Tree {
+                nodes: Table::new(image, Section::PathNodes)?,
+                bytes,
+            },
             groups: Table::new(image, Section::AddressGroups)?,
             addresses: Table::new(image, Section::AddressRules)?,
             unix: Table::new(image, Section::Unix)?,
@@ -130,16 +138,27 @@ impl<'a> CompiledPolicy<'a> {
     pub fn entry(&self, id: EntryId) -> Option<(Origin, &'a str)> {
         let row = self.entries.get(id.index())?;
         let text = self.hosts.bytes.slice(word(row, 4)?, word(row, 8)?)?;
-        Some((Origin::from_byte(byte(row, 0)?)?, core::str::from_utf8(text).ok()?))
+        Some((
+            Origin::from_byte(byte(row, 0)?)?,
+            core::str::from_utf8(text).ok()?,
+        ))
     }
 
     /// Decides any operation.
     pub fn decide(&self, operation: &Operation<'_>) -> Decision {
         match *operation {
-            Operation::Host { name, port, protocol } => self.egress_host(name, port, protocol),
+            Operation::Host {
+                name,
+                port,
+                protocol,
+            } => self.egress_host(name, port, protocol),
             Operation::Address { ip, port, protocol } => self.egress_addr(ip, port, protocol),
             Operation::Unix { path } => self.unix(path),
-            Operation::File { path, access, phase } => self.file(path, access, phase),
+            Operation::File {
+                path,
+                access,
+                phase,
+            } => self.file(path, access, phase),
             Operation::Exec { path, phase } => self.exec(path, phase),
         }
     }
@@ -178,7 +197,8 @@ impl<'a> CompiledPolicy<'a> {
         if self.flags & flag::EGRESS == 0 {
             return Decision::NotRestricted;
         }
-        self.find_unix(path).map_or(Decision::Denied, Decision::Allowed)
+        self.find_unix(path)
+            .map_or(Decision::Denied, Decision::Allowed)
     }
 
     /// Whether a file may be used. The path is absolute and free of symbolic links; empty and `.`
@@ -204,7 +224,8 @@ impl<'a> CompiledPolicy<'a> {
         if !is_host_name(name) {
             return Decision::Denied;
         }
-        self.find_host(name, allows).map_or(Decision::Denied, Decision::Allowed)
+        self.find_host(name, allows)
+            .map_or(Decision::Denied, Decision::Allowed)
     }
 
     fn find_host(&self, name: &[u8], allows: impl Fn(&[u8]) -> bool) -> Option<EntryId> {
@@ -213,7 +234,9 @@ impl<'a> CompiledPolicy<'a> {
         loop {
             let dot = rest.iter().rposition(|byte| *byte == b'.');
             let label = rest.get(dot.map_or(0, |dot| dot + 1)..)?;
-            node = self.hosts.child(node, label, |byte| byte.to_ascii_lowercase())?;
+            node = self
+                .hosts
+                .child(node, label, |byte| byte.to_ascii_lowercase())?;
             let scope = u8::from(dot.is_some());
             let first = word(node, NODE_HEAD)?;
             for rule in first..first.checked_add(word(node, NODE_HEAD + 4)?)? {
@@ -287,9 +310,9 @@ impl<'a> CompiledPolicy<'a> {
         }
         let slot = NODE_HEAD + 2 * (slot + usize::from(phase == Phase::Invoke));
         match path.split_first() {
-            Some((b'/', rest)) if is_path(rest) => {
-                self.find_path(rest, slot).map_or(Decision::Denied, Decision::Allowed)
-            }
+            Some((b'/', rest)) if is_path(rest) => self
+                .find_path(rest, slot)
+                .map_or(Decision::Denied, Decision::Allowed),
             _ => Decision::Denied,
         }
     }
@@ -331,7 +354,10 @@ impl<'a> CompiledPolicy<'a> {
         for index in 0..self.paths.nodes.count() {
             let row = self.paths.nodes.get(index)?;
             for slot in 0..6 {
-                if short(row, NODE_HEAD + 2 * slot)?.checked_sub(1).is_some_and(|e| !is_entry(e)) {
+                if short(row, NODE_HEAD + 2 * slot)?
+                    .checked_sub(1)
+                    .is_some_and(|e| !is_entry(e))
+                {
                     return Some(false);
                 }
             }

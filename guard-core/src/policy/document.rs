@@ -39,7 +39,11 @@ impl Positions<'_> {
     }
 
     fn error(&self, setting: &str, offset: usize, fault: Fault) -> PolicyError {
-        Text { text: String::new(), place: self.place(offset) }.error(setting, fault, false)
+        Text {
+            text: String::new(),
+            place: self.place(offset),
+        }
+        .error(setting, fault, false)
     }
 }
 
@@ -50,14 +54,18 @@ pub(super) fn parse(path: &str, text: &str) -> Document {
     if text.len() > LARGEST {
         let reason = format!("the file has {} bytes", text.len());
         let fault = Fault::new(0, reason, format!("at most {LARGEST}"));
-        document.errors.push(positions.error("GUARD_POLICY", 0, fault));
+        document
+            .errors
+            .push(positions.error("GUARD_POLICY", 0, fault));
         return document;
     }
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let at = error.span().map_or(0, |span| span.start);
         let fault = Fault::new(0, error.message().replace('\n', ", "), "TOML 1.0");
-        document.errors.push(positions.error("GUARD_POLICY", at, fault));
+        document
+            .errors
+            .push(positions.error("GUARD_POLICY", at, fault));
     }
     // A damaged file gives values that nobody wrote: its own errors are enough.
     if !errors.is_empty() {
@@ -66,7 +74,9 @@ pub(super) fn parse(path: &str, text: &str) -> Document {
     let table = table.get_ref();
     for (key, _) in table.iter() {
         if let Some(fault) = unknown(key.get_ref()) {
-            document.errors.push(positions.error(&plain(key.get_ref()), key.span().start, fault));
+            document
+                .errors
+                .push(positions.error(&plain(key.get_ref()), key.span().start, fault));
         }
     }
     for setting in SETTINGS {
@@ -76,7 +86,9 @@ pub(super) fn parse(path: &str, text: &str) -> Document {
         match given(&positions, value) {
             Ok(given) => document.values.push((setting.variable, given)),
             Err((at, fault)) => {
-                document.errors.push(positions.error(key.get_ref(), at, fault));
+                document
+                    .errors
+                    .push(positions.error(key.get_ref(), at, fault));
             }
         }
     }
@@ -92,7 +104,9 @@ fn unknown(key: &str) -> Option<Fault> {
     if SETTINGS.iter().any(|setting| setting.key == Some(key)) {
         return None;
     }
-    let of_variable = SETTINGS.iter().find(|setting| setting.variable.eq_ignore_ascii_case(key));
+    let of_variable = SETTINGS
+        .iter()
+        .find(|setting| setting.variable.eq_ignore_ascii_case(key));
     let near = match of_variable {
         Some(setting) => setting.key,
         None => near::nearest(key, SETTINGS.iter().filter_map(|setting| setting.key)),
@@ -111,10 +125,7 @@ fn plain(key: &str) -> String {
     key.chars().take(40).flat_map(char::escape_debug).collect()
 }
 
-fn given(
-    positions: &Positions<'_>,
-    value: &Spanned<DeValue<'_>>,
-) -> Result<Given, (usize, Fault)> {
+fn given(positions: &Positions<'_>, value: &Spanned<DeValue<'_>>) -> Result<Given, (usize, Fault)> {
     if let DeValue::Array(array) = value.get_ref() {
         let entries: Result<Vec<_>, _> = array.iter().map(|item| scalar(positions, item)).collect();
         return entries.map(|entries| Given::Entries(positions.place(value.span().start), entries));
@@ -127,13 +138,32 @@ fn scalar(positions: &Positions<'_>, value: &Spanned<DeValue<'_>>) -> Result<Tex
     let at = |offset: usize| positions.place(start + offset);
     match value.get_ref() {
         // Behind the opening quote.
-        DeValue::String(text) => Ok(Text { text: text.to_string(), place: at(1) }),
-        DeValue::Integer(number) => Ok(Text { text: number.to_string(), place: at(0) }),
-        DeValue::Boolean(true) => Ok(Text { text: "on".to_owned(), place: at(0) }),
-        DeValue::Boolean(false) => Ok(Text { text: "off".to_owned(), place: at(0) }),
+        DeValue::String(text) => Ok(Text {
+            text: text.to_string(),
+            place: at(1),
+        }),
+        DeValue::Integer(number) => Ok(Text {
+            text: number.to_string(),
+            place: at(0),
+        }),
+        DeValue::Boolean(true) => Ok(Text {
+            text: "on".to_owned(),
+            place: at(0),
+        }),
+        DeValue::Boolean(false) => Ok(Text {
+            text: "off".to_owned(),
+            place: at(0),
+        }),
         other => {
             let reason = format!("found a TOML {}", other.type_str());
-            Err((start, Fault::new(0, reason, "a string, a number, a boolean or an array of strings")))
+            Err((
+                start,
+                Fault::new(
+                    0,
+                    reason,
+                    "a string, a number, a boolean or an array of strings",
+                ),
+            ))
         }
     }
 }

@@ -34,28 +34,48 @@ impl Policy {
     /// can name it: a name or path that is not one, or a path that is not text.
     #[must_use]
     pub fn entry_that_would_allow(&self, operation: &Operation<'_>) -> Option<Suggestion> {
-        let egress = |entry| Suggestion { origin: Origin::EgressAllow, entry };
+        let egress = |entry| Suggestion {
+            origin: Origin::EgressAllow,
+            entry,
+        };
         match *operation {
-            Operation::Host { name, port, protocol } => {
+            Operation::Host {
+                name,
+                port,
+                protocol,
+            } => {
                 let name = core::str::from_utf8(name).ok()?;
                 // What goes over the wire is ASCII; anything else is no name and stays denied.
-                let pattern = HostPattern::parse(name).ok().filter(|_| is_wire_name(name))?;
+                let pattern = HostPattern::parse(name)
+                    .ok()
+                    .filter(|_| is_wire_name(name))?;
                 if let Some(entry) = self.aws_entry(pattern.name(), port, protocol) {
                     return Some(egress(entry));
                 }
                 let ports = Ports::one(port);
-                let rule = EgressRule { target: Target::Host(pattern), ports, protocol };
+                let rule = EgressRule {
+                    target: Target::Host(pattern),
+                    ports,
+                    protocol,
+                };
                 Some(egress(rule.to_string()))
             }
             Operation::Address { ip, port, protocol } => {
                 let ip = match ip.to_canonical() {
-                    ip if ip.is_unspecified() => {
-                        super::egress::LOOPBACK.into_iter().find(|l| l.is_ipv4() == ip.is_ipv4())?
-                    }
+                    ip if ip.is_unspecified() => super::egress::LOOPBACK
+                        .into_iter()
+                        .find(|l| l.is_ipv4() == ip.is_ipv4())?,
                     ip => ip,
                 };
                 let target = Target::Network(Cidr::one(ip));
-                Some(egress(EgressRule { target, ports: Ports::one(port), protocol }.to_string()))
+                Some(egress(
+                    EgressRule {
+                        target,
+                        ports: Ports::one(port),
+                        protocol,
+                    }
+                    .to_string(),
+                ))
             }
             Operation::Unix { path } => {
                 let path = core::str::from_utf8(path).ok()?;
@@ -66,7 +86,11 @@ impl Policy {
                 let is_entry = !entry.contains(',') && EgressRule::parse(&entry).is_ok();
                 is_entry.then(|| egress(entry))
             }
-            Operation::File { path, access, phase } => {
+            Operation::File {
+                path,
+                access,
+                phase,
+            } => {
                 let origin = match access {
                     Access::Read => Origin::FileRead,
                     Access::Write => Origin::FileWrite,
@@ -75,7 +99,10 @@ impl Policy {
             }
             Operation::Exec { path, phase } => {
                 let entry = path_entry(path, phase)?;
-                Some(Suggestion { origin: Origin::ExecAllow, entry })
+                Some(Suggestion {
+                    origin: Origin::ExecAllow,
+                    entry,
+                })
             }
         }
     }
@@ -87,8 +114,14 @@ impl Policy {
             let rules = aws::expand(text, Some(region));
             rules.is_ok_and(|rules| rules.iter().any(|r| r.allows_host(name, port, protocol)))
         };
-        let resource = aws::resources(name, region).into_iter().find(|text| allows(text));
-        let service = || aws::services().map(str::to_owned).find(|service| allows(service));
+        let resource = aws::resources(name, region)
+            .into_iter()
+            .find(|text| allows(text));
+        let service = || {
+            aws::services()
+                .map(str::to_owned)
+                .find(|service| allows(service))
+        };
         resource.or_else(service).map(|text| format!("aws:{text}"))
     }
 
@@ -114,9 +147,14 @@ impl Policy {
         lines.push(list_effect("writing files", &self.file_write));
         lines.push(list_effect("starting programs", &self.exec));
         lines.push(format!("/tmp: {}", self.tmp));
-        let best = self.tier.map_or("the best the environment allows", super::Tier::name);
+        let best = self
+            .tier
+            .map_or("the best the environment allows", super::Tier::name);
         lines.push(format!("tier: {best}; at least {}", self.require));
-        lines.push(format!("a blocked event without an HTTP caller: {}", self.on_block));
+        lines.push(format!(
+            "a blocked event without an HTTP caller: {}",
+            self.on_block
+        ));
         if let Some(wrapper) = &self.next_wrapper {
             lines.push(format!("exec wrapper after this one: {wrapper}"));
         }
@@ -143,14 +181,20 @@ impl Policy {
             (Origin::FileWrite, &self.file_write, "allows every file"),
         ];
         for (origin, list, what) in files {
-            for entry in list.iter().flatten().filter(|e| e.rules.iter().any(|r| r.path() == "/")) {
+            for entry in list
+                .iter()
+                .flatten()
+                .filter(|e| e.rules.iter().any(|r| r.path() == "/"))
+            {
                 found.push(format!("{}: {} {what}", origin.name(), quote(&entry.text)));
             }
         }
         for entry in self.exec.iter().flatten() {
             // Whoever can write there can start what they wrote.
             let opens = |path: &&str| entry.rules.iter().any(|r| r.allows(path, Phase::Init));
-            let places = file::RUNTIME_WRITE.iter().filter(|path| **path != "/dev/null");
+            let places = file::RUNTIME_WRITE
+                .iter()
+                .filter(|path| **path != "/dev/null");
             if let Some(place) = places.copied().find(opens) {
                 let what = format!("allows programs in {place}, which the function can write");
                 found.push(format!("GUARD_EXEC_ALLOW: {} {what}", quote(&entry.text)));
@@ -164,7 +208,9 @@ impl Policy {
             found.push("GUARD_MODE: monitor, so that the rules record and refuse nothing".into());
         }
         if restricts && self.tier == Some(super::Tier::Observer) {
-            found.push("GUARD_TIER: observer enforces no rule on connections, files, programs".into());
+            found.push(
+                "GUARD_TIER: observer enforces no rule on connections, files, programs".into(),
+            );
         }
         if self.sni == Sni::Verify && self.egress.is_none() {
             found.push("GUARD_EGRESS_SNI: verify has no effect without GUARD_EGRESS_ALLOW".into());
@@ -178,7 +224,9 @@ impl Policy {
     fn mode_effect(&self) -> String {
         match self.mode {
             Mode::Enforce => "mode enforce: what the policy refuses is blocked and recorded",
-            Mode::Monitor => "mode monitor: what the policy refuses is recorded, nothing is blocked",
+            Mode::Monitor => {
+                "mode monitor: what the policy refuses is recorded, nothing is blocked"
+            }
             Mode::Off => "mode off: nothing is inspected, restricted or recorded",
         }
         .to_owned()
@@ -203,9 +251,15 @@ fn is_wire_name(name: &str) -> bool {
 }
 
 fn limits_effect(limits: Limits) -> String {
-    let named = [("bytes", limits.bytes), ("levels", limits.depth), ("values", limits.values)];
-    let set: Vec<_> =
-        named.iter().filter_map(|(what, limit)| Some(format!("{} {what}", (*limit)?))).collect();
+    let named = [
+        ("bytes", limits.bytes),
+        ("levels", limits.depth),
+        ("values", limits.values),
+    ];
+    let set: Vec<_> = named
+        .iter()
+        .filter_map(|(what, limit)| Some(format!("{} {what}", (*limit)?)))
+        .collect();
     match set.is_empty() {
         true => "events: not limited in size".to_owned(),
         false => format!("events: at most {}", set.join(", ")),
@@ -219,13 +273,22 @@ fn list_effect<T: fmt::Display>(what: &str, list: &Option<Vec<Entry<T>>>) -> Str
         Some(entries) => {
             let rules = entries.iter().map(|entry| entry.rules.len()).sum::<usize>();
             let texts = texts(entries);
-            format!("{what}: only what the platform needs and {texts} ({rules} rules)")
+            let count = if rules == 1 {
+                "1 rule".to_owned()
+            } else {
+                format!("{rules} rules")
+            };
+            format!("{what}: only what the platform needs and {texts} ({count})")
         }
     }
 }
 
 fn texts<T>(entries: &[Entry<T>]) -> String {
-    entries.iter().map(|entry| entry.text.as_str()).collect::<Vec<_>>().join(", ")
+    entries
+        .iter()
+        .map(|entry| entry.text.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The path itself or, where a list cannot hold it, the nearest directory above it.
@@ -245,7 +308,10 @@ fn path_entry(path: &[u8], phase: Phase) -> Option<String> {
                 Phase::Invoke => canonical,
             });
         }
-        let slash = path.iter().rposition(|byte| *byte == b'/').filter(|at| *at > 0)?;
+        let slash = path
+            .iter()
+            .rposition(|byte| *byte == b'/')
+            .filter(|at| *at > 0)?;
         path = path.get(..slash)?;
     }
 }

@@ -81,10 +81,17 @@ impl EgressRule {
     pub(super) fn parse(entry: &str) -> Result<Self, Fault> {
         if let Some(path) = entry.strip_prefix("unix:") {
             let target = Target::Unix(unix(path).map_err(|fault| shifted(fault, 5))?);
-            return Ok(Self { target, ports: Ports::ANY, protocol: Protocol::Tcp });
+            return Ok(Self {
+                target,
+                ports: Ports::ANY,
+                protocol: Protocol::Tcp,
+            });
         }
         if let Some(at) = entry.find("://") {
-            let host = entry[at + 3..].split(['/', '?', '#']).next().unwrap_or_default();
+            let host = entry[at + 3..]
+                .split(['/', '?', '#'])
+                .next()
+                .unwrap_or_default();
             let reason = format!("a URL stands for a host (did you mean {}?)", quote(host));
             return Err(Fault::new(at, reason, ACCEPTED));
         }
@@ -96,7 +103,11 @@ impl EgressRule {
         let rest = &entry[start..];
         let (name, ports) = split_ports(rest).map_err(|fault| shifted(fault, start))?;
         let target = target(name).map_err(|fault| shifted(fault, start))?;
-        Ok(Self { target, ports, protocol })
+        Ok(Self {
+            target,
+            ports,
+            protocol,
+        })
     }
 }
 
@@ -119,7 +130,11 @@ impl fmt::Display for EgressRule {
                 };
             }
         }
-        if self.ports == Ports::ANY { Ok(()) } else { write!(f, ":{}", self.ports) }
+        if self.ports == Ports::ANY {
+            Ok(())
+        } else {
+            write!(f, ":{}", self.ports)
+        }
     }
 }
 
@@ -132,12 +147,18 @@ pub struct Ports {
 
 impl Ports {
     /// Every port.
-    pub const ANY: Self = Self { first: 0, last: u16::MAX };
+    pub const ANY: Self = Self {
+        first: 0,
+        last: u16::MAX,
+    };
 
     /// One port.
     #[must_use]
     pub const fn one(port: u16) -> Self {
-        Self { first: port, last: port }
+        Self {
+            first: port,
+            last: port,
+        }
     }
 
     /// The lowest.
@@ -171,7 +192,11 @@ impl Ports {
             Some((first, last)) if first <= last => Ok(Self { first, last }),
             _ => {
                 let reason = format!("{} is not a port", quote(text));
-                Err(Fault::new(0, reason, "a number from 1 to 65535, or two joined by \"-\""))
+                Err(Fault::new(
+                    0,
+                    reason,
+                    "a number from 1 to 65535, or two joined by \"-\"",
+                ))
             }
         }
     }
@@ -199,7 +224,10 @@ impl Cidr {
     #[must_use]
     pub fn one(address: IpAddr) -> Self {
         let address = address.to_canonical();
-        Self { address, prefix: if address.is_ipv4() { 32 } else { 128 } }
+        Self {
+            address,
+            prefix: if address.is_ipv4() { 32 } else { 128 },
+        }
     }
 
     /// Whether the address lies in the network. The unspecified address is loopback, as in
@@ -235,14 +263,19 @@ impl Cidr {
     }
 
     pub(super) const fn prefix_v6(&self) -> u8 {
-        if self.is_v4() { self.prefix + 96 } else { self.prefix }
+        if self.is_v4() {
+            self.prefix + 96
+        } else {
+            self.prefix
+        }
     }
 
     fn new(address: IpAddr, prefix: u8) -> Option<Self> {
         match (address, address.to_canonical()) {
-            (IpAddr::V6(_), v4 @ IpAddr::V4(_)) if prefix >= 96 && prefix <= 128 => {
-                Some(Self { address: v4, prefix: prefix - 96 })
-            }
+            (IpAddr::V6(_), v4 @ IpAddr::V4(_)) if prefix >= 96 && prefix <= 128 => Some(Self {
+                address: v4,
+                prefix: prefix - 96,
+            }),
             (IpAddr::V4(_), _) if prefix <= 32 => Some(Self { address, prefix }),
             (IpAddr::V6(_), _) if prefix <= 128 => Some(Self { address, prefix }),
             _ => None,
@@ -264,13 +297,20 @@ impl Cidr {
 impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.address)?;
-        if *self == Self::one(self.address) { Ok(()) } else { write!(f, "/{}", self.prefix) }
+        if *self == Self::one(self.address) {
+            Ok(())
+        } else {
+            write!(f, "/{}", self.prefix)
+        }
     }
 }
 
 /// A fault of a part that begins `by` bytes into its entry.
 pub(super) fn shifted(fault: Fault, by: usize) -> Fault {
-    Fault { at: fault.at + by, ..fault }
+    Fault {
+        at: fault.at + by,
+        ..fault
+    }
 }
 
 /// Takes `:port` off. Brackets part an IPv6 address from its port; one without has none.
@@ -288,9 +328,9 @@ fn split_ports(text: &str) -> Result<(&str, Ports), Fault> {
     };
     let (name, end) = behind;
     match text[end..].strip_prefix(':') {
-        Some(ports) => {
-            Ports::parse(ports).map(|p| (name, p)).map_err(|fault| shifted(fault, end + 1))
-        }
+        Some(ports) => Ports::parse(ports)
+            .map(|p| (name, p))
+            .map_err(|fault| shifted(fault, end + 1)),
         None if end == text.len() => Ok((name, Ports::ANY)),
         None => {
             let reason = format!("{} stands behind \"]\"", quote(&text[end..]));
@@ -320,7 +360,11 @@ fn target(name: &str) -> Result<Target, Fault> {
     };
     let most = if ip.is_ipv4() { 32 } else { 128 };
     let digits = prefix.len() <= 3 && prefix.bytes().all(|byte| byte.is_ascii_digit());
-    let cidr = prefix.parse().ok().filter(|_| digits).and_then(|prefix| Cidr::new(ip, prefix));
+    let cidr = prefix
+        .parse()
+        .ok()
+        .filter(|_| digits)
+        .and_then(|prefix| Cidr::new(ip, prefix));
     let Some(cidr) = cidr else {
         let reason = format!("{} is not a prefix length", quote(prefix));
         let accepted = format!("a number from 0 to {most}");
@@ -328,7 +372,11 @@ fn target(name: &str) -> Result<Target, Fault> {
     };
     if cidr.network() != cidr {
         let reason = format!("{} has bits behind its prefix", quote(name));
-        return Err(Fault::new(0, reason, format!("the network {}", quote(&network_text(cidr)))));
+        return Err(Fault::new(
+            0,
+            reason,
+            format!("the network {}", quote(&network_text(cidr))),
+        ));
     }
     Ok(Target::Network(cidr))
 }
@@ -347,7 +395,11 @@ fn unix(path: &str) -> Result<Vec<u8>, Fault> {
     };
     if socket.len() > LONGEST || socket == "/" {
         let reason = format!("{} is not the name of a socket", quote(path));
-        return Err(Fault::new(0, reason, format!("a path of 2 to {LONGEST} bytes")));
+        return Err(Fault::new(
+            0,
+            reason,
+            format!("a path of 2 to {LONGEST} bytes"),
+        ));
     }
     Ok(socket.into_bytes())
 }
@@ -363,5 +415,7 @@ pub(super) fn socket(text: &str, default_port: u16) -> Option<(IpAddr, u16)> {
 }
 
 /// Loopback, under both of its names.
-pub(super) const LOOPBACK: [IpAddr; 2] =
-    [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+pub(super) const LOOPBACK: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+];

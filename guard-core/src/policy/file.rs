@@ -54,16 +54,27 @@ impl FileRule {
         if text == "runtime" {
             return Ok(preset
                 .iter()
-                .map(|path| Self { path: (*path).to_owned(), only_init })
+                .map(|path| Self {
+                    path: (*path).to_owned(),
+                    only_init,
+                })
                 .collect());
         }
-        Ok(vec![Self { path: absolute(text)?, only_init }])
+        Ok(vec![Self {
+            path: absolute(text)?,
+            only_init,
+        }])
     }
 }
 
 impl fmt::Display for FileRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.path, if self.only_init { "@init" } else { "" })
+        write!(
+            f,
+            "{}{}",
+            self.path,
+            if self.only_init { "@init" } else { "" }
+        )
     }
 }
 
@@ -173,13 +184,24 @@ pub(super) fn platform(access: Access) -> impl Iterator<Item = FileRule> {
         Access::Read => (PLATFORM_READ, RUNTIME_READ),
         Access::Write => (PLATFORM_WRITE, &[]),
     };
-    let rule = |only_init| move |path: &&str| FileRule { path: (*path).to_owned(), only_init };
-    always.iter().map(rule(false)).chain(init.iter().map(rule(true)))
+    let rule = |only_init| {
+        move |path: &&str| FileRule {
+            path: (*path).to_owned(),
+            only_init,
+        }
+    };
+    always
+        .iter()
+        .map(rule(false))
+        .chain(init.iter().map(rule(true)))
 }
 
 /// The programs that may be started until the runtime is up, whatever the list says.
 pub(super) fn platform_exec() -> impl Iterator<Item = FileRule> {
-    RUNTIME_EXEC.iter().map(|path| FileRule { path: (*path).to_owned(), only_init: true })
+    RUNTIME_EXEC.iter().map(|path| FileRule {
+        path: (*path).to_owned(),
+        only_init: true,
+    })
 }
 
 /// The canonical form of an absolute path: `.` components and one final slash are dropped.
@@ -204,9 +226,19 @@ pub(super) fn absolute(text: &str) -> Result<String, Fault> {
         let is_last = at + component.len() == text.len();
         match component {
             "" if !is_last => {
-                return Err(Fault::new(at - 1, format!("\"//\" in {}", quote(text)), ACCEPTED));
+                return Err(Fault::new(
+                    at - 1,
+                    format!("\"//\" in {}", quote(text)),
+                    ACCEPTED,
+                ));
             }
-            ".." => return Err(Fault::new(at, format!("\"..\" in {}", quote(text)), ACCEPTED)),
+            ".." => {
+                return Err(Fault::new(
+                    at,
+                    format!("\"..\" in {}", quote(text)),
+                    ACCEPTED,
+                ));
+            }
             "" | "." => {}
             _ => {
                 path.push('/');

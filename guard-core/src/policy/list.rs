@@ -34,7 +34,11 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn new(at: usize, reason: impl Into<String>, accepted: impl Into<String>) -> Self {
-        Self { at, reason: reason.into(), accepted: accepted.into() }
+        Self {
+            at,
+            reason: reason.into(),
+            accepted: accepted.into(),
+        }
     }
 }
 
@@ -43,18 +47,27 @@ impl Text {
     fn part(&self, from: usize, to: usize) -> Self {
         let raw = self.text.get(from..to).unwrap_or_default();
         let lead = raw.len() - raw.trim_ascii_start().len();
-        Self { text: raw.trim_ascii().to_owned(), place: self.at(from + lead) }
+        Self {
+            text: raw.trim_ascii().to_owned(),
+            place: self.at(from + lead),
+        }
     }
 
     /// Where byte `at` of the text lies. In a file the column is right as long as the string has
     /// no escapes before it.
     fn at(&self, at: usize) -> Place {
         match &self.place {
-            Place::Variable { offset } => Place::Variable { offset: offset + at },
+            Place::Variable { offset } => Place::Variable {
+                offset: offset + at,
+            },
             Place::File { path, line, column } => {
                 let before = self.text.get(..at).unwrap_or(&self.text);
                 let column = column + before.chars().count();
-                Place::File { path: path.clone(), line: *line, column }
+                Place::File {
+                    path: path.clone(),
+                    line: *line,
+                    column,
+                }
             }
         }
     }
@@ -75,7 +88,10 @@ impl Given {
     /// The value as a whole, which an array has none of.
     pub(super) fn whole(&self) -> Text {
         match self {
-            Self::Entries(place, _) => Text { text: String::new(), place: place.clone() },
+            Self::Entries(place, _) => Text {
+                text: String::new(),
+                place: place.clone(),
+            },
             Self::Whole(text) => text.clone(),
         }
     }

@@ -10,7 +10,12 @@ pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> O
     let name = name.to_ascii_lowercase();
     let most = name.len().div_ceil(3).min(4);
     names
-        .map(|known| (distance(name.as_bytes(), known.to_ascii_lowercase().as_bytes()), known))
+        .map(|known| {
+            (
+                distance(name.as_bytes(), known.to_ascii_lowercase().as_bytes()),
+                known,
+            )
+        })
         .filter(|(distance, _)| *distance <= most)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)

@@ -8,7 +8,10 @@ use core::net::IpAddr;
 /// Transport of an outbound connection or datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
-#[allow(clippy::exhaustive_enums, reason = "the sockets Guard lets through have no third transport")]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "the sockets Guard lets through have no third transport"
+)]
 pub enum Protocol {
     /// TCP, protocol number 6 (RFC 9293).
     Tcp = 6,
@@ -29,7 +32,10 @@ impl Protocol {
 
 /// What a program wants to do with a file. An open for both asks twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(clippy::exhaustive_enums, reason = "every file operation reads, or changes something")]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "every file operation reads, or changes something"
+)]
 pub enum Access {
     /// Read the content, list a directory.
     Read,
@@ -50,7 +56,10 @@ impl Access {
 
 /// Where the execution environment is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(clippy::exhaustive_enums, reason = "a function is set up, or it handles events")]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "a function is set up, or it handles events"
+)]
 pub enum Phase {
     /// Until the runtime first asks for an event. Rules marked `@init` hold.
     Init,
@@ -130,7 +139,10 @@ impl EntryId {
 /// What a policy says about an operation. What follows from it depends on the mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-#[allow(clippy::exhaustive_enums, reason = "a fourth answer would have to break every caller")]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "a fourth answer would have to break every caller"
+)]
 pub enum Decision {
     /// An entry allows it.
     Allowed(EntryId),

@@ -15,11 +15,13 @@ pub(super) fn destinations(lookup: impl Fn(&str) -> Option<String>) -> Vec<Entry
     // Segments go over UDP, sampling rules over TCP. One address for both, or one for each:
     // `tcp:127.0.0.1:2000 udp:127.0.0.2:2001`.
     let daemon = |value: &str| {
-        let parts = value.split_ascii_whitespace().flat_map(|part| match part.split_once(':') {
-            Some(("tcp", address)) => rules(address, &[Protocol::Tcp]),
-            Some(("udp", address)) => rules(address, &[Protocol::Udp]),
-            _ => rules(part, &[Protocol::Udp, Protocol::Tcp]),
-        });
+        let parts = value
+            .split_ascii_whitespace()
+            .flat_map(|part| match part.split_once(':') {
+                Some(("tcp", address)) => rules(address, &[Protocol::Tcp]),
+                Some(("udp", address)) => rules(address, &[Protocol::Udp]),
+                _ => rules(part, &[Protocol::Udp, Protocol::Tcp]),
+            });
         parts.collect()
     };
     let read: [(&str, &dyn Fn(&str) -> Vec<EgressRule>); 3] = [
@@ -31,7 +33,10 @@ pub(super) fn destinations(lookup: impl Fn(&str) -> Option<String>) -> Vec<Entry
     for (variable, read) in read {
         let rules = lookup(variable).map_or_else(Vec::new, |value| read(&value));
         if !rules.is_empty() {
-            found.push(Entry { text: variable.to_owned(), rules });
+            found.push(Entry {
+                text: variable.to_owned(),
+                rules,
+            });
         }
     }
     found
@@ -61,7 +66,9 @@ fn rules(address: &str, protocols: &[Protocol]) -> Vec<EgressRule> {
             return found;
         };
         if host.name() == "localhost" {
-            LOOPBACK.into_iter().for_each(|ip| allow(Target::Network(Cidr::one(ip)), port));
+            LOOPBACK
+                .into_iter()
+                .for_each(|ip| allow(Target::Network(Cidr::one(ip)), port));
         }
         if !host.is_suffix() {
             allow(Target::Host(host), port);

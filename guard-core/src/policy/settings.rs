@@ -6,9 +6,7 @@
 use std::fmt::Write as _;
 
 use super::aws::{self, Region};
-use super::choice::{
-    AuditExcerpt, Mode, OnBlock, Require, Skip, Sni, Tier, Tmp, number, select,
-};
+use super::choice::{AuditExcerpt, Mode, OnBlock, Require, Skip, Sni, Tier, Tmp, number, select};
 use super::egress::{self, EgressRule, Target};
 use super::file::{self, ExecRule, FileRule};
 use super::list::{Fault, Given, MAX_ENTRIES, Text};
@@ -90,12 +88,14 @@ pub static SETTINGS: &[Setting] = &[
         doc: "where the function may connect to",
         apply: |policy, given, report| {
             let region = report.region;
-            policy.egress = Some(report.list(given, ',', |text| match text.strip_prefix("aws:") {
-                Some(service) => {
-                    aws::expand(service, region).map_err(|fault| egress::shifted(fault, 4))
-                }
-                None => EgressRule::parse(text).map(|rule| vec![rule]),
-            }));
+            policy.egress = Some(
+                report.list(given, ',', |text| match text.strip_prefix("aws:") {
+                    Some(service) => {
+                        aws::expand(service, region).map_err(|fault| egress::shifted(fault, 4))
+                    }
+                    None => EgressRule::parse(text).map(|rule| vec![rule]),
+                }),
+            );
         },
     },
     Setting {
@@ -110,7 +110,9 @@ pub static SETTINGS: &[Setting] = &[
                 let accepted = "the address of a resolver, with an optional \":port\"";
                 let reason = || format!("{} is not an IP address", crate::error::quote(text));
                 let socket = egress::socket(text, 53);
-                socket.map(|one| vec![one]).ok_or_else(|| Fault::new(0, reason(), accepted))
+                socket
+                    .map(|one| vec![one])
+                    .ok_or_else(|| Fault::new(0, reason(), accepted))
             }));
         },
     },
@@ -146,8 +148,9 @@ pub static SETTINGS: &[Setting] = &[
         empty: "only /dev/null, /dev/stdout and /dev/stderr",
         doc: "files the function may create, change and delete",
         apply: |policy, given, report| {
-            policy.file_write =
-                Some(report.list(given, ':', |text| FileRule::parse(text, file::RUNTIME_WRITE)));
+            policy.file_write = Some(report.list(given, ':', |text| {
+                FileRule::parse(text, file::RUNTIME_WRITE)
+            }));
         },
     },
     Setting {
@@ -255,7 +258,10 @@ pub static SETTINGS: &[Setting] = &[
         doc: "`on` puts a bounded, redacted excerpt around a finding into its record, which \
               otherwise holds nothing of the payload",
         apply: |policy, given, report| {
-            set(&mut policy.audit_excerpt, report.whole(given, AuditExcerpt::parse));
+            set(
+                &mut policy.audit_excerpt,
+                report.whole(given, AuditExcerpt::parse),
+            );
         },
     },
     Setting {
@@ -319,11 +325,14 @@ impl Report<'_> {
         match given {
             Given::Whole(text) => {
                 let value = read(&text.text);
-                value.map_err(|fault| self.errors.push(text.error(self.name, fault, false))).ok()
+                value
+                    .map_err(|fault| self.errors.push(text.error(self.name, fault, false)))
+                    .ok()
             }
             Given::Entries(..) => {
                 let fault = Fault::new(0, "found an array", "one value");
-                self.errors.push(given.whole().error(self.name, fault, false));
+                self.errors
+                    .push(given.whole().error(self.name, fault, false));
                 None
             }
         }
@@ -339,7 +348,10 @@ impl Report<'_> {
         let mut entries = Vec::new();
         for text in self.texts(given, separator, false) {
             if let Some(rules) = self.keep(&text, read(&text.text)) {
-                entries.push(Entry { text: text.text, rules });
+                entries.push(Entry {
+                    text: text.text,
+                    rules,
+                });
             }
         }
         entries
@@ -357,14 +369,16 @@ impl Report<'_> {
                 format!("the list has {} entries", texts.len()),
                 format!("at most {MAX_ENTRIES}"),
             );
-            self.errors.push(texts[MAX_ENTRIES].error(self.name, fault, true));
+            self.errors
+                .push(texts[MAX_ENTRIES].error(self.name, fault, true));
             texts.truncate(MAX_ENTRIES);
         }
         texts
     }
 
     fn keep<T>(&mut self, text: &Text, read: Result<T, Fault>) -> Option<T> {
-        read.map_err(|fault| self.errors.push(text.error(self.name, fault, true))).ok()
+        read.map_err(|fault| self.errors.push(text.error(self.name, fault, true)))
+            .ok()
     }
 }
 
@@ -416,6 +430,9 @@ fn is_shared(suffix: &str) -> bool {
         "web.app",
     ];
     SHARED.iter().any(|shared| {
-        suffix == *shared || suffix.strip_suffix(shared).is_some_and(|front| front.ends_with('.'))
+        suffix == *shared
+            || suffix
+                .strip_suffix(shared)
+                .is_some_and(|front| front.ends_with('.'))
     })
 }

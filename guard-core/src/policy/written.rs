@@ -127,27 +127,54 @@ impl Policy {
     ) -> Result<Self, PolicyErrors> {
         let region = lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION"));
         let region = region.as_deref().and_then(Region::parse);
-        let mut document =
-            file.map(|(path, text)| document::parse(path, text)).unwrap_or_default();
+        let mut document = file
+            .map(|(path, text)| document::parse(path, text))
+            .unwrap_or_default();
         let mut errors = std::mem::take(&mut document.errors);
         let mut policy = Self::default();
         let mut mode = None;
         for setting in SETTINGS {
             let before = errors.len();
-            let in_file = document.values.iter().find(|(variable, _)| *variable == setting.variable);
+            let in_file = document
+                .values
+                .iter()
+                .find(|(variable, _)| *variable == setting.variable);
             let variable = lookup(setting.variable).map(|text| {
-                Given::Whole(Text { text, place: Place::Variable { offset: 0 } })
+                Given::Whole(Text {
+                    text,
+                    place: Place::Variable { offset: 0 },
+                })
             });
             if let (Some((_, given)), Some(key)) = (in_file, setting.key) {
                 // What a variable overrides is still checked, and then forgotten.
                 let mut scratch = policy.clone();
-                let target = if variable.is_some() { &mut scratch } else { &mut policy };
+                let target = if variable.is_some() {
+                    &mut scratch
+                } else {
+                    &mut policy
+                };
                 let region = region.as_ref();
-                (setting.apply)(target, given, &mut Report { name: key, region, errors: &mut errors });
+                (setting.apply)(
+                    target,
+                    given,
+                    &mut Report {
+                        name: key,
+                        region,
+                        errors: &mut errors,
+                    },
+                );
             }
             if let Some(given) = &variable {
                 let (name, region) = (setting.variable, region.as_ref());
-                (setting.apply)(&mut policy, given, &mut Report { name, region, errors: &mut errors });
+                (setting.apply)(
+                    &mut policy,
+                    given,
+                    &mut Report {
+                        name,
+                        region,
+                        errors: &mut errors,
+                    },
+                );
             }
             if setting.variable == "GUARD_MODE" && errors.len() == before {
                 mode = Some(policy.mode);
@@ -156,7 +183,11 @@ impl Policy {
         policy.region = region;
         policy.platform = platform::destinations(&lookup);
         errors.extend(policy.conflicts(file.is_some()));
-        errors.extend(names.into_iter().filter_map(|name| unknown_name(name.as_ref())));
+        errors.extend(
+            names
+                .into_iter()
+                .filter_map(|name| unknown_name(name.as_ref())),
+        );
         if errors.is_empty() {
             return Ok(policy);
         }
@@ -165,17 +196,28 @@ impl Policy {
         if is_lost && lookup("GUARD_MODE").is_none() {
             mode = None;
         }
-        Err(PolicyErrors { errors, mode, readable: Box::new(policy) })
+        Err(PolicyErrors {
+            errors,
+            mode,
+            readable: Box::new(policy),
+        })
     }
 
     /// Settings that contradict each other.
     fn conflicts(&self, file_was_read: bool) -> Vec<PolicyError> {
-        let whole = Text { text: String::new(), place: Place::Variable { offset: 0 } };
+        let whole = Text {
+            text: String::new(),
+            place: Place::Variable { offset: 0 },
+        };
         let mut errors = Vec::new();
         if let Some(tier) = self.tier
             && !self.require.is_met_by(tier)
         {
-            let reason = format!("{} is above GUARD_TIER {}", quote(self.require.name()), quote(tier.name()));
+            let reason = format!(
+                "{} is above GUARD_TIER {}",
+                quote(self.require.name()),
+                quote(tier.name())
+            );
             let fault = Fault::new(0, reason, "a tier that GUARD_TIER lets be reached");
             errors.push(whole.error("GUARD_REQUIRE", fault, false));
         }
@@ -303,10 +345,23 @@ impl Policy {
 impl Policy {
     /// Allows an address that only the caller knows the need for: its own proxy, a resolver of
     /// /etc/resolv.conf. `what` is what records call it.
-    pub fn allow_platform_address(&mut self, what: &str, ip: IpAddr, port: u16, protocol: Protocol) {
+    pub fn allow_platform_address(
+        &mut self,
+        what: &str,
+        ip: IpAddr,
+        port: u16,
+        protocol: Protocol,
+    ) {
         let target = Target::Network(Cidr::one(ip));
-        let rules = vec![EgressRule { target, ports: Ports::one(port), protocol }];
-        self.platform.push(Entry { text: what.to_owned(), rules });
+        let rules = vec![EgressRule {
+            target,
+            ports: Ports::one(port),
+            protocol,
+        }];
+        self.platform.push(Entry {
+            text: what.to_owned(),
+            rules,
+        });
     }
 
     /// The flat form that [`CompiledPolicy`](super::CompiledPolicy) reads.
@@ -394,11 +449,22 @@ fn phases(rule: &FileRule, mut allow: impl FnMut(&str, Phase)) {
 }
 
 fn unknown_name(name: &str) -> Option<PolicyError> {
-    if !name.starts_with("GUARD_") || SETTINGS.iter().any(|setting| setting.variable == name) {
+    /// What all names begin with, so that it says nothing about which is meant.
+    const PREFIX: &str = "GUARD_";
+    let own = name.strip_prefix(PREFIX)?;
+    if SETTINGS.iter().any(|setting| setting.variable == name) {
         return None;
     }
-    let reason = match near::nearest(name, SETTINGS.iter().map(|setting| setting.variable)) {
-        Some(near) => format!("no setting has this name (did you mean {}?)", quote(near)),
+    let known = SETTINGS
+        .iter()
+        .filter_map(|setting| setting.variable.strip_prefix(PREFIX));
+    let reason = match near::nearest(own, known) {
+        Some(near) => {
+            format!(
+                "no setting has this name (did you mean {}?)",
+                quote(&format!("{PREFIX}{near}"))
+            )
+        }
         None => "no setting has this name".to_owned(),
     };
     let names: Vec<_> = SETTINGS.iter().map(|setting| setting.variable).collect();

@@ -14,28 +14,42 @@ use super::lookup;
 type Variables = Vec<(String, String)>;
 
 fn tables(file: &str, run: impl Fn(&DeTable<'_>)) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policy").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/policy")
+        .join(file);
     let text = std::fs::read_to_string(path).unwrap();
     let document = DeTable::parse(&text).unwrap();
     let cases = document.get_ref()["case"].get_ref().as_array().unwrap();
     assert!(!cases.is_empty());
-    cases.iter().for_each(|case| run(case.get_ref().as_table().unwrap()));
+    cases
+        .iter()
+        .for_each(|case| run(case.get_ref().as_table().unwrap()));
 }
 
 fn text(case: &DeTable<'_>, key: &str) -> Option<String> {
-    case.get(key).map(|value| value.get_ref().as_str().unwrap().to_owned())
+    case.get(key)
+        .map(|value| value.get_ref().as_str().unwrap().to_owned())
 }
 
 fn texts(case: &DeTable<'_>, key: &str) -> Vec<String> {
-    let Some(list) = case.get(key) else { return Vec::new() };
+    let Some(list) = case.get(key) else {
+        return Vec::new();
+    };
     let list = list.get_ref().as_array().unwrap();
-    list.iter().map(|item| item.get_ref().as_str().unwrap().to_owned()).collect()
+    list.iter()
+        .map(|item| item.get_ref().as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn variables(case: &DeTable<'_>, key: &str) -> Option<Variables> {
     let table = case.get(key)?.get_ref().as_table().unwrap();
     let pair = |name: &str, value: &DeValue<'_>| (name.to_owned(), value.as_str().unwrap().into());
-    Some(table.iter().map(|(name, value)| pair(name.get_ref(), value.get_ref())).collect())
+    Some(
+        table
+            .iter()
+            .map(|(name, value)| pair(name.get_ref(), value.get_ref()))
+            .collect(),
+    )
 }
 
 fn read(variables: &Variables, file: Option<&str>) -> Result<Policy, String> {
@@ -47,24 +61,47 @@ fn read(variables: &Variables, file: Option<&str>) -> Result<Policy, String> {
 /// `tcp HOST PORT`, `udp IP PORT`, `unix PATH`, `read|write|exec PATH init|invoke`.
 fn operation(text: &str) -> Operation<'_> {
     let words: Vec<_> = text.split(' ').collect();
-    let phase = |word: &str| if word == "init" { Phase::Init } else { Phase::Invoke };
+    let phase = |word: &str| {
+        if word == "init" {
+            Phase::Init
+        } else {
+            Phase::Invoke
+        }
+    };
     match *words.as_slice() {
         [protocol @ ("tcp" | "udp"), host, port] => {
-            let protocol = if protocol == "tcp" { Protocol::Tcp } else { Protocol::Udp };
+            let protocol = if protocol == "tcp" {
+                Protocol::Tcp
+            } else {
+                Protocol::Udp
+            };
             let port = port.parse().unwrap();
             match host.parse::<IpAddr>() {
                 Ok(ip) => Operation::Address { ip, port, protocol },
-                Err(_) => Operation::Host { name: host.as_bytes(), port, protocol },
+                Err(_) => Operation::Host {
+                    name: host.as_bytes(),
+                    port,
+                    protocol,
+                },
             }
         }
-        ["unix", path] => Operation::Unix { path: path.as_bytes() },
-        ["exec", path, when] => Operation::Exec { path: path.as_bytes(), phase: phase(when) },
-        ["read", path, when] => {
-            Operation::File { path: path.as_bytes(), access: Access::Read, phase: phase(when) }
-        }
-        ["write", path, when] => {
-            Operation::File { path: path.as_bytes(), access: Access::Write, phase: phase(when) }
-        }
+        ["unix", path] => Operation::Unix {
+            path: path.as_bytes(),
+        },
+        ["exec", path, when] => Operation::Exec {
+            path: path.as_bytes(),
+            phase: phase(when),
+        },
+        ["read", path, when] => Operation::File {
+            path: path.as_bytes(),
+            access: Access::Read,
+            phase: phase(when),
+        },
+        ["write", path, when] => Operation::File {
+            path: path.as_bytes(),
+            access: Access::Write,
+            phase: phase(when),
+        },
         _ => panic!("{text:?} is no operation"),
     }
 }
@@ -86,23 +123,37 @@ fn decisions() {
         }
         for denied in texts(case, "denied") {
             let operation = operation(&denied);
-            assert_eq!(compiled.decide(&operation), Decision::Denied, "{name}: {denied}");
+            assert_eq!(
+                compiled.decide(&operation),
+                Decision::Denied,
+                "{name}: {denied}"
+            );
             // What it suggests is what allows it.
-            if let Some(Suggestion { origin, entry, .. }) = policy.entry_that_would_allow(&operation)
+            if let Some(Suggestion { origin, entry, .. }) =
+                policy.entry_that_would_allow(&operation)
             {
                 let before = given.clone();
                 match given.iter_mut().find(|(name, _)| name == origin.name()) {
                     Some((_, value)) if value.is_empty() => *value = entry.clone(),
                     Some((name, value)) => {
-                        let separator = if name == "GUARD_EGRESS_ALLOW" { ',' } else { ':' };
+                        let separator = if name == "GUARD_EGRESS_ALLOW" {
+                            ','
+                        } else {
+                            ':'
+                        };
                         value.push(separator);
                         value.push_str(&entry);
                     }
                     None => given.push((origin.name().to_owned(), entry.clone())),
                 }
                 let image = read(&given, None).unwrap().compile();
-                let decision = CompiledPolicy::from_bytes(&image).unwrap().decide(&operation);
-                assert!(matches!(decision, Decision::Allowed(_)), "{name}: {denied}: {entry}");
+                let decision = CompiledPolicy::from_bytes(&image)
+                    .unwrap()
+                    .decide(&operation);
+                assert!(
+                    matches!(decision, Decision::Allowed(_)),
+                    "{name}: {denied}: {entry}"
+                );
                 given = before;
             } else {
                 let has_none = texts(case, "without_suggestion").contains(&denied);
@@ -115,7 +166,10 @@ fn decisions() {
         }
         for suggestion in texts(case, "suggested") {
             let (denied, wanted) = suggestion.split_once(" -> ").unwrap();
-            let found = policy.entry_that_would_allow(&operation(denied)).unwrap().to_string();
+            let found = policy
+                .entry_that_would_allow(&operation(denied))
+                .unwrap()
+                .to_string();
             assert_eq!(found, wanted, "{name}");
         }
         let warnings = texts(case, "warnings");
@@ -130,10 +184,19 @@ fn errors() {
     tables("errors.toml", |case| {
         let name = text(case, "name").unwrap();
         let given = variables(case, "variables").unwrap_or_default();
-        let found = read(&given, text(case, "file").as_deref()).map(|_| ()).unwrap_err();
-        assert_eq!(found.lines().collect::<Vec<_>>(), texts(case, "errors"), "{name}");
+        let found = read(&given, text(case, "file").as_deref())
+            .map(|_| ())
+            .unwrap_err();
+        assert_eq!(
+            found.lines().collect::<Vec<_>>(),
+            texts(case, "errors"),
+            "{name}"
+        );
         let (fine, file) = (variables(case, "fine"), text(case, "fine_file"));
-        assert!(fine.is_some() || file.is_some(), "{name}: no benign sibling");
+        assert!(
+            fine.is_some() || file.is_some(),
+            "{name}: no benign sibling"
+        );
         let read = read(&fine.unwrap_or_default(), file.as_deref());
         assert!(read.is_ok(), "{name}: {}", read.unwrap_err());
     });

@@ -10,7 +10,10 @@ use super::lookup;
 
 fn image() -> Vec<u8> {
     let variables = [
-        ("GUARD_EGRESS_ALLOW", "a.b.c:443,*.c:1-9,aws:s3,10.0.0.0/8,10.1.0.0/16,::/0,unix:/a,unix:@b"),
+        (
+            "GUARD_EGRESS_ALLOW",
+            "a.b.c:443,*.c:1-9,aws:s3,10.0.0.0/8,10.1.0.0/16,::/0,unix:/a,unix:@b",
+        ),
         ("GUARD_FILE_READ", "/a/b:/a/c@init:runtime"),
         ("GUARD_FILE_WRITE", ""),
         ("GUARD_EXEC_ALLOW", "/a/b/c"),
@@ -23,10 +26,29 @@ fn image() -> Vec<u8> {
 
 /// Asks every kind of question; what the answers are does not matter.
 fn ask(policy: &CompiledPolicy<'_>, seed: &[u8]) {
-    let ips: [IpAddr; 3] = ["10.1.2.3".parse().unwrap(), "::1".parse().unwrap(), [0; 4].into()];
+    let ips: [IpAddr; 3] = [
+        "10.1.2.3".parse().unwrap(),
+        "::1".parse().unwrap(),
+        [0; 4].into(),
+    ];
     let port = u16::from(seed.first().copied().unwrap_or_default());
-    let mut names: Vec<&[u8]> = vec![seed, b"a.b.c", b"x.y.c", b"m.s3.eu-west-1.amazonaws.com", b""];
-    names.extend([&b"/a/b/c"[..], b"/a/c", b"/", b"/usr/lib/x", b"\0b", b"/dev/null", b".", b"/.."]);
+    let mut names: Vec<&[u8]> = vec![
+        seed,
+        b"a.b.c",
+        b"x.y.c",
+        b"m.s3.eu-west-1.amazonaws.com",
+        b"",
+    ];
+    names.extend([
+        &b"/a/b/c"[..],
+        b"/a/c",
+        b"/",
+        b"/usr/lib/x",
+        b"\0b",
+        b"/dev/null",
+        b".",
+        b"/..",
+    ]);
     for name in names {
         for phase in [Phase::Init, Phase::Invoke] {
             let _ = policy.exec(name, phase);

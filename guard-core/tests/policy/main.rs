@@ -9,7 +9,12 @@ use std::path::Path;
 
 /// Lookup over pairs, in place of the process environment.
 fn lookup(variables: &[(String, String)]) -> impl Fn(&str) -> Option<String> {
-    move |name| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    move |name| {
+        variables
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+    }
 }
 
 #[test]

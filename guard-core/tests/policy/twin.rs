@@ -31,8 +31,15 @@ fn ports() -> impl Strategy<Value = String> {
 }
 
 fn v4() -> impl Strategy<Value = Ipv4Addr> {
-    prop::sample::select(vec![0_u32, 0x7f00_0001, 0x0a00_0000, 0x0a00_0001, 0x0a01_0000, u32::MAX])
-        .prop_map(Ipv4Addr::from_bits)
+    prop::sample::select(vec![
+        0_u32,
+        0x7f00_0001,
+        0x0a00_0000,
+        0x0a00_0001,
+        0x0a01_0000,
+        u32::MAX,
+    ])
+    .prop_map(Ipv4Addr::from_bits)
 }
 
 fn ip() -> impl Strategy<Value = IpAddr> {
@@ -49,11 +56,17 @@ fn cidr() -> impl Strategy<Value = String> {
         IpAddr::V4(v4) => {
             let prefix = prefix % 33;
             let mask = u32::MAX.checked_shl(32 - prefix).unwrap_or(0);
-            format!("{}/{prefix}{ports}", Ipv4Addr::from_bits(v4.to_bits() & mask))
+            format!(
+                "{}/{prefix}{ports}",
+                Ipv4Addr::from_bits(v4.to_bits() & mask)
+            )
         }
         IpAddr::V6(v6) => {
             let mask = u128::MAX.checked_shl(128 - prefix).unwrap_or(0);
-            format!("[{}/{prefix}]{ports}", Ipv6Addr::from_bits(v6.to_bits() & mask))
+            format!(
+                "[{}/{prefix}]{ports}",
+                Ipv6Addr::from_bits(v6.to_bits() & mask)
+            )
         }
     })
 }
@@ -78,7 +91,11 @@ fn path() -> impl Strategy<Value = String> {
 
 fn path_list() -> impl Strategy<Value = Option<String>> {
     let entry = (path(), prop::sample::select(vec!["", "@init", "/"])).prop_map(|(path, end)| {
-        if path == "/" && end == "/" { path } else { format!("{path}{end}") }
+        if path == "/" && end == "/" {
+            path
+        } else {
+            format!("{path}{end}")
+        }
     });
     prop::option::of(prop::collection::vec(entry, 0..6).prop_map(|list| list.join(":")))
 }
@@ -92,7 +109,9 @@ fn phase() -> impl Strategy<Value = Phase> {
 }
 
 fn policy(values: &[(&str, Option<String>)]) -> Policy {
-    let set = values.iter().filter_map(|(name, value)| Some(((*name).into(), value.clone()?)));
+    let set = values
+        .iter()
+        .filter_map(|(name, value)| Some(((*name).into(), value.clone()?)));
     let variables: Vec<(String, String)> = set.collect();
     Policy::from_vars(lookup(&variables)).unwrap_or_else(|errors| panic!("{errors}"))
 }
@@ -108,17 +127,24 @@ fn check(
         (Decision::Denied, Some(allowing)) if allowing.is_empty() => Ok(()),
         (Decision::Allowed(id), Some(allowing)) => {
             let (origin, text) = compiled.entry(id).unwrap();
-            prop_assert!(allowing.contains(&(origin, text.to_owned())), "{text:?} {allowing:?}");
+            prop_assert!(
+                allowing.contains(&(origin, text.to_owned())),
+                "{text:?} {allowing:?}"
+            );
             Ok(())
         }
-        (decision, allowing) => {
-            Err(TestCaseError::fail(format!("compiled {decision:?}, twin {allowing:?}")))
-        }
+        (decision, allowing) => Err(TestCaseError::fail(format!(
+            "compiled {decision:?}, twin {allowing:?}"
+        ))),
     }
 }
 
 /// Entries that allow something, by asking all rules of each.
-fn allowing<T>(origin: Origin, list: &[Entry<T>], ask: impl Fn(&T) -> bool) -> Vec<(Origin, String)> {
+fn allowing<T>(
+    origin: Origin,
+    list: &[Entry<T>],
+    ask: impl Fn(&T) -> bool,
+) -> Vec<(Origin, String)> {
     let found = list.iter().filter(|entry| entry.rules.iter().any(&ask));
     found.map(|entry| (origin, entry.text.clone())).collect()
 }

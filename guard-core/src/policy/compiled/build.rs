@@ -46,7 +46,9 @@ struct Arena<T> {
 
 impl<T: Default> Default for Arena<T> {
     fn default() -> Self {
-        Self { nodes: vec![(BTreeMap::new(), T::default())] }
+        Self {
+            nodes: vec![(BTreeMap::new(), T::default())],
+        }
     }
 }
 
@@ -87,7 +89,10 @@ struct Rows {
 
 impl Builder {
     pub(in crate::policy) fn new(mode: u8) -> Self {
-        Self { mode, ..Self::default() }
+        Self {
+            mode,
+            ..Self::default()
+        }
     }
 
     /// Restricts outbound connections.
@@ -124,7 +129,12 @@ impl Builder {
         entry: EntryId,
     ) {
         let labels = name.rsplit('.').map(str::as_bytes);
-        self.hosts.reach(labels).push(HostRule { below, protocol, ports, entry });
+        self.hosts.reach(labels).push(HostRule {
+            below,
+            protocol,
+            ports,
+            entry,
+        });
     }
 
     /// Allows a network, given as IPv6.
@@ -136,7 +146,12 @@ impl Builder {
         entry: EntryId,
     ) {
         let network = bits & prefix_mask(u32::from(prefix));
-        let rule = AddressRule { network, protocol, ports, entry };
+        let rule = AddressRule {
+            network,
+            protocol,
+            ports,
+            entry,
+        };
         self.addresses.entry(prefix).or_default().push(rule);
     }
 
@@ -187,8 +202,9 @@ impl Builder {
             });
         }
         // In the order of `Section`.
-        let sections =
-            [host_nodes, host_rules, path_nodes, groups, addresses, unix, entries, bytes];
+        let sections = [
+            host_nodes, host_rules, path_nodes, groups, addresses, unix, entries, bytes,
+        ];
         assemble(self.flags, self.mode, &sections)
     }
 
@@ -202,7 +218,8 @@ impl Builder {
             next += children.len();
             for rule in held {
                 rules.row(|row| {
-                    row.bytes.extend([u8::from(rule.below), rule.protocol as u8]);
+                    row.bytes
+                        .extend([u8::from(rule.below), rule.protocol as u8]);
                     row.ports(rule.ports);
                     row.short(rule.entry.0);
                 });
@@ -270,7 +287,8 @@ impl Rows {
     /// refused when it is read.
     fn reference(&mut self, (at, length): (usize, usize)) {
         for value in [at, length] {
-            self.bytes.extend(u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes());
+            self.bytes
+                .extend(u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes());
         }
     }
 
@@ -289,7 +307,8 @@ fn assemble(flags: u16, mode: u8, sections: &[Rows; SECTIONS]) -> Vec<u8> {
     head.short(VERSION);
     head.short(flags);
     let length = HEADER + sections.iter().map(|rows| rows.bytes.len()).sum::<usize>();
-    head.bytes.extend(u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+    head.bytes
+        .extend(u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
     head.bytes.extend([mode, 0, 0, 0]);
     let mut offset = HEADER;
     for rows in sections {

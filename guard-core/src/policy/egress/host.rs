@@ -70,8 +70,14 @@ impl HostPattern {
             };
             return Err(Fault::new(start + at, reason, ACCEPTED));
         }
-        let name = canonical(suffix).map_err(|fault| Fault { at: fault.at + start, ..fault })?;
-        Ok(Self { name, below: start != 0 })
+        let name = canonical(suffix).map_err(|fault| Fault {
+            at: fault.at + start,
+            ..fault
+        })?;
+        Ok(Self {
+            name,
+            below: start != 0,
+        })
     }
 }
 
@@ -84,7 +90,11 @@ impl fmt::Display for HostPattern {
 fn canonical(text: &str) -> Result<String, Fault> {
     let name = text.strip_suffix('.').unwrap_or(text);
     let is_international = !name.is_ascii()
-        || name.split('.').any(|label| label.get(..4).is_some_and(|l| l.eq_ignore_ascii_case("xn--")));
+        || name.split('.').any(|label| {
+            label
+                .get(..4)
+                .is_some_and(|l| l.eq_ignore_ascii_case("xn--"))
+        });
     let ascii = if is_international {
         // UTS 46 processing, as resolvers of the common languages do it. Which ASCII characters
         // a name may have is decided below, for all names alike.
@@ -108,23 +118,36 @@ fn check(ascii: &str, written: &str) -> Result<(), Fault> {
     }
     if ascii.len() > MAX_NAME {
         let reason = format!("the name has {} bytes", ascii.len());
-        return Err(Fault::new(0, reason, format!("at most {MAX_NAME} (RFC 1035)")));
+        return Err(Fault::new(
+            0,
+            reason,
+            format!("at most {MAX_NAME} (RFC 1035)"),
+        ));
     }
     let is_as_written = ascii.eq_ignore_ascii_case(written);
     let mut at = 0;
     for label in ascii.split('.') {
         // A name that had to be converted has no positions in the written one.
-        let shift = |fault: Fault| Fault { at: if is_as_written { fault.at + at } else { 0 }, ..fault };
+        let shift = |fault: Fault| Fault {
+            at: if is_as_written { fault.at + at } else { 0 },
+            ..fault
+        };
         check_label(label).map_err(shift)?;
         at += label.len() + 1;
     }
     let last = ascii.rsplit('.').next().unwrap_or_default();
     let is_number = last.bytes().all(|byte| byte.is_ascii_digit())
-        || last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        || last
+            .strip_prefix("0x")
+            .is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
     if is_number {
         // Resolver libraries read such names as addresses (inet_aton(3)).
         let reason = format!("{} ends like an IPv4 address but is none", quote(written));
-        return Err(Fault::new(0, reason, "four numbers from 0 to 255 without leading zeros"));
+        return Err(Fault::new(
+            0,
+            reason,
+            "four numbers from 0 to 255 without leading zeros",
+        ));
     }
     debug_assert!(is_host_name(ascii.as_bytes()));
     Ok(())
@@ -136,7 +159,11 @@ fn check_label(label: &str) -> Result<(), Fault> {
     }
     if label.len() > MAX_LABEL {
         let reason = format!("label {} has {} bytes", quote(label), label.len());
-        return Err(Fault::new(0, reason, format!("at most {MAX_LABEL} (RFC 1035)")));
+        return Err(Fault::new(
+            0,
+            reason,
+            format!("at most {MAX_LABEL} (RFC 1035)"),
+        ));
     }
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if let Some(position) = label.bytes().position(|byte| !is_allowed(byte)) {
@@ -146,7 +173,11 @@ fn check_label(label: &str) -> Result<(), Fault> {
     }
     if label.starts_with('-') || label.ends_with('-') {
         let reason = format!("label {} begins or ends with \"-\"", quote(label));
-        return Err(Fault::new(0, reason, "letters and digits at both ends (RFC 1123)"));
+        return Err(Fault::new(
+            0,
+            reason,
+            "letters and digits at both ends (RFC 1123)",
+        ));
     }
     Ok(())
 }

@@ -1,0 +1,63 @@
+//! The policy of this process: its environment, and the file that `GUARD_POLICY` names.
+//!
+//! Knows where text comes from; what it means is the core's business.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use guard_core::{Policy, PolicyErrors};
+
+/// Largest policy file read: one byte above what the core takes, so that it sees it is too large.
+const LARGEST: u64 = (1 << 20) + 1;
+
+/// Why this process has no policy.
+#[derive(Debug)]
+pub struct SettingsError {
+    /// What is wrong with the policy.
+    pub policy: PolicyErrors,
+    /// Why the policy file could not be read, if that is among it.
+    pub file: Option<io::Error>,
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.policy.fmt(f)?;
+        match &self.file {
+            Some(error) => write!(f, "\nGUARD_POLICY: {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+/// Reads the policy from the environment and the file it names.
+///
+/// # Errors
+/// When anything is wrong with it, all of it at once.
+pub fn read() -> Result<Policy, SettingsError> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let path = variable("GUARD_POLICY").filter(|path| path.starts_with('/'));
+    let text = path.as_deref().map(read_file);
+    let (text, file) = match text {
+        Some(Ok(text)) => (Some(text), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    };
+    let given = path.as_deref().zip(text.as_deref());
+    Policy::from_vars_and_file(variable, names, given)
+        .map_err(|policy| SettingsError { policy, file })
+}
+
+/// A variable of the environment. Bytes that are not UTF-8 are replaced, which no setting accepts
+/// where it matters: a name with such a character is refused, a path with one matches no file.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+fn read_file(path: &str) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LARGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
