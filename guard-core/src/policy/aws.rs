@@ -174,10 +174,10 @@ pub(super) fn expand(text: &str, region: Option<&Region>) -> Result<Vec<EgressRu
     };
     let mut rules = Vec::new();
     for template in templates {
-        if let Some(rule) = fill(&template, region, resource.unwrap_or_default()) {
-            if !rules.contains(&rule) {
-                rules.push(rule);
-            }
+        if let Some(rule) = fill(&template, region, resource.unwrap_or_default())
+            && !rules.contains(&rule)
+        {
+            rules.push(rule);
         }
     }
     Ok(rules)

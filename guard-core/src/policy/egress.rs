@@ -272,7 +272,7 @@ impl Cidr {
 
     fn new(address: IpAddr, prefix: u8) -> Option<Self> {
         match (address, address.to_canonical()) {
-            (IpAddr::V6(_), v4 @ IpAddr::V4(_)) if prefix >= 96 && prefix <= 128 => Some(Self {
+            (IpAddr::V6(_), v4 @ IpAddr::V4(_)) if (96..=128).contains(&prefix) => Some(Self {
                 address: v4,
                 prefix: prefix - 96,
             }),

@@ -9,25 +9,10 @@ use super::written::Entry;
 
 /// Allowed whatever `GUARD_EGRESS_ALLOW` says.
 pub(super) fn destinations(lookup: impl Fn(&str) -> Option<String>) -> Vec<Entry<EgressRule>> {
-    // Lambda sets `host:port`; cargo-lambda sets a URL with a path.
-    let runtime_api = |value: &str| rules(authority(value), &[Protocol::Tcp]);
-    let credentials = |value: &str| rules(authority(value), &[Protocol::Tcp]);
-    // Segments go over UDP, sampling rules over TCP. One address for both, or one for each:
-    // `tcp:127.0.0.1:2000 udp:127.0.0.2:2001`.
-    let daemon = |value: &str| {
-        let parts = value
-            .split_ascii_whitespace()
-            .flat_map(|part| match part.split_once(':') {
-                Some(("tcp", address)) => rules(address, &[Protocol::Tcp]),
-                Some(("udp", address)) => rules(address, &[Protocol::Udp]),
-                _ => rules(part, &[Protocol::Udp, Protocol::Tcp]),
-            });
-        parts.collect()
-    };
-    let read: [(&str, &dyn Fn(&str) -> Vec<EgressRule>); 3] = [
-        ("AWS_LAMBDA_RUNTIME_API", &runtime_api),
-        ("AWS_XRAY_DAEMON_ADDRESS", &daemon),
-        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &credentials),
+    let read: [(&str, fn(&str) -> Vec<EgressRule>); 3] = [
+        ("AWS_LAMBDA_RUNTIME_API", endpoint),
+        ("AWS_XRAY_DAEMON_ADDRESS", daemon),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint),
     ];
     let mut found = Vec::new();
     for (variable, read) in read {
@@ -40,6 +25,24 @@ pub(super) fn destinations(lookup: impl Fn(&str) -> Option<String>) -> Vec<Entry
         }
     }
     found
+}
+
+/// An HTTP endpoint. Lambda sets `host:port` for the Runtime API, cargo-lambda a URL with a path.
+fn endpoint(value: &str) -> Vec<EgressRule> {
+    rules(authority(value), &[Protocol::Tcp])
+}
+
+/// Segments go over UDP, sampling rules over TCP. One address for both, or one for each:
+/// `tcp:127.0.0.1:2000 udp:127.0.0.2:2001`.
+fn daemon(value: &str) -> Vec<EgressRule> {
+    let parts = value
+        .split_ascii_whitespace()
+        .flat_map(|part| match part.split_once(':') {
+            Some(("tcp", address)) => rules(address, &[Protocol::Tcp]),
+            Some(("udp", address)) => rules(address, &[Protocol::Udp]),
+            _ => rules(part, &[Protocol::Udp, Protocol::Tcp]),
+        });
+    parts.collect()
 }
 
 /// Host and port of a URL or of `host:port`.

@@ -1,6 +1,7 @@
 //! Policies as they are written: decisions, errors and the settings table, by data; and against a
 //! naive twin.
 
+mod bare;
 mod cases;
 mod image;
 mod twin;
