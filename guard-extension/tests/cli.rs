@@ -1,4 +1,5 @@
 //! The commands as a user runs them: output, exit codes.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::io::Write as _;
 use std::process::{Command, Output};

@@ -9,13 +9,14 @@ use super::written::Entry;
 
 /// Allowed whatever `GUARD_EGRESS_ALLOW` says.
 pub(super) fn destinations(lookup: impl Fn(&str) -> Option<String>) -> Vec<Entry<EgressRule>> {
-    let read: [(&str, fn(&str) -> Vec<EgressRule>); 3] = [
-        ("AWS_LAMBDA_RUNTIME_API", endpoint),
-        ("AWS_XRAY_DAEMON_ADDRESS", daemon),
-        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint),
-    ];
+    const XRAY: &str = "AWS_XRAY_DAEMON_ADDRESS";
     let mut found = Vec::new();
-    for (variable, read) in read {
+    for variable in [
+        "AWS_LAMBDA_RUNTIME_API",
+        XRAY,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ] {
+        let read = if variable == XRAY { daemon } else { endpoint };
         let rules = lookup(variable).map_or_else(Vec::new, |value| read(&value));
         if !rules.is_empty() {
             found.push(Entry {

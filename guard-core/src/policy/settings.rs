@@ -366,7 +366,7 @@ impl Report<'_> {
         if texts.len() > MAX_ENTRIES {
             let fault = Fault::new(
                 0,
-                format!("the list has {} entries", texts.len()),
+                format!("the list has more than {MAX_ENTRIES} entries"),
                 format!("at most {MAX_ENTRIES}"),
             );
             self.errors

@@ -201,3 +201,34 @@ fn errors() {
         assert!(read.is_ok(), "{name}: {}", read.unwrap_err());
     });
 }
+
+/// Time is not measured: what costs more than linear time in the sizes here does not end.
+#[test]
+fn large_settings_and_files_are_read_or_refused_soon() {
+    let words = |word: &str, separator: &str| vec![word; 100_000].join(separator);
+    let array = format!("egress_allow = [{}]", words("'*'", ","));
+    let string = format!("file_read = '{}'", words("é", ":"));
+    let keys: String = (0..60_000).map(|index| format!("k{index} = 1\n")).collect();
+    let nested = format!("mode = {}", "[".repeat(100_000));
+    for file in [array, string, keys, nested] {
+        let errors = read(&Vec::new(), Some(&file)).unwrap_err();
+        assert!(errors.lines().count() < 20_000);
+    }
+    let list = words("a b", ",");
+    let variables = vec![("GUARD_EGRESS_ALLOW".to_owned(), list)];
+    assert!(
+        read(&variables, None)
+            .unwrap_err()
+            .contains("more than 8192 entries")
+    );
+    let hosts: Vec<_> = (0..8000)
+        .map(|index| format!("h{index}.example.com"))
+        .collect();
+    assert!(
+        read(
+            &vec![("GUARD_EGRESS_ALLOW".to_owned(), hosts.join(","))],
+            None
+        )
+        .is_ok()
+    );
+}

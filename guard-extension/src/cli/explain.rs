@@ -101,7 +101,7 @@ fn describe(text: &mut String, setting: &Setting) {
         ("empty: ", setting.empty.to_owned()),
         (
             "here: ",
-            value.map_or("unset".to_owned(), |value| format!("{value:?}")),
+            value.map_or_else(|| "unset".to_owned(), |value| format!("{value:?}")),
         ),
     ];
     for (label, line) in lines {
