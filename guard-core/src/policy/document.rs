@@ -109,12 +109,10 @@ pub(super) fn parse(path: &str, text: &str) -> Document {
         return document;
     }
     let table = table.get_ref();
-    for (key, _) in table.iter() {
-        if let Some(fault) = unknown(key.get_ref()) {
-            document
-                .errors
-                .push(positions.error(&plain(key.get_ref()), key.span().start, fault));
-        }
+    let unknown = table.iter().filter_map(|(key, _)| Some((key, unknown(key.get_ref())?)));
+    for (key, fault) in unknown.take(MOST_ALIKE) {
+        let error = positions.error(&plain(key.get_ref()), key.span().start, fault);
+        document.errors.push(error);
     }
     for setting in SETTINGS {
         let Some((key, value)) = setting.key.and_then(|key| table.get_key_value(key)) else {
