@@ -291,6 +291,7 @@ fn templates_of_resource(service: &str, resource: &str) -> Result<Vec<String>, F
     let is_dotted = service == "s3";
     let is_name = !resource.is_empty()
         && resource.len() <= 63
+        && (resource.len() >= 3 || !is_dotted)
         && resource
             .bytes()
             .all(|byte| is_allowed(byte) && (is_dotted || byte != b'.'))
@@ -303,7 +304,7 @@ fn templates_of_resource(service: &str, resource: &str) -> Result<Vec<String>, F
             quote(resource)
         );
         let accepted = if is_dotted {
-            "the name of a bucket: lower case letters, digits, \".\" and \"-\", at most 63 bytes"
+            "the name of a bucket: lower case letters, digits, \".\" and \"-\", 3 to 63 bytes"
         } else {
             "the identifier in front of the host name: lower case letters, digits and \"-\""
         };

@@ -109,7 +109,9 @@ pub(super) fn parse(path: &str, text: &str) -> Document {
         return document;
     }
     let table = table.get_ref();
-    let unknown = table.iter().filter_map(|(key, _)| Some((key, unknown(key.get_ref())?)));
+    let unknown = table
+        .iter()
+        .filter_map(|(key, _)| Some((key, unknown(key.get_ref())?)));
     for (key, fault) in unknown.take(MOST_ALIKE) {
         let error = positions.error(&plain(key.get_ref()), key.span().start, fault);
         document.errors.push(error);
