@@ -233,3 +233,52 @@ fn large_settings_and_files_are_read_or_refused_soon() {
         .is_ok()
     );
 }
+
+#[test]
+fn errors_say_which_mode_decides_and_what_could_be_read() {
+    use guard_core::policy::Mode;
+
+    let mode = |variables: &[(&str, &str)], file: Option<&str>| {
+        let pairs = variables
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()));
+        let variables: Variables = pairs.collect();
+        let file = file.map(|text| ("/policy.toml", text));
+        Policy::from_vars_and_file(lookup(&variables), [""; 0], file).unwrap_err()
+    };
+    // A mode that cannot be read was still asked for; one that was not asked for is monitor.
+    assert_eq!(
+        mode(&[("GUARD_MODE", "enfroce")], None).mode(),
+        Mode::Enforce
+    );
+    assert_eq!(mode(&[("GUARD_TMP", "x")], None).mode(), Mode::Monitor);
+    assert_eq!(
+        mode(&[("GUARD_TMP", "x"), ("GUARD_MODE", "off")], None).mode(),
+        Mode::Off
+    );
+    // A file that cannot be read may have set it, unless the variable wins over it.
+    assert_eq!(mode(&[], Some("mode = ")).mode(), Mode::Enforce);
+    assert_eq!(mode(&[("GUARD_POLICY", "/x")], None).mode(), Mode::Enforce);
+    assert_eq!(
+        mode(&[("GUARD_MODE", "monitor")], Some("mode = ")).mode(),
+        Mode::Monitor
+    );
+    assert_eq!(
+        mode(&[("GUARD_TMP", "x")], Some("mode = 'enforce'")).mode(),
+        Mode::Enforce
+    );
+    let partly = mode(
+        &[("GUARD_EGRESS_ALLOW", "a.b,c d"), ("GUARD_TMP", "x")],
+        None,
+    );
+    assert_eq!(partly.readable().egress().unwrap().len(), 1);
+    assert_eq!(partly.readable().tmp(), guard_core::policy::Tmp::Keep);
+}
+
+#[test]
+fn policies_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync + Unpin + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    shared::<Policy>();
+    shared::<CompiledPolicy<'_>>();
+    shared::<guard_core::PolicyErrors>();
+}
