@@ -246,14 +246,15 @@ mod tests {
                 .into_iter()
                 .map(|rule| (rule, name.to_owned()))
                 .collect();
-            assert_eq!(rules(&[(name, bad)]), wanted, "{name}={bad}");
+            let enforce = ("GUARD_MODE", "enforce");
+            assert_eq!(rules(&[enforce, (name, bad)]), wanted, "{name}={bad}");
             // A path stands for a secret as little as a switch that is on.
             let name = if name == "DB_PASSWORD" {
                 "DB_PASSWORD_PATH"
             } else {
                 name
             };
-            assert_eq!(rules(&[(name, good)]), [], "{name}={good}");
+            assert_eq!(rules(&[enforce, (name, good)]), [], "{name}={good}");
         }
     }
 

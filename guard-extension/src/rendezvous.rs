@@ -99,14 +99,6 @@ fn name(runtime_api: &str) -> io::Result<SocketAddr> {
 mod tests {
     use super::*;
 
-    fn runtime() -> tokio::runtime::Runtime {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap()
-    }
-
     #[test]
     fn who_asks_gets_the_port_and_the_name_is_taken_once() {
         let address = format!("test-{}:1", std::process::id());
@@ -114,16 +106,24 @@ mod tests {
             ask(&address).unwrap_err().kind(),
             ErrorKind::ConnectionRefused
         );
-        let runtime = runtime();
-        let _entered = runtime.enter();
-        let rendezvous = Rendezvous::bind(&address, 4711).unwrap();
-        let was_found = rendezvous.was_found();
-        let taken = Rendezvous::bind(&address, 4712).unwrap_err();
-        assert_eq!(taken.kind(), ErrorKind::AddrInUse);
-        let serving = runtime.spawn(rendezvous.serve());
-        assert!(!was_found.load(Ordering::Relaxed));
-        assert_eq!(ask(&address).unwrap(), 4711);
-        assert_eq!(ask(&address).unwrap(), 4711);
-        serving.abort();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let rendezvous = Rendezvous::bind(&address, 4711).unwrap();
+            let was_found = rendezvous.was_found();
+            let taken = Rendezvous::bind(&address, 4712).unwrap_err();
+            assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+            let serving = tokio::spawn(rendezvous.serve());
+            assert!(!was_found.load(Ordering::Relaxed));
+            for _ in 0..2 {
+                let address = address.clone();
+                let asked = tokio::task::spawn_blocking(move || ask(&address)).await;
+                assert_eq!(asked.unwrap().unwrap(), 4711);
+            }
+            assert!(was_found.load(Ordering::Relaxed));
+            serving.abort();
+        });
     }
 }

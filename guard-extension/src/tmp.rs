@@ -26,6 +26,8 @@ pub(crate) struct Tmp {
     path: PathBuf,
     /// Path below the directory, and which file that was.
     kept: Option<HashMap<Vec<u8>, Identity>>,
+    /// How much the last removal had to leave, and found changed: said when it changes.
+    said: (usize, usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +61,11 @@ struct Level {
 
 impl Tmp {
     pub(crate) const fn new(path: PathBuf) -> Self {
-        Self { path, kept: None }
+        Self {
+            path,
+            kept: None,
+            said: (0, 0),
+        }
     }
 
     /// Removes what was not there when this was first called; the members of a record, if there is
@@ -77,8 +83,10 @@ impl Tmp {
                 self.kept = Some(kept);
             }
         }
-        let says_nothing = outcome.removed + outcome.changed + outcome.left == 0;
-        (!says_nothing).then(|| {
+        let say = (outcome.left, outcome.changed);
+        let is_new = outcome.removed > 0 || self.said != say;
+        self.said = say;
+        is_new.then(|| {
             json!({
                 "path": self.path.display().to_string(),
                 "removed": outcome.removed,

@@ -19,9 +19,9 @@ use crate::http::chunked::{Chunked, Piece};
 use crate::http::connection::{Connection, Stopped};
 use crate::http::head::{Body, ERROR_BODY, ERROR_TYPE, Request, write_field, write_request};
 
-/// How much of a response waits for its end. Responses are streamed to us by the runtime's write
-/// calls, of which this is several; four at once fit beside a guard of 6 MB.
-const WINDOW: usize = 64 << 10;
+/// How much of a response waits for its end. What is cut ends the runtime with it, under Amazon's
+/// emulator as well; responses this long are rare, and as much fits beside a guard of 6 MB.
+const WINDOW: usize = 1 << 20;
 
 /// The longest response that withheld records can be merged into: Lambda takes no longer one.
 const LONGEST: usize = 8 << 20;
@@ -206,7 +206,8 @@ impl Exchange {
             let relayed = sent.map_err(Stopped::Destination);
             return self.answer_to(upstream, relayed, false).await;
         }
-        // Its length was promised and is not kept: the Runtime API sees it break off.
+        // Its length was promised and is not kept: the Runtime API sees it break off, takes nothing
+        // more for the invocation, and the runtime ends as it does when an answer was refused.
         drop(upstream);
         self.withhold(subject).await
     }
