@@ -67,7 +67,7 @@ deny:
 .PHONY: needs-rust needs-python needs-c++ needs-valgrind needs-namespaces
 
 needs-rust:
-	@command -v $(CARGO) >/dev/null || { echo "needs Rust 1.88 or later: https://rustup.rs" >&2; exit 69; }
+	@command -v $(CARGO) >/dev/null || { echo "needs Rust 1.89 or later: https://rustup.rs" >&2; exit 69; }
 	@command -v cc >/dev/null || { echo "needs a C compiler: apt-get install gcc libc6-dev" >&2; exit 69; }
 
 needs-python:

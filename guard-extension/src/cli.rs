@@ -1,107 +1,142 @@
-//! The command line: which command is meant, and what each prints.
+//! The commands of `guard`: which there are, how they end.
 //!
-//! Exit codes: 0, 64 for a policy or command line that cannot be read, 69 where what the policy
-//! requires is missing, 70 for a fault of the guard. `guard exec` ends as what it started ends.
+//! Exit codes: 0 done, 64 the policy or the arguments cannot be read, 69 a required tier is
+//! missing, 70 a bug in Guard. Knows names and help; each command is a module of its own.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
 
 mod check;
 mod exec;
 mod explain;
+mod inspect;
 
-use std::ffi::OsString;
-
-use crate::exit;
-
-/// A command.
-struct Command {
-    name: &'static str,
-    usage: &'static str,
-    does: &'static str,
-    run: fn(&[OsString]) -> u8,
+/// How a command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// A fault of Guard itself.
+    Bug,
+    /// The command did what it is for.
+    Done,
+    /// The tier that `GUARD_REQUIRE` asks for cannot be had.
+    TierMissing,
+    /// The policy or the arguments cannot be read.
+    Unreadable,
+    /// Another code, which the command's help explains: that of the program that `guard exec` ran.
+    With(u8),
 }
 
-const COMMANDS: [Command; 3] = [
-    Command {
-        name: "check",
-        usage: "guard check [--json]",
-        does: "parse the policy in the environment, print every problem and what it means in effect",
-        run: check::run,
-    },
-    Command {
-        name: "exec",
-        usage: "guard exec -- COMMAND [ARGUMENT...]",
-        does: "run COMMAND as the function behind the running extension, or behind a proxy of its \
-               own",
-        run: exec::run,
-    },
-    Command {
-        name: "explain",
-        usage: "guard explain [--json]",
-        does: "print every setting, and what the policy in the environment means in effect",
-        run: explain::run,
-    },
-];
-
-/// Runs the command that `arguments` ask for; the exit code.
-pub fn run(arguments: &[OsString]) -> u8 {
-    let (name, rest) = match arguments.split_first() {
-        Some((name, rest)) => (name.to_string_lossy(), rest),
-        None => ("".into(), arguments),
-    };
-    match name.as_ref() {
-        "--help" | "-h" | "help" => {
-            print!("{}", help());
-            0
-        }
-        "--version" | "-V" => {
-            println!("guard {}", env!("CARGO_PKG_VERSION"));
-            0
-        }
-        name => match COMMANDS.iter().find(|command| command.name == name) {
-            Some(command) if is_help(rest) => {
-                println!("usage: {}\n\n{}", command.usage, command.does);
-                0
-            }
-            Some(command) => (command.run)(rest),
-            None => {
-                eprint!("guard: no command {name:?}\n\n{}", help());
-                exit::USAGE
-            }
-        },
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        // sysexits.h: EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE.
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Unreadable => 64,
+            Exit::TierMissing => 69,
+            Exit::Bug => 70,
+            Exit::With(code) => code,
+        })
     }
 }
 
-/// Whether help is asked for, not by what a command is to start.
-fn is_help(arguments: &[OsString]) -> bool {
-    arguments
-        .iter()
-        .take_while(|argument| *argument != "--")
+/// One command.
+struct Command {
+    name: &'static str,
+    /// One line for the list.
+    summary: &'static str,
+    /// The whole text of `--help`.
+    help: &'static str,
+    run: fn(&mut lexopt::Parser) -> Result<Exit, lexopt::Error>,
+}
+
+/// Every command, in the order of the list.
+const COMMANDS: &[Command] = &[
+    check::COMMAND,
+    exec::COMMAND,
+    explain::COMMAND,
+    inspect::COMMAND,
+];
+
+/// Runs the command that the arguments name.
+pub fn run(mut arguments: lexopt::Parser) -> Exit {
+    let command = match arguments.next() {
+        Ok(Some(Value(name))) => {
+            let name = name.to_string_lossy().into_owned();
+            match COMMANDS.iter().find(|command| command.name == name) {
+                Some(command) => command,
+                None => return usage(&format!("{name:?} is no command; accepted: {}", names())),
+            }
+        }
+        Ok(Some(Long("help") | Short('h'))) => {
+            print(&overview());
+            return Exit::Done;
+        }
+        Ok(Some(Long("version") | Short('V'))) => {
+            print(concat!("guard ", env!("CARGO_PKG_VERSION"), "\n"));
+            return Exit::Done;
+        }
+        Ok(Some(other)) => return usage(&other.unexpected().to_string()),
+        Ok(None) => return usage(&format!("a command is missing; accepted: {}", names())),
+        Err(error) => return usage(&error.to_string()),
+    };
+    if asks_for_help(&arguments) {
+        print(command.help);
+        return Exit::Done;
+    }
+    match (command.run)(&mut arguments) {
+        Ok(exit) => exit,
+        Err(error) => usage(&format!("{}: {error}", command.name)),
+    }
+}
+
+/// `--help` counts wherever it stands, up to `--`.
+fn asks_for_help(arguments: &lexopt::Parser) -> bool {
+    let mut rest = arguments.clone();
+    let Ok(rest) = rest.raw_args() else {
+        return false;
+    };
+    rest.take_while(|argument| argument != "--")
         .any(|argument| argument == "--help" || argument == "-h")
 }
 
-fn help() -> String {
-    let mut text = String::from("usage: guard COMMAND\n\n");
-    for command in &COMMANDS {
-        text.push_str(&format!("  {}\n      {}\n", command.usage, command.does));
+/// The arguments as they are, for a command that reads them itself.
+fn rest(arguments: &mut lexopt::Parser) -> Result<Vec<OsString>, lexopt::Error> {
+    Ok(arguments.raw_args()?.collect())
+}
+
+fn names() -> String {
+    COMMANDS
+        .iter()
+        .map(|command| command.name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn overview() -> String {
+    let mut text = String::from("Guard makes a Lambda function do what it was built for.\n\n");
+    text += "usage: guard COMMAND [--help] [...]\n\n";
+    for command in COMMANDS {
+        text += &format!("  {:<10} {}\n", command.name, command.summary);
     }
-    text.push_str(
-        "\nIn /opt/extensions the program is the Lambda extension, as /opt/guard/wrap the exec \
-         wrapper.\nExit codes: 0, 64 policy or command line unreadable, 69 required tier missing, \
-         70 fault of the guard.\n",
-    );
+    text += "\nexit codes: 0 done, 64 the policy or the arguments cannot be read,\n";
+    text += "69 a required tier is missing, 70 a bug in Guard\n";
     text
 }
 
-/// Whether `--json` is the only argument, or there is none.
-fn json(command: &str, arguments: &[OsString]) -> Result<bool, u8> {
-    match arguments {
-        [] => Ok(false),
-        [json] if json == "--json" => Ok(true),
-        [first, ..] => {
-            eprintln!(
-                "guard {command}: \"{}\" is no argument, accepted is --json",
-                first.display()
-            );
-            Err(exit::USAGE)
-        }
-    }
+fn usage(problem: &str) -> Exit {
+    // Nowhere is left to report a closed standard error to.
+    let _ = writeln!(io::stderr(), "guard: {problem} (guard --help)");
+    Exit::Unreadable
+}
+
+/// Writes to standard output. A reader that has gone, as `head` does, is no fault.
+fn print(text: &str) {
+    let mut output = io::stdout().lock();
+    let _ = output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush());
 }

@@ -1,5 +1,28 @@
 //! Guard as a Lambda layer, and the `guard` command.
+//!
+//! One binary with three uses. Lambda starts it from `/opt/extensions/guard`: then it registers as
+//! an external extension and stands between the function's runtime and the Runtime API, where it
+//! inspects events, answers blocked ones and keeps the function's secrets in ([`lifecycle`]). Started
+//! as `/opt/guard/wrap` it is the exec wrapper that starts the runtime behind the extension
+//! ([`wrap`]). Anything else is the command line ([`cli`]).
+//!
+//! It enforces nothing inside the function: outbound connections, files and programs are recorded as
+//! not enforced in the status record.
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod cli;
+pub mod endpoint;
+mod exit;
+mod findings;
+mod http;
+pub mod lifecycle;
+mod metrics;
+mod proxy;
+mod records;
+mod rendezvous;
 pub mod settings;
+mod status;
+mod time;
+mod tmp;
+pub mod wrap;

@@ -11,11 +11,14 @@ fn main() -> ExitCode {
     let name = arguments.next().unwrap_or_default();
     let arguments: Vec<OsString> = arguments.collect();
     let name = Path::new(&name);
-    ExitCode::from(if name.file_name() == Some(OsStr::new("wrap")) {
-        wrap::run(&arguments)
+    if name.file_name() == Some(OsStr::new("wrap")) {
+        ExitCode::from(wrap::run(&arguments))
     } else if name.parent() == Some(Path::new("/opt/extensions")) {
-        lifecycle::run()
+        ExitCode::from(lifecycle::run())
     } else {
-        cli::run(&arguments)
-    })
+        // A panic has printed its message by then; what is left is to say whose fault it was.
+        std::panic::catch_unwind(|| cli::run(lexopt::Parser::from_args(arguments)))
+            .unwrap_or(cli::Exit::Bug)
+            .into()
+    }
 }

@@ -1,13 +1,37 @@
-//! The policy of this environment: the `GUARD_` variables and the file they may name.
+//! The policy of this process: its environment, and the file that `GUARD_POLICY` names.
 //!
-//! The only place that reads them from the process. Must not know: what any setting means.
+//! Knows where text comes from; what it means is the core's business.
 
-use std::env;
+use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 
-use guard_core::error::PolicyErrors;
-use guard_core::policy::{Mode, Policy};
+use guard_core::policy::Mode;
+use guard_core::{Policy, PolicyErrors};
+
+/// Largest policy file read: one byte above what the core takes, so that it sees it is too large.
+const LARGEST: u64 = (1 << 20) + 1;
+
+/// Why this process has no policy.
+#[derive(Debug)]
+pub struct SettingsError {
+    /// What is wrong with the policy.
+    pub policy: PolicyErrors,
+    /// Why the policy file could not be read, if that is among it.
+    pub file: Option<io::Error>,
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.policy.fmt(f)?;
+        match &self.file {
+            Some(error) => write!(f, "\nGUARD_POLICY: {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {}
 
 /// A policy fit for use.
 #[derive(Debug)]
@@ -23,51 +47,47 @@ impl Settings {
     ///
     /// # Errors
     /// In `enforce`, or where the mode itself cannot be read: every error of the policy.
-    pub fn from_env() -> Result<Self, PolicyErrors> {
-        match policy() {
+    pub fn from_env() -> Result<Self, SettingsError> {
+        match read() {
             Ok(policy) => Ok(Self {
                 policy,
                 problems: Vec::new(),
             }),
-            Err(errors) if errors.mode() == Mode::Enforce => Err(errors),
-            Err(errors) => Ok(Self {
-                policy: errors.readable().clone(),
-                problems: errors.errors().iter().map(ToString::to_string).collect(),
+            Err(error) if error.policy.mode() == Mode::Enforce => Err(error),
+            Err(error) => Ok(Self {
+                policy: error.policy.readable().clone(),
+                problems: error.to_string().lines().map(ToOwned::to_owned).collect(),
             }),
         }
     }
 }
 
-/// The policy as it stands in the environment.
+/// Reads the policy from the environment and the file it names.
 ///
 /// # Errors
-/// Every error of the policy.
-pub fn policy() -> Result<Policy, PolicyErrors> {
-    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let file = variable("GUARD_POLICY").and_then(|path| Some((read(&path)?, path)));
-    let file = file
-        .as_ref()
-        .map(|(text, path)| (path.as_str(), text.as_str()));
-    Policy::from_vars_and_file(variable, names, file)
+/// When anything is wrong with it, all of it at once.
+pub fn read() -> Result<Policy, SettingsError> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let path = variable("GUARD_POLICY").filter(|path| path.starts_with('/'));
+    let text = path.as_deref().map(read_file);
+    let (text, file) = match text {
+        Some(Ok(text)) => (Some(text), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    };
+    let given = path.as_deref().zip(text.as_deref());
+    Policy::from_vars_and_file(variable, names, given)
+        .map_err(|policy| SettingsError { policy, file })
 }
 
-/// A variable of the environment. One that is not UTF-8 is still set: what it holds in place of
-/// the wrong bytes is for the policy to refuse.
-#[must_use]
+/// A variable of the environment. Bytes that are not UTF-8 are replaced, which no setting accepts
+/// where it matters: a name with such a character is refused, a path with one matches no file.
 pub fn variable(name: &str) -> Option<String> {
-    env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// Most of a policy file that is read: a megabyte is some ten thousand rules.
-const LARGEST_FILE: u64 = 1 << 20;
-
-/// The text of a policy file; a file that cannot be read is for the policy to complain about.
-fn read(path: &str) -> Option<String> {
+fn read_file(path: &str) -> io::Result<String> {
     let mut text = String::new();
-    let read = File::open(path)
-        .ok()?
-        .take(LARGEST_FILE + 1)
-        .read_to_string(&mut text)
-        .ok()?;
-    (u64::try_from(read).ok()? <= LARGEST_FILE).then_some(text)
+    File::open(path)?.take(LARGEST).read_to_string(&mut text)?;
+    Ok(text)
 }

@@ -2,7 +2,7 @@
 //!
 //! [`fetch`] brings Amazon's Runtime Interface Emulator and cargo-lambda from their Python wheels,
 //! [`isolation`] gives a test namespaces of its own, [`function`] builds the function under test,
-//! [`emulator`] and [`cargo_lambda`] run it, [`http`] talks to them. [`demo`] holds the events of
+//! [`emulator`] and [`cargo_lambda`] run it, [`extension`] attaches the layer, [`http`] talks to them. [`demo`] holds the events of
 //! the demo and what they do, [`case`] the inspector's cases and their variants.
 
 #![expect(
@@ -14,6 +14,7 @@ pub mod cargo_lambda;
 pub mod case;
 pub mod demo;
 pub mod emulator;
+pub mod extension;
 pub mod fetch;
 pub mod function;
 pub mod http;

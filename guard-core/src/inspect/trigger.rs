@@ -20,12 +20,6 @@ impl Class {
         self.0[(byte >> 6) as usize] & (1 << (byte & 63)) != 0
     }
 
-    /// How many bytes are in the set.
-    pub(crate) const fn len(&self) -> u32 {
-        let [a, b, c, d] = self.0;
-        a.count_ones() + b.count_ones() + c.count_ones() + d.count_ones()
-    }
-
     /// The low nibbles (bits) of the bytes in the set whose high nibble is `high`.
     #[expect(
         clippy::cast_possible_truncation,
@@ -33,12 +27,6 @@ impl Class {
     )]
     pub(crate) const fn row(&self, high: usize) -> u16 {
         (self.0[high / 4] >> (16 * (high % 4))) as u16
-    }
-
-    /// The set with the bytes of one row, `low` as [`Class::row`] answers it.
-    pub(crate) const fn with_row(mut self, high: usize, low: u16) -> Self {
-        self.0[high / 4] |= (low as u64) << (16 * (high % 4));
-        self
     }
 
     const fn with(mut self, byte: u8) -> Self {

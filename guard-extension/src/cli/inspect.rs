@@ -10,6 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 
+use super::{Command, Exit, rest};
 use crate::settings;
 
 mod events;
@@ -43,6 +44,13 @@ exit codes: 0 all was read; 1 something was found, with --fail; 64 an option, th
 a line cannot be read, which a message on standard error explains
 ";
 
+pub(super) const COMMAND: Command = Command {
+    name: "inspect",
+    summary: "what the inspector finds in events, or in values of JSON Lines",
+    help: HELP,
+    run: |arguments| Ok(Exit::With(run(&rest(arguments)?))),
+};
+
 /// Most bytes of one event or line that are read: Lambda delivers 6 MiB at most, and a file that
 /// was named by mistake must not fill the memory.
 const LARGEST: u64 = 64 << 20;
@@ -57,7 +65,7 @@ const UNREADABLE: u8 = 64;
 const STDIN: &str = "-";
 
 /// Runs the command with what follows its name on the command line.
-pub(super) fn run(arguments: &[OsString]) -> u8 {
+fn run(arguments: &[OsString]) -> u8 {
     let request = match Request::parse(arguments) {
         Ok(request) => request,
         Err(message) => return unreadable(&message),
@@ -71,7 +79,7 @@ pub(super) fn run(arguments: &[OsString]) -> u8 {
         }
         Request::Inspect(options, files) => (options, files),
     };
-    let policy = match settings::policy() {
+    let policy = match settings::read() {
         Ok(policy) => policy,
         Err(errors) => return unreadable(&errors.to_string()),
     };

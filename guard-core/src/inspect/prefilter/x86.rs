@@ -87,7 +87,7 @@ macro_rules! kernel {
                 let any = groups
                     .into_iter()
                     .fold($zero(), |any, group| $or(any, group));
-                let mut marked = !($mask($equal(any, $zero())).cast_unsigned()) & MASK;
+                let marked = !($mask($equal(any, $zero())).cast_unsigned()) & MASK;
                 const MASK: u32 = (((1u64 << LANES) - 1) & 0xffff_ffff) as u32;
                 if marked != 0 {
                     let mut stored = [[0u8; LANES]; GROUPS];

@@ -1,0 +1,138 @@
+//! `guard exec`: a function behind the running extension, or behind a proxy of its own.
+//!
+//! For bootstraps of `provided.*`, entrypoints of container images and development. Without an
+//! extension this process stays, serves the proxy and ends as the function ends.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+use guard_core::policy::{Mode, Policy};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Command as Program;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Command, Exit, rest};
+use crate::endpoint;
+use crate::lifecycle::{announce, runtime_api, share};
+use crate::proxy::Proxy;
+use crate::settings::Settings;
+use crate::{exit, status, wrap};
+
+pub(super) const COMMAND: Command = Command {
+    name: "exec",
+    summary: "run a program as the function, behind the running extension or a proxy of its own",
+    help: "\
+usage: guard exec -- COMMAND [ARGUMENT...]
+
+Runs COMMAND as the function's runtime: what it gets from the Runtime API is inspected,
+and what it answers is searched for the function's secrets. Behind the running extension
+where there is one, else behind a proxy of its own.
+
+exit codes: COMMAND's own; 64 the policy cannot be read, 69 a required tier is missing,
+70 a bug in Guard, 126 COMMAND cannot be started, 127 COMMAND is not there
+",
+    run: |arguments| Ok(Exit::With(run(&rest(arguments)?))),
+};
+
+fn run(arguments: &[OsString]) -> u8 {
+    let command = match arguments.split_first() {
+        Some((dashes, command)) if dashes == "--" && !command.is_empty() => command,
+        _ => {
+            eprintln!("guard exec: no command, accepted is: guard exec -- COMMAND [ARGUMENT...]");
+            return exit::USAGE;
+        }
+    };
+    let Settings { policy, problems } = match Settings::from_env() {
+        Ok(settings) => settings,
+        Err(errors) => {
+            eprintln!("{errors}");
+            return exit::USAGE;
+        }
+    };
+    if policy.mode() == Mode::Off {
+        return wrap::exec(&policy, command, None);
+    }
+    if let Some(message) = status::missing_tier(&policy) {
+        eprintln!("guard exec: {message}");
+        return exit::TIER;
+    }
+    if let Ok(port) = wrap::find() {
+        return wrap::exec(&policy, command, Some(port));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let ended = runtime.and_then(|runtime| runtime.block_on(serve(policy, problems, command)));
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("guard exec: {error}");
+            exit::FAULT
+        }
+    }
+}
+
+/// Runs the command behind a proxy of this process, until it ends.
+async fn serve(policy: Policy, problems: Vec<String>, command: &[OsString]) -> io::Result<u8> {
+    let endpoint = match runtime_api() {
+        Ok(endpoint) => endpoint,
+        Err(message) => {
+            eprintln!("guard exec: {message}");
+            return Ok(exit::USAGE);
+        }
+    };
+    let next = policy.next_wrapper().map(OsString::from);
+    let words: Vec<OsString> = next.into_iter().chain(command.iter().cloned()).collect();
+    let Some((program, arguments)) = words.split_first() else {
+        return Ok(exit::USAGE);
+    };
+    // Files in /tmp are not removed here: beside a developer's programs they are not only the
+    // function's.
+    let shared = share(policy, endpoint, None);
+    let proxy = Proxy::bind(Arc::clone(&shared)).await?;
+    announce(&shared, &problems);
+    let mut command = Program::new(program);
+    command
+        .args(arguments)
+        .env(endpoint::VARIABLE, wrap::address(proxy.port()?));
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("guard exec: {}: {error}", program.display());
+            return Ok(exit::not_started(&error));
+        }
+    };
+    let pid = child
+        .id()
+        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    tokio::spawn(proxy.serve());
+    let writing = Arc::clone(&shared);
+    tokio::spawn(async move { writing.records.keep_writing().await });
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let status = loop {
+        let signal = tokio::select! {
+            status = child.wait() => break status?,
+            _ = terminate.recv() => Signal::TERM,
+            _ = interrupt.recv() => Signal::INT,
+        };
+        if let Some(pid) = pid {
+            // It may have ended just now.
+            let _ = kill_process(pid, signal);
+        }
+    };
+    shared.end();
+    Ok(code(status))
+}
+
+/// As shells answer: 128 and the signal for what a signal ended.
+fn code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code & 0xff).ok())
+        .unwrap_or(exit::FAULT)
+}

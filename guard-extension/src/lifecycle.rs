@@ -1,0 +1,356 @@
+//! The extension's life: registered, serving, ended with its environment.
+//!
+//! Registers for SHUTDOWN only, so that Lambda waits for it at no invocation, and Managed Instances
+//! accept it. Talks to the Extensions API with the proxy's own HTTP, not with `lambda-extension`
+//! (1.1.1), which does not let an extension report an error of INIT with a message of its own, does
+//! not come back after SHUTDOWN (so that every environment ends by SIGKILL two seconds later), and
+//! brings a general client, a server and a second thread into a program whose start and size are
+//! promised.
+//!
+//! What was listened on, was listened on before the registration: Lambda starts the function after
+//! it. Must not know: what is done with events.
+
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use guard_core::decide::Guard;
+use guard_core::policy::{Mode, Policy, Tmp as TmpPolicy};
+use guard_core::secret::Secrets;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::endpoint::{self, Endpoint};
+use crate::http::connection::Connection;
+use crate::http::head::{self, write_field};
+use crate::proxy::{Proxy, Shared};
+use crate::rendezvous::Rendezvous;
+use crate::settings::{self, Settings};
+use crate::tmp::Tmp;
+use crate::{exit, findings, status};
+
+/// The name that Lambda knows the extension by: that of its file.
+const NAME: &str = "guard";
+
+/// How long the Extensions API may refuse connections: Amazon's emulator starts extensions before
+/// its port accepts. INIT as a whole has ten seconds.
+const REFUSED: Duration = Duration::from_secs(5);
+
+/// When the runtime has to have been started through the wrapper. It is the first thing that happens
+/// to it.
+const WRAPPED: Duration = Duration::from_secs(3);
+
+/// Longest body of the Extensions API that is read.
+const LONGEST: usize = 1 << 20;
+
+/// Runs the extension until Lambda ends it; the exit code.
+pub fn run() -> u8 {
+    let endpoint = match runtime_api() {
+        Ok(endpoint) => endpoint,
+        Err(message) => {
+            eprintln!("guard: {message}");
+            return exit::USAGE;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(live(endpoint)),
+        Err(error) => {
+            eprintln!("guard: no event loop: {error}");
+            exit::FAULT
+        }
+    }
+}
+
+/// Where the Runtime API is, or why that is not known.
+pub(crate) fn runtime_api() -> Result<Endpoint, String> {
+    settings::variable(endpoint::VARIABLE)
+        .ok_or_else(|| format!("{} is not set, Lambda sets it", endpoint::VARIABLE))?
+        .parse()
+        .map_err(|error: endpoint::EndpointError| error.to_string())
+}
+
+/// Why INIT fails.
+struct Failure {
+    error_type: &'static str,
+    message: String,
+    code: u8,
+}
+
+async fn live(endpoint: Endpoint) -> u8 {
+    let prepared = prepare(endpoint.clone()).await;
+    let mut api = match Api::register(endpoint).await {
+        Ok(api) => api,
+        Err(error) => {
+            eprintln!("guard: the Extensions API did not register the extension: {error}");
+            return exit::FAULT;
+        }
+    };
+    let shared = match prepared {
+        Ok(shared) => shared,
+        Err(failure) => {
+            eprintln!("guard: {}", failure.message);
+            if let Err(error) = api.fail_init(&failure).await {
+                eprintln!("guard: the Extensions API did not take that: {error}");
+            }
+            return failure.code;
+        }
+    };
+    let ended = api.wait_for_shutdown().await;
+    if let Some(shared) = shared {
+        shared.end();
+    }
+    match ended {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("guard: the Extensions API broke off: {error}");
+            exit::FAULT
+        }
+    }
+}
+
+/// Listens, and says what is on; nothing in `off`.
+async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
+    let Settings {
+        policy,
+        mut problems,
+    } = Settings::from_env().map_err(|errors| Failure {
+        error_type: "Guard.PolicyUnreadable",
+        message: errors.to_string(),
+        code: exit::USAGE,
+    })?;
+    if policy.mode() == Mode::Off {
+        return Ok(None);
+    }
+    if let Some(message) = status::missing_tier(&policy) {
+        return Err(Failure {
+            error_type: "Guard.TierMissing",
+            message,
+            code: exit::TIER,
+        });
+    }
+    let mode = policy.mode();
+    let tmp = matches!(policy.tmp(), TmpPolicy::Wipe).then(|| Tmp::new(PathBuf::from("/tmp")));
+    let shared = share(policy, endpoint, tmp);
+    let runtime_api = settings::variable(endpoint::VARIABLE).unwrap_or_default();
+    match listen(&shared, &runtime_api).await {
+        Ok(()) => {}
+        // Without a proxy the wrapper starts the function as it would be without Guard, and says so.
+        Err(error) if mode == Mode::Monitor => problems.push(error),
+        Err(message) => {
+            return Err(Failure {
+                error_type: "Guard.ProxyFailed",
+                message,
+                code: exit::FAULT,
+            });
+        }
+    }
+    announce(&shared, &problems);
+    Ok(Some(shared))
+}
+
+/// What a proxy needs, of this environment.
+pub(crate) fn share(policy: Policy, endpoint: Endpoint, tmp: Option<Tmp>) -> Arc<Shared> {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_encoded_bytes())));
+    let secrets = Secrets::from_variables(variables);
+    Arc::new(Shared::new(Guard::new(policy), endpoint, secrets, tmp))
+}
+
+/// Writes what is on, what is not, and what is wrong with the function's setup.
+pub(crate) fn announce(shared: &Shared, problems: &[String]) {
+    let (policy, records) = (shared.guard.policy(), &shared.records);
+    let members = status::members(policy, &shared.secrets, problems);
+    records.write_members("status", &members);
+    for found in findings::at_init(policy, &shared.secrets, settings::variable) {
+        found.write(records);
+    }
+}
+
+async fn listen(shared: &Arc<Shared>, runtime_api: &str) -> Result<(), String> {
+    let proxy = async {
+        let proxy = Proxy::bind(Arc::clone(shared)).await?;
+        let port = proxy.port()?;
+        io::Result::Ok((proxy, port))
+    };
+    let (proxy, port) = proxy
+        .await
+        .map_err(|error| format!("127.0.0.1: no port for the Runtime API proxy: {error}"))?;
+    let rendezvous = Rendezvous::bind(runtime_api, port).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => {
+            "another process has taken the name under which the exec wrapper finds this extension: \
+             attach the layer once"
+                .to_owned()
+        }
+        _ => format!("the exec wrapper cannot find this extension: {error}"),
+    })?;
+    let was_found = rendezvous.was_found();
+    tokio::spawn(proxy.serve());
+    tokio::spawn(rendezvous.serve());
+    let writing = Arc::clone(shared);
+    tokio::spawn(async move { writing.records.keep_writing().await });
+    let watching = Arc::clone(shared);
+    tokio::spawn(async move {
+        tokio::time::sleep(WRAPPED).await;
+        if !was_found.load(Ordering::Relaxed) {
+            let wrapper = settings::variable(findings::WRAPPER);
+            findings::not_wrapped(wrapper.as_deref()).write(&watching.records);
+        }
+    });
+    Ok(())
+}
+
+/// The Extensions API, registered with.
+struct Api {
+    endpoint: Endpoint,
+    connection: Connection,
+    identifier: String,
+}
+
+/// An answer of the Extensions API.
+struct Answer {
+    status: u16,
+    identifier: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Api {
+    async fn register(endpoint: Endpoint) -> io::Result<Self> {
+        let connection = connect(&endpoint).await?;
+        let mut api = Self {
+            endpoint,
+            connection,
+            identifier: String::new(),
+        };
+        let body = json!({ "events": ["SHUTDOWN"] });
+        let answer = api
+            .call(
+                "POST",
+                "register",
+                &[("Lambda-Extension-Name", NAME)],
+                &body,
+            )
+            .await?;
+        match answer.identifier {
+            Some(identifier) if answer.status == 200 => {
+                api.identifier = identifier;
+                Ok(api)
+            }
+            _ => Err(io::Error::other(format!(
+                "status {}: {}",
+                answer.status,
+                String::from_utf8_lossy(&answer.body).trim()
+            ))),
+        }
+    }
+
+    async fn fail_init(&mut self, failure: &Failure) -> io::Result<()> {
+        let identifier = self.identifier.clone();
+        let fields = [
+            ("Lambda-Extension-Identifier", identifier.as_str()),
+            ("Lambda-Extension-Function-Error-Type", failure.error_type),
+        ];
+        let body = json!({
+            "errorMessage": failure.message,
+            "errorType": failure.error_type,
+            "stackTrace": [],
+        });
+        self.call("POST", "init/error", &fields, &body).await?;
+        Ok(())
+    }
+
+    /// Waits for the only event that was registered for.
+    async fn wait_for_shutdown(&mut self) -> io::Result<()> {
+        let identifier = self.identifier.clone();
+        let fields = [("Lambda-Extension-Identifier", identifier.as_str())];
+        loop {
+            let answer = self
+                .call("GET", "event/next", &fields, &Value::Null)
+                .await?;
+            if answer.status != 200 {
+                return Err(io::Error::other(format!("status {}", answer.status)));
+            }
+            let event: Value = serde_json::from_slice(&answer.body)?;
+            if event.get("eventType").and_then(Value::as_str) == Some("SHUTDOWN") {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends a request, without a body where that is null.
+    async fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: &Value,
+    ) -> io::Result<Answer> {
+        let mut request = Vec::new();
+        let base = self.endpoint.base();
+        let line = format!("{method} {base}/2020-01-01/extension/{path} HTTP/1.1\r\n");
+        request.extend_from_slice(line.as_bytes());
+        write_field(&mut request, "Host", self.endpoint.authority().as_bytes());
+        for (name, value) in fields {
+            write_field(&mut request, name, value.as_bytes());
+        }
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        if !body.is_empty() {
+            write_field(&mut request, "Content-Type", b"application/json");
+            write_field(
+                &mut request,
+                "Content-Length",
+                body.len().to_string().as_bytes(),
+            );
+        }
+        request.extend_from_slice(b"\r\n");
+        if !self.connection.is_idle() {
+            self.connection = connect(&self.endpoint).await?;
+        }
+        let connection = &mut self.connection;
+        connection.send(&[&request, body.as_bytes()]).await?;
+        let response = loop {
+            if let Some(response) = head::response(connection.unused(), false)? {
+                break response;
+            }
+            if connection.fill().await? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+        };
+        let (length, _) = connection
+            .collect(response.len, response.body, LONGEST)
+            .await?;
+        let bytes = connection.unused();
+        let head = bytes.get(..response.len).unwrap_or_default();
+        let end = response.len + length;
+        let answer = Answer {
+            status: response.status,
+            identifier: head::response_field(head, "lambda-extension-identifier"),
+            body: bytes.get(response.len..end).unwrap_or_default().to_vec(),
+        };
+        connection.consume(end);
+        Ok(answer)
+    }
+}
+
+async fn connect(endpoint: &Endpoint) -> io::Result<Connection> {
+    let start = Instant::now();
+    loop {
+        match TcpStream::connect(endpoint.address()).await {
+            Ok(stream) => return Ok(Connection::new(stream)),
+            Err(error)
+                if error.kind() == ErrorKind::ConnectionRefused && start.elapsed() < REFUSED =>
+            {
+                // Nothing tells when another process begins to listen.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! A runtime's connection, one exchange after the other.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+
+use super::Shared;
+use crate::http::Malformed;
+use crate::http::connection::{Connection, Stopped, relay};
+use crate::http::head::{self, Body, Request, Response, Target};
+
+/// Most bytes that wait of a runtime that waits for an answer: its request and what it sends ahead.
+const AHEAD: usize = head::LONGEST + (64 << 10);
+
+/// A runtime's connection and ours to the Runtime API.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) shared: Arc<Shared>,
+    pub(super) client: Connection,
+    upstream: Option<Connection>,
+    /// The upstream connection has served an exchange before: its other end may have closed it.
+    is_reused: bool,
+    /// Heads and small messages on their way out.
+    pub(super) scratch: Vec<u8>,
+}
+
+/// Serves one connection of a runtime until one side ends it.
+pub(super) async fn serve(client: TcpStream, shared: Arc<Shared>) {
+    let mut exchange = Exchange {
+        shared,
+        client: Connection::new(client),
+        upstream: None,
+        is_reused: false,
+        scratch: Vec::new(),
+    };
+    let Err(error) = exchange.run().await else {
+        return;
+    };
+    // A side that has gone is the daily end of a connection; the runtime sees it as it would see the
+    // Runtime API go.
+    if error.kind() == ErrorKind::InvalidData {
+        exchange
+            .shared
+            .records
+            .notice(None, &format!("connection to the Runtime API: {error}"));
+    }
+}
+
+impl Exchange {
+    async fn run(&mut self) -> io::Result<()> {
+        while let Some(request) = self.request().await? {
+            let closes = request.closes;
+            let goes_on = match &request.target {
+                Target::Next => self.next(&request).await?,
+                Target::Response(id) => self.outcome(&request, id, true).await?,
+                Target::Error(id) => self.outcome(&request, id, false).await?,
+                Target::Other => self.pass(&request, |_| {}).await?,
+            };
+            if closes || !goes_on {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The next request's head, which stays among the client's unused bytes; nothing when there is
+    /// none.
+    async fn request(&mut self) -> io::Result<Option<Request>> {
+        loop {
+            match head::request(self.client.unused()) {
+                Ok(Some(request)) => {
+                    if request.expects {
+                        // The upstream is not asked: it would be waited for on the runtime's time.
+                        self.client
+                            .send(&[b"HTTP/1.1 100 Continue\r\n\r\n"])
+                            .await?;
+                    }
+                    return Ok(Some(request));
+                }
+                Ok(None) => {}
+                Err(error) => return self.refuse(error).await,
+            }
+            if self.client.fill().await? == 0 {
+                return match self.client.unused() {
+                    [] => Ok(None),
+                    _ => Err(ErrorKind::UnexpectedEof.into()),
+                };
+            }
+        }
+    }
+
+    #[cold]
+    async fn refuse<T>(&mut self, error: Malformed) -> io::Result<T> {
+        const REFUSED: &[u8] =
+            b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        self.client.send(&[REFUSED]).await?;
+        Err(error.into())
+    }
+
+    /// Forwards a request and its answer as they are; `see` is shown the request's body. Answers
+    /// whether the connection can be used again.
+    pub(super) async fn pass(
+        &mut self,
+        request: &Request,
+        see: impl FnMut(&[u8]),
+    ) -> io::Result<bool> {
+        self.write_head(request);
+        self.client.consume(request.len);
+        let response = match request.body {
+            Body::NONE => self.exchange(request.is_head).await?,
+            body => {
+                let mut upstream = self.upstream().await?;
+                upstream.send(&[&self.scratch]).await?;
+                let relayed = relay(&mut self.client, &mut upstream, body, see).await;
+                self.answer_to(upstream, relayed, request.is_head).await?
+            }
+        };
+        self.reply(&response).await
+    }
+
+    /// The answer to a request whose body was relayed, or was not to its end: a server may refuse a
+    /// body before it has read all of it.
+    pub(super) async fn answer_to(
+        &mut self,
+        upstream: Connection,
+        relayed: Result<(), Stopped>,
+        is_head: bool,
+    ) -> io::Result<Response> {
+        match relayed {
+            Ok(()) => self.response(upstream, is_head).await,
+            Err(Stopped::Source(error)) => Err(error),
+            Err(Stopped::Destination(error)) => {
+                let response = self.response(upstream, is_head).await.map_err(|_| error)?;
+                // The rest of the request's body is in the way of another.
+                Ok(Response {
+                    closes: true,
+                    ..response
+                })
+            }
+        }
+    }
+
+    /// Writes the request's head, as the Runtime API is to see it, to the scratch buffer.
+    pub(super) fn write_head(&mut self, request: &Request) {
+        self.scratch.clear();
+        let bytes = self.client.unused().get(..request.len).unwrap_or_default();
+        head::write_request(bytes, &self.shared.endpoint, true, &mut self.scratch);
+        self.scratch.extend_from_slice(b"\r\n");
+    }
+
+    /// Sends the scratch buffer, a whole request, and waits for the head of its answer.
+    pub(super) async fn exchange(&mut self, is_head: bool) -> io::Result<Response> {
+        loop {
+            let mut upstream = self.upstream().await?;
+            let was_reused = self.is_reused;
+            let error = match upstream.send(&[&self.scratch]).await {
+                Ok(()) => match self.response(upstream, is_head).await {
+                    Ok(response) => return Ok(response),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            // The Runtime API may close a connection that rested, just when it is used again; a
+            // snapshot's connections are gone when it is restored. Nothing came back on it, and the
+            // Runtime API takes one answer to an invocation only.
+            let is_stale = matches!(
+                error.kind(),
+                ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
+            );
+            if !(was_reused && is_stale) {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Waits for the head of an answer; interim answers are forwarded. Ends when the runtime goes: a
+    /// poll that nobody waits for would be given an event.
+    async fn response(&mut self, mut upstream: Connection, is_head: bool) -> io::Result<Response> {
+        loop {
+            match head::response(upstream.unused(), is_head)? {
+                Some(response) if response.status == 101 => {
+                    return Err(Malformed("the Runtime API changes the protocol").into());
+                }
+                Some(response) if response.status < 200 => {
+                    let head = upstream.unused().get(..response.len).unwrap_or_default();
+                    self.client.send(&[head]).await?;
+                    upstream.consume(response.len);
+                    continue;
+                }
+                Some(response) => {
+                    self.upstream = Some(upstream);
+                    self.is_reused = true;
+                    return Ok(response);
+                }
+                None => {}
+            }
+            let came = tokio::select! {
+                biased;
+                came = upstream.fill() => came?,
+                () = self.client.gone(AHEAD) => return Err(ErrorKind::ConnectionAborted.into()),
+            };
+            if came == 0 {
+                return Err(match upstream.unused() {
+                    [] => ErrorKind::UnexpectedEof.into(),
+                    _ => Malformed("the Runtime API breaks off in a head").into(),
+                });
+            }
+        }
+    }
+
+    /// Forwards an answer whose head is the upstream's next bytes. Answers whether the connection
+    /// can be used again.
+    pub(super) async fn reply(&mut self, response: &Response) -> io::Result<bool> {
+        let Some(upstream) = &mut self.upstream else {
+            return Err(ErrorKind::NotConnected.into());
+        };
+        let body = match response.body {
+            // One length, so that what came together goes together.
+            Body::Length(length) => Body::Length(length.saturating_add(response.len as u64)),
+            body => {
+                let head = upstream.unused().get(..response.len).unwrap_or_default();
+                self.client.send(&[head]).await?;
+                upstream.consume(response.len);
+                body
+            }
+        };
+        relay(upstream, &mut self.client, body, |_| {}).await?;
+        if response.closes {
+            self.upstream = None;
+        }
+        Ok(!response.closes)
+    }
+
+    /// The connection to the Runtime API, a new one where the last cannot be used again.
+    pub(super) async fn upstream(&mut self) -> io::Result<Connection> {
+        if let Some(mut upstream) = self.upstream.take()
+            && upstream.is_idle()
+        {
+            return Ok(upstream);
+        }
+        self.is_reused = false;
+        let stream = TcpStream::connect(self.shared.endpoint.address()).await?;
+        Ok(Connection::new(stream))
+    }
+
+    /// The upstream's unused bytes: the answer that is being read.
+    pub(super) fn answer_bytes(&self) -> &[u8] {
+        self.upstream.as_ref().map_or(&[], Connection::unused)
+    }
+
+    /// The connection on which an answer is being read.
+    pub(super) fn answering(&mut self) -> io::Result<&mut Connection> {
+        self.upstream
+            .as_mut()
+            .ok_or_else(|| ErrorKind::NotConnected.into())
+    }
+
+    /// The two connections while an answer is forwarded.
+    pub(super) fn both(&mut self) -> io::Result<(&mut Connection, &mut Connection)> {
+        match &mut self.upstream {
+            Some(upstream) => Ok((&mut self.client, upstream)),
+            None => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Ends the upstream connection: a request on it was not finished, or it is not to be used
+    /// again.
+    pub(super) fn hang_up(&mut self) {
+        self.upstream = None;
+    }
+}

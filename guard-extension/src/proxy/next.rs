@@ -1,0 +1,135 @@
+//! An event on its way to the function.
+
+use std::io;
+
+use guard_core::decide::Decision;
+use guard_core::reply::Answer;
+
+use super::answer::{BLOCKED, Outcome};
+use super::exchange::Exchange;
+use super::invocations::Running;
+use crate::http::head::{self, Body, Request};
+
+/// The longest event that is taken. Lambda's own limit is 6 MiB; this one is there so that what is
+/// not Lambda cannot fill the memory.
+const LONGEST: usize = 64 << 20;
+
+impl Exchange {
+    /// Hands the runtime the next event that is not blocked. Answers whether the connection can be
+    /// used again.
+    pub(super) async fn next(&mut self, request: &Request) -> io::Result<bool> {
+        self.shared.before_next();
+        loop {
+            // Written again for each event: answers go through the same buffer.
+            self.write_head(request);
+            let response = self.exchange(request.is_head).await?;
+            let head = self.answer_bytes().get(..response.len).unwrap_or_default();
+            let invocation = match response.status {
+                200 => head::invocation(head),
+                _ => None,
+            };
+            let Some(invocation) = invocation else {
+                self.client.consume(request.len);
+                return self.reply(&response).await;
+            };
+            let (length, trailers) = self
+                .answering()?
+                .collect(response.len, response.body, LONGEST)
+                .await?;
+            let end = response.len + length;
+            let event = self
+                .answer_bytes()
+                .get(response.len..end)
+                .unwrap_or_default();
+            let decision = self.shared.decide(&invocation, event);
+            let is_chunked = response.body == Body::Chunked;
+
+            let answer = match decision {
+                Decision::Pass => {
+                    self.shared.invocations.begin(Running {
+                        invocation,
+                        trimmed: None,
+                    });
+                    self.client.consume(request.len);
+                    let (client, upstream) = self.both()?;
+                    let bytes = upstream.unused().get(..end).unwrap_or_default();
+                    if is_chunked {
+                        let (head, event) = bytes.split_at(response.len);
+                        send_chunk(client, head, event, &trailers).await?;
+                    } else {
+                        client.send(&[bytes]).await?;
+                    }
+                    upstream.consume(end);
+                    if response.closes {
+                        self.hang_up();
+                    }
+                    return Ok(!response.closes);
+                }
+                Decision::Replace(answer) => answer,
+                // `Decision` may grow; what is not known here is not let through.
+                _ => unknown(&invocation.request_id),
+            };
+            if let Answer::Deliver(mut trimmed) = answer {
+                let event = std::mem::take(&mut trimmed.event);
+                let head = self.answer_bytes().get(..response.len).unwrap_or_default();
+                let mut rewritten = Vec::new();
+                head::write_response(head, event.len(), &mut rewritten);
+                let trimmed = trimmed.merges().then_some(trimmed);
+                self.shared.invocations.begin(Running {
+                    invocation,
+                    trimmed,
+                });
+                self.client.consume(request.len);
+                self.client.send(&[&rewritten, &event]).await?;
+                self.answering()?.consume(end);
+                if response.closes {
+                    self.hang_up();
+                }
+                return Ok(!response.closes);
+            }
+            self.answering()?.consume(end);
+            if response.closes {
+                self.hang_up();
+            }
+            let outcome = match &answer {
+                Answer::Respond(body) => Outcome::Response(body),
+                Answer::Fail {
+                    error_type,
+                    error_message,
+                } => Outcome::Error(error_type, error_message),
+                _ => Outcome::Error(BLOCKED, "event was blocked"),
+            };
+            let id = invocation.invocation_id.as_deref();
+            self.answer(&invocation.request_id, id, &outcome).await?;
+            self.shared.answered();
+        }
+    }
+}
+
+fn unknown(request_id: &str) -> Answer {
+    Answer::Fail {
+        error_type: BLOCKED,
+        error_message: format!(
+            "event was blocked in a way that this release cannot carry out (request {request_id})"
+        ),
+    }
+}
+
+/// Sends an event that came in chunks as one.
+async fn send_chunk(
+    client: &mut crate::http::connection::Connection,
+    head: &[u8],
+    event: &[u8],
+    trailers: &[u8],
+) -> io::Result<()> {
+    let mut before = head.to_vec();
+    let mut after = Vec::new();
+    if event.is_empty() {
+        after.extend_from_slice(b"0\r\n");
+    } else {
+        before.extend_from_slice(format!("{:x}\r\n", event.len()).as_bytes());
+        after.extend_from_slice(b"\r\n0\r\n");
+    }
+    after.extend_from_slice(trailers);
+    client.send(&[&before, event, &after]).await
+}

@@ -1,0 +1,365 @@
+//! A response or an error on its way out.
+//!
+//! In `monitor` it passes as it comes, and what it holds is recorded. In `enforce` nothing of a
+//! secret may leave: bytes that may be the start of one wait for the next, and of a response that is
+//! not streamed the first [`WINDOW`] bytes wait for its end, so that most can still be replaced by an
+//! error when they turn out to hold one. What has begun by then is cut before the secret.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use guard_core::policy::Mode;
+use guard_core::reply::Trimmed;
+
+use super::answer::{BLOCKED, Outcome, WITHHELD, error_body};
+use super::exchange::Exchange;
+use super::invocations::Running;
+use crate::http::chunked::{Chunked, Piece};
+use crate::http::connection::{Connection, Stopped};
+use crate::http::head::{Body, ERROR_BODY, ERROR_TYPE, Request, write_field, write_request};
+
+/// How much of a response waits for its end. What is cut ends the runtime with it, under Amazon's
+/// emulator as well; responses this long are rare, and as much fits beside a guard of 6 MB.
+const WINDOW: usize = 1 << 20;
+
+/// The longest response that withheld records can be merged into: Lambda takes no longer one.
+const LONGEST: usize = 8 << 20;
+
+/// What of an invocation is needed beside its request.
+struct Subject<'a> {
+    request_id: &'a str,
+    trace_id: Option<&'a str>,
+    invocation_id: Option<&'a str>,
+}
+
+impl Exchange {
+    /// Forwards the function's answer. Answers whether the connection can be used again.
+    pub(super) async fn outcome(
+        &mut self,
+        request: &Request,
+        request_id: &str,
+        is_response: bool,
+    ) -> io::Result<bool> {
+        let shared = Arc::clone(&self.shared);
+        let (mut running, answering) = shared.invocations.answer(request_id);
+        let trimmed = running.as_mut().and_then(|running| running.trimmed.take());
+        let subject = Subject {
+            request_id,
+            trace_id: invocation(running.as_ref(), |i| i.trace_id.as_deref()),
+            invocation_id: invocation(running.as_ref(), |i| i.invocation_id.as_deref()),
+        };
+        let goes_on = match trimmed.filter(|_| is_response) {
+            Some(trimmed) => self.merged(request, &subject, &trimmed).await?,
+            None if !shared.looks_at_responses() => self.pass(request, |_| {}).await?,
+            None if shared.mode() == Mode::Enforce => self.scanned(request, &subject).await?,
+            None => {
+                let mut scanner = shared.secrets.scanner();
+                let mut is_clean = true;
+                self.pass(request, |bytes| {
+                    let start = Instant::now();
+                    // One record says it: a response that holds a secret often holds it all over.
+                    if is_clean && let Some(leak) = scanner.feed(bytes) {
+                        is_clean = false;
+                        shared.leaks(subject.request_id, subject.trace_id, &leak, start);
+                    }
+                })
+                .await?
+            }
+        };
+        drop(answering);
+        shared.answered();
+        Ok(goes_on)
+    }
+
+    /// Forwards a response with what was withheld from its event named in it.
+    async fn merged(
+        &mut self,
+        request: &Request,
+        subject: &Subject<'_>,
+        trimmed: &Trimmed,
+    ) -> io::Result<bool> {
+        let shared = Arc::clone(&self.shared);
+        let (length, _) = self
+            .client
+            .collect(request.len, request.body, LONGEST)
+            .await?;
+        let end = request.len + length;
+        let bytes = self.client.unused().get(..end).unwrap_or_default();
+        let response = bytes.get(request.len..).unwrap_or_default();
+        let start = Instant::now();
+        let leaks = shared.looks_at_responses()
+            && shared.secrets.find(response).is_some_and(|leak| {
+                shared.leaks(subject.request_id, subject.trace_id, &leak, start)
+            });
+        let merged = trimmed.merge(response);
+        self.scratch.clear();
+        write_request(bytes, &shared.endpoint, false, &mut self.scratch);
+        self.client.consume(end);
+        let response = match merged {
+            _ if leaks => self.withhold(subject).await?,
+            Ok(body) => {
+                write_field(
+                    &mut self.scratch,
+                    "Content-Length",
+                    body.len().to_string().as_bytes(),
+                );
+                self.scratch.extend_from_slice(b"\r\n");
+                self.scratch.extend_from_slice(&body);
+                self.exchange(false).await?
+            }
+            Err(error) => {
+                let id = subject.request_id;
+                let message = format!("blocked records could not be named: {error} (request {id})");
+                shared.records.notice(Some(id), &message);
+                let outcome = Outcome::Error(BLOCKED, &message);
+                self.post(id, subject.invocation_id, &outcome).await?
+            }
+        };
+        self.reply(&response).await
+    }
+
+    /// Forwards an answer as far as it holds no secret.
+    async fn scanned(&mut self, request: &Request, subject: &Subject<'_>) -> io::Result<bool> {
+        let shared = Arc::clone(&self.shared);
+        let mut scanner = shared.secrets.scanner();
+        self.write_head(request);
+        self.client.consume(request.len);
+        let mut source = Source::new(request.body);
+        let mut upstream: Option<Connection> = None;
+        // Data that was looked at and not sent.
+        let mut held = Vec::new();
+        let response = loop {
+            let before = held.len();
+            source.read(&mut self.client, &mut held).await?;
+            let start = Instant::now();
+            let new = held.get(before..).unwrap_or_default();
+            let leak = match scanner.feed(new) {
+                None if source.is_done() => shared.secrets.find(&source.trailers),
+                leak => leak,
+            };
+            if let Some(leak) = leak
+                && shared.leaks(subject.request_id, subject.trace_id, &leak, start)
+            {
+                held.clear();
+                while !source.is_done() {
+                    source.read(&mut self.client, &mut held).await?;
+                    held.clear();
+                }
+                break self.cut(request, subject, upstream).await?;
+            }
+            let is_done = source.is_done();
+            let ready = match is_done {
+                true => held.len(),
+                false => held.len().saturating_sub(scanner.held_back()),
+            };
+            if !is_done {
+                let waits = upstream.is_none() && !source.is_chunked() && held.len() < WINDOW;
+                if ready == 0 || waits {
+                    continue;
+                }
+            }
+            let is_first = upstream.is_none();
+            if is_first && is_done {
+                // Whole in the buffer: it can be sent again where a connection turns out stale.
+                source.write(&held, &mut self.scratch);
+                break self.exchange(false).await?;
+            }
+            if !is_first {
+                self.scratch.clear();
+            }
+            source.write(held.get(..ready).unwrap_or_default(), &mut self.scratch);
+            let mut connection = match upstream.take() {
+                Some(connection) => connection,
+                None => self.upstream().await?,
+            };
+            let sent = connection.send(&[&self.scratch]).await;
+            if is_done || sent.is_err() {
+                let relayed = sent.map_err(Stopped::Destination);
+                break self.answer_to(connection, relayed, false).await?;
+            }
+            upstream = Some(connection);
+            held.drain(..ready);
+        };
+        self.reply(&response).await
+    }
+
+    /// Ends an answer that holds a secret: by an error in its place, or where it has begun, by one
+    /// behind it.
+    async fn cut(
+        &mut self,
+        request: &Request,
+        subject: &Subject<'_>,
+        upstream: Option<Connection>,
+    ) -> io::Result<crate::http::head::Response> {
+        let Some(mut upstream) = upstream else {
+            return self.withhold(subject).await;
+        };
+        if request.body == Body::Chunked && request.has_error_trailers {
+            let body = base64(error_body(WITHHELD, &withheld(subject.request_id)).as_bytes());
+            self.scratch.clear();
+            self.scratch.extend_from_slice(b"0\r\n");
+            write_field(&mut self.scratch, ERROR_TYPE, WITHHELD.as_bytes());
+            write_field(&mut self.scratch, ERROR_BODY, body.as_bytes());
+            self.scratch.extend_from_slice(b"\r\n");
+            let sent = upstream.send(&[&self.scratch]).await;
+            let relayed = sent.map_err(Stopped::Destination);
+            return self.answer_to(upstream, relayed, false).await;
+        }
+        // Its length was promised and is not kept: the Runtime API sees it break off, takes nothing
+        // more for the invocation, and the runtime ends as it does when an answer was refused.
+        drop(upstream);
+        self.withhold(subject).await
+    }
+
+    /// Answers the invocation with an error; what the Runtime API says to that is the runtime's to
+    /// read.
+    async fn withhold(&mut self, subject: &Subject<'_>) -> io::Result<crate::http::head::Response> {
+        let message = withheld(subject.request_id);
+        let outcome = Outcome::Error(WITHHELD, &message);
+        self.post(subject.request_id, subject.invocation_id, &outcome)
+            .await
+    }
+}
+
+fn withheld(request_id: &str) -> String {
+    format!("response withheld: it holds a secret of the function (request {request_id})")
+}
+
+fn invocation<'r>(
+    running: Option<&'r Running>,
+    member: impl Fn(&'r crate::http::head::Invocation) -> Option<&'r str>,
+) -> Option<&'r str> {
+    running.and_then(|running| member(&running.invocation))
+}
+
+/// A body that is read, and written again in the same framing with other borders.
+struct Source {
+    /// Bytes still to come, of a body whose length is known.
+    left: u64,
+    chunked: Option<Chunked>,
+    trailers: Vec<u8>,
+}
+
+impl Source {
+    fn new(body: Body) -> Self {
+        let (left, chunked) = match body {
+            Body::Length(length) => (length, None),
+            // Requests end by length or last chunk only.
+            Body::Chunked | Body::UntilClose => (0, Some(Chunked::new())),
+        };
+        Self {
+            left,
+            chunked,
+            trailers: Vec::new(),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match &self.chunked {
+            Some(chunked) => chunked.is_done(),
+            None => self.left == 0,
+        }
+    }
+
+    fn is_chunked(&self) -> bool {
+        self.chunked.is_some()
+    }
+
+    /// Reads what there is, at least something unless the body is done, and adds its data to
+    /// `data`.
+    async fn read(&mut self, from: &mut Connection, data: &mut Vec<u8>) -> io::Result<()> {
+        if self.is_done() {
+            return Ok(());
+        }
+        if from.unused().is_empty() && from.fill().await? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        let bytes = from.unused();
+        let mut at = 0;
+        match &mut self.chunked {
+            None => {
+                at = bytes
+                    .len()
+                    .min(usize::try_from(self.left).unwrap_or(usize::MAX));
+                self.left -= at as u64;
+                data.extend_from_slice(bytes.get(..at).unwrap_or_default());
+            }
+            Some(chunked) => {
+                while let Some(piece) = chunked.next(bytes.get(at..).unwrap_or_default())? {
+                    match piece {
+                        Piece::Data(n) => {
+                            data.extend_from_slice(bytes.get(at..at + n).unwrap_or_default());
+                            at += n;
+                        }
+                        Piece::Framing(n) => at += n,
+                        Piece::Trailer(n) => {
+                            self.trailers
+                                .extend_from_slice(bytes.get(at..at + n).unwrap_or_default());
+                            at += n;
+                        }
+                    }
+                }
+            }
+        }
+        from.consume(at);
+        Ok(())
+    }
+
+    /// Writes `data` as the body's next bytes, and the body's end if this is it.
+    fn write(&self, data: &[u8], out: &mut Vec<u8>) {
+        if self.chunked.is_none() {
+            out.extend_from_slice(data);
+            return;
+        }
+        if !data.is_empty() {
+            out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+            out.extend_from_slice(data);
+            out.extend_from_slice(b"\r\n");
+        }
+        if self.is_done() {
+            out.extend_from_slice(b"0\r\n");
+            out.extend_from_slice(&self.trailers);
+        }
+    }
+}
+
+/// RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for group in bytes.chunks(3) {
+        let byte = |n: usize| u32::from(group.get(n).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for n in 0..4 {
+            let digit = (bits >> (18 - 6 * n) & 63) as usize;
+            out.push(match DIGITS.get(digit) {
+                Some(digit) if n <= group.len() => char::from(*digit),
+                _ => '=',
+            });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_every_remainder() {
+        // RFC 4648, section 10.
+        let cases = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(base64(text.as_bytes()), wanted);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! How what starts a runtime finds the running extension.
+//!
+//! An abstract Unix socket (unix(7)) named after the Runtime API's address, which both see: it needs
+//! no file that an earlier invocation could have planted or a read-only /tmp refuse, it goes with
+//! the extension, and its name cannot be taken while the extension lives. Lambda starts extensions
+//! before the function, so whoever takes the name first is not the function's code; should another
+//! layer have taken it, binding it fails and the extension says so. Both sides check that the other
+//! has their user id.
+
+use std::io::{self, ErrorKind, Read as _};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::net::sockopt::socket_peercred;
+use rustix::process::geteuid;
+use tokio::io::AsyncWriteExt as _;
+
+/// How long the extension may take to answer: it has one thread, which a 6 MB event holds up for
+/// some milliseconds at 128 MB.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an answer begins with; another release's extension has another number.
+const GREETING: &str = "guard 1 ";
+
+/// Where the extension is found.
+#[derive(Debug)]
+pub(crate) struct Rendezvous {
+    listener: tokio::net::UnixListener,
+    port: u16,
+    was_found: Arc<AtomicBool>,
+}
+
+impl Rendezvous {
+    /// Takes the name that belongs to the Runtime API at `runtime_api`, to say that the proxy
+    /// listens on `port`.
+    pub(crate) fn bind(runtime_api: &str, port: u16) -> io::Result<Self> {
+        let listener = UnixListener::bind_addr(&name(runtime_api)?)?;
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            listener: tokio::net::UnixListener::from_std(listener)?,
+            port,
+            was_found: Arc::default(),
+        })
+    }
+
+    /// Whether anyone has asked.
+    pub(crate) fn was_found(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.was_found)
+    }
+
+    /// Answers for ever.
+    pub(crate) async fn serve(self) {
+        let answer = format!("{GREETING}{}\n", self.port);
+        loop {
+            let Ok((mut stream, _)) = self.listener.accept().await else {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            };
+            let uid = geteuid().as_raw();
+            if stream.peer_cred().is_ok_and(|peer| peer.uid() == uid) {
+                // A few bytes into an empty buffer: it does not wait. Who does not read them is gone.
+                let _ = stream.write_all(answer.as_bytes()).await;
+                self.was_found.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The proxy's port, from the extension beside the Runtime API at `runtime_api`.
+///
+/// # Errors
+/// When there is none, or who answers is not ours.
+pub(crate) fn ask(runtime_api: &str) -> io::Result<u16> {
+    let stream = UnixStream::connect_addr(&name(runtime_api)?)?;
+    if socket_peercred(&stream)?.uid != geteuid() {
+        return Err(ErrorKind::PermissionDenied.into());
+    }
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut text = String::new();
+    // Longer than any answer, so that more would be seen.
+    stream.take(64).read_to_string(&mut text)?;
+    text.strip_prefix(GREETING)
+        .and_then(|rest| rest.strip_suffix('\n')?.parse().ok())
+        .ok_or_else(|| ErrorKind::InvalidData.into())
+}
+
+fn name(runtime_api: &str) -> io::Result<SocketAddr> {
+    /// Names have at most 107 bytes; addresses are some 14.
+    const LONGEST: usize = 80;
+    let address = runtime_api.as_bytes();
+    let address = address.get(..LONGEST).unwrap_or(address);
+    SocketAddr::from_abstract_name([b"lambda-guard/", address].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_gets_the_port_and_the_name_is_taken_once() {
+        let address = format!("test-{}:1", std::process::id());
+        assert_eq!(
+            ask(&address).unwrap_err().kind(),
+            ErrorKind::ConnectionRefused
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let rendezvous = Rendezvous::bind(&address, 4711).unwrap();
+            let was_found = rendezvous.was_found();
+            let taken = Rendezvous::bind(&address, 4712).unwrap_err();
+            assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+            let serving = tokio::spawn(rendezvous.serve());
+            assert!(!was_found.load(Ordering::Relaxed));
+            for _ in 0..2 {
+                let address = address.clone();
+                let asked = tokio::task::spawn_blocking(move || ask(&address)).await;
+                assert_eq!(asked.unwrap().unwrap(), 4711);
+            }
+            assert!(was_found.load(Ordering::Relaxed));
+            serving.abort();
+        });
+    }
+}

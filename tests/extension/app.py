@@ -1,0 +1,26 @@
+"""The function under test: does what the event asks for, so that a run with Guard can be compared
+with one without."""
+
+import json
+import os
+
+
+def handler(event, context):
+    # One line for each call: what was blocked leaves none.
+    print("HANDLED " + json.dumps(event)[:60], flush=True)
+    action = event.get("action") if isinstance(event, dict) else None
+    if action == "fail":
+        raise ValueError(event["message"])
+    if action == "leak":
+        return {"configuration": dict(os.environ)["DB_PASSWORD"]}
+    if action == "exit":
+        os._exit(3)
+    if action == "write":
+        with open("/tmp/left-behind", "w") as file:
+            file.write("x")
+        return "written"
+    if action == "list":
+        return os.listdir("/tmp")
+    if action == "long":
+        return "x" * event["length"]
+    return event

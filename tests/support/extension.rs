@@ -1,0 +1,142 @@
+//! Attaches the extension as Lambda does with the layer, and runs a Python function with AWS's own
+//! runtime client.
+//!
+//! Only inside namespaces: `/opt` is the machine's otherwise.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::Result;
+use crate::function::{self, Profile};
+
+/// AWS's Python runtime client, as it comes from the registry.
+const CLIENT: &str = "awslambdaric==4.2.2";
+
+/// Builds the `guard` program.
+///
+/// # Errors
+///
+/// When cargo does not succeed.
+pub fn build() -> Result<()> {
+    function::build("lambda-guard-extension", Profile::Debug).map(drop)
+}
+
+/// Where [`build`] leaves it.
+#[must_use]
+pub fn program() -> PathBuf {
+    function::program("guard", Profile::Debug)
+}
+
+/// Puts the layer's files in place: the extension, unless `wrapper_only`, and the exec wrapper.
+///
+/// # Errors
+///
+/// When `/opt` cannot be written.
+pub fn attach(wrapper_only: bool) -> Result<()> {
+    let io = |error: std::io::Error| format!("/opt: {error}");
+    fs::create_dir_all("/opt/guard").map_err(io)?;
+    if wrapper_only {
+        fs::copy(program(), "/opt/guard/wrap").map_err(io)?;
+        return Ok(());
+    }
+    fs::create_dir_all("/opt/extensions").map_err(io)?;
+    fs::copy(program(), "/opt/extensions/guard").map_err(io)?;
+    symlink("../extensions/guard", "/opt/guard/wrap").map_err(io)
+}
+
+/// Installs AWS's Python runtime client, once.
+///
+/// # Errors
+///
+/// In one line what is missing on this machine, or what pip said.
+pub fn python_client() -> Result<PathBuf> {
+    let home = crate::target().join("rig");
+    let folder = home.join(CLIENT.replace("==", "-"));
+    let io = |error: std::io::Error| format!("{}: {error}", home.display());
+    fs::create_dir_all(&home).map_err(io)?;
+    let lock = File::create(home.join("awslambdaric.lock")).map_err(io)?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(|error| io(error.into()))?;
+    if folder.exists() {
+        return Ok(folder);
+    }
+    eprintln!("{CLIENT}: installing it with pip");
+    let part = home.join("awslambdaric.part");
+    let output = Command::new("python3")
+        .args(["-m", "pip", "install", "--quiet", "--target"])
+        .arg(&part)
+        .arg(CLIENT)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("python3: {error}: apt-get install python3 python3-pip"))?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        let last = text.lines().last().unwrap_or("no reason");
+        return Err(format!("pip install {CLIENT}: {last}"));
+    }
+    fs::rename(&part, &folder).map_err(io)?;
+    Ok(folder)
+}
+
+/// A bootstrap that starts the Python function as AWS's own does: through the wrapper, if one is
+/// set.
+///
+/// # Errors
+///
+/// When there is no Python, or the file cannot be written.
+pub fn python_bootstrap() -> Result<PathBuf> {
+    let output = Command::new("python3")
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output()
+        .map_err(|error| format!("python3: {error}"))?;
+    let python = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let client = python_client()?;
+    let code = crate::root().join("tests/extension");
+    script(
+        "python",
+        &format!(
+            "export PYTHONPATH={}:{}\nexec $AWS_LAMBDA_EXEC_WRAPPER {python} -m awslambdaric \
+             app.handler",
+            client.display(),
+            code.display()
+        ),
+    )
+}
+
+/// A bootstrap of a runtime that knows no exec wrapper: `guard exec` in front of `function`.
+///
+/// # Errors
+///
+/// When the file cannot be written.
+pub fn exec_bootstrap(function: &Path) -> Result<PathBuf> {
+    let guard = program();
+    script(
+        "exec",
+        &format!("exec {} exec -- {}", guard.display(), function.display()),
+    )
+}
+
+fn script(name: &str, text: &str) -> Result<PathBuf> {
+    // In /opt, which is the test's own and gone with it.
+    let path = Path::new("/opt").join(format!("bootstrap-{name}"));
+    let io = |error: std::io::Error| format!("{}: {error}", path.display());
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).map_err(io)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(io)?;
+    Ok(path)
+}
+
+/// The process ids of the running extension.
+#[must_use]
+pub fn extension_ids() -> Vec<String> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter(|process| {
+            fs::read_link(process.path().join("exe"))
+                .is_ok_and(|exe| exe == Path::new("/opt/extensions/guard"))
+        })
+        .map(|process| process.file_name().to_string_lossy().into_owned())
+        .collect()
+}
