@@ -177,6 +177,10 @@ impl Iterator for Candidates<'_> {
     }
 }
 
+/// What [`search`] is, for one kind of processor.
+#[cfg(test)]
+type Search = fn(&[u8], usize, &mut Batch) -> usize;
+
 /// Fills `batch` with the candidates from `from` on; returns where to go on.
 fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
     #[cfg(target_arch = "x86_64")]
@@ -197,8 +201,6 @@ fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
 mod tests {
     use super::*;
     use crate::rule::RULES;
-
-    type Search = fn(&[u8], usize, &mut Batch) -> usize;
 
     fn all(search: Search, bytes: &[u8]) -> Vec<Candidate> {
         let mut candidates = Candidates::new(bytes, 0);

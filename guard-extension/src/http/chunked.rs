@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn bodies_are_read_alike_in_pieces_of_any_length() {
-        let cases: [(&[u8], &[u8], &[u8], bool); 6] = [
+        type Case = (&'static [u8], &'static [u8], &'static [u8], bool);
+        let cases: [Case; 6] = [
             (b"0\r\n\r\n", b"", b"\r\n", true),
             (b"5\r\nhello\r\n0\r\n\r\n", b"hello", b"\r\n", true),
             (

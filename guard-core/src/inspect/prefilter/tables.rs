@@ -45,7 +45,7 @@ const fn triggers_of(owner: usize) -> &'static [Trigger] {
     }
 }
 
-const ENTRIES: [Entry; TRIGGERS] = {
+static ENTRIES: [Entry; TRIGGERS] = {
     let none = Entry {
         trigger: encoding::TRIGGERS[0],
         owner: 0,

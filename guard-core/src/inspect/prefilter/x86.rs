@@ -152,8 +152,8 @@ kernel!(
 
 /// The searches that this processor runs, by name.
 #[cfg(test)]
-pub(super) fn searches() -> Vec<(&'static str, fn(&[u8], usize, &mut Batch) -> usize)> {
-    let mut searches: Vec<(&str, fn(&[u8], usize, &mut Batch) -> usize)> = Vec::new();
+pub(super) fn searches() -> Vec<(&'static str, super::Search)> {
+    let mut searches: Vec<(&str, super::Search)> = Vec::new();
     if std::arch::is_x86_feature_detected!("avx512vbmi")
         && std::arch::is_x86_feature_detected!("avx512bw")
     {
