@@ -84,8 +84,11 @@ impl fmt::Display for PolicyError {
             }
             Place::Variable { offset } => write!(f, "{}: byte {offset}: ", self.setting)?,
         }
-        if let Some(entry) = &self.entry {
-            write!(f, "entry {}: ", quote(entry))?;
+        // Most reasons begin with the entry that they are about.
+        if let Some(entry) = self.entry.as_deref().map(quote)
+            && !self.reason.starts_with(&entry)
+        {
+            write!(f, "entry {entry}: ")?;
         }
         write!(f, "{}; accepted: {}", self.reason, self.accepted)
     }

@@ -5,12 +5,8 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 
 mod inspect;
-
-/// Something was found, where the exit code was asked to say so.
-const FOUND: u8 = 1;
 
 /// The policy, or what was given on the command line, cannot be read.
 const UNREADABLE: u8 = 64;
@@ -25,26 +21,24 @@ guard COMMAND --help says more. Settings come from the GUARD_ variables of the e
 
 /// Runs the command that `arguments`, the program's name left out, ask for.
 #[must_use]
-pub fn run(arguments: &[OsString]) -> ExitCode {
+pub fn run(arguments: &[OsString]) -> u8 {
     let (command, rest) = match arguments.split_first() {
         Some((command, rest)) => (command.to_string_lossy(), rest),
         None => return refuse("a command is missing"),
     };
     match &*command {
-        "inspect" => inspect::run(rest, || {
-            crate::settings::policy().map_err(|errors| errors.to_string())
-        }),
+        "inspect" => inspect::run(rest),
         "help" | "--help" | "-h" => {
             // Whoever closes the pipe has seen enough.
             let _ = io::stdout().write_all(HELP.as_bytes());
-            ExitCode::SUCCESS
+            0
         }
         other => refuse(&format!("\"{}\" is not a command", other.escape_debug())),
     }
 }
 
-fn refuse(message: &str) -> ExitCode {
+fn refuse(message: &str) -> u8 {
     // Where standard error is closed, the exit code still tells.
     let _ = writeln!(io::stderr(), "guard: {message}; accepted: inspect, help");
-    ExitCode::from(UNREADABLE)
+    UNREADABLE
 }

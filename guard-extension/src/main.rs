@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    guard_extension::cli::run(&arguments)
+    ExitCode::from(guard_extension::cli::run(&arguments))
 }

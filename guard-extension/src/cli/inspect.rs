@@ -9,9 +9,8 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
-use std::process::ExitCode;
 
-use guard_core::policy::Policy;
+use crate::settings;
 
 mod events;
 mod strings;
@@ -48,14 +47,17 @@ a line cannot be read, which a message on standard error explains
 /// was named by mistake must not fill the memory.
 const LARGEST: u64 = 64 << 20;
 
+/// Exit code for findings, where it was asked to tell.
+const FOUND: u8 = 1;
+
+/// Exit code for what cannot be read.
+const UNREADABLE: u8 = 64;
+
 /// Where a file name is wanted, standard input.
 const STDIN: &str = "-";
 
 /// Runs the command with what follows its name on the command line.
-pub(super) fn run(
-    arguments: &[OsString],
-    policy: impl FnOnce() -> Result<Policy, String>,
-) -> ExitCode {
+pub(super) fn run(arguments: &[OsString]) -> u8 {
     let request = match Request::parse(arguments) {
         Ok(request) => request,
         Err(message) => return unreadable(&message),
@@ -65,13 +67,13 @@ pub(super) fn run(
         // Whoever closes the pipe has seen enough.
         Request::Help => {
             let _ = out.write_all(HELP.as_bytes()).and_then(|()| out.flush());
-            return ExitCode::SUCCESS;
+            return 0;
         }
         Request::Inspect(options, files) => (options, files),
     };
-    let policy = match policy() {
+    let policy = match settings::policy() {
         Ok(policy) => policy,
-        Err(message) => return unreadable(&message),
+        Err(errors) => return unreadable(&errors.to_string()),
     };
     if policy.inspect().is_empty() {
         complain("GUARD_INSPECT: no family is inspected");
@@ -85,9 +87,9 @@ pub(super) fn run(
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             unreadable(&format!("standard output: {error}"))
         }
-        _ if outcome.is_incomplete => ExitCode::from(super::UNREADABLE),
-        _ if options.fail && outcome.findings > 0 => ExitCode::from(super::FOUND),
-        _ => ExitCode::SUCCESS,
+        _ if outcome.is_incomplete => UNREADABLE,
+        _ if options.fail && outcome.findings > 0 => FOUND,
+        _ => 0,
     }
 }
 
@@ -181,7 +183,7 @@ fn complain(message: &str) {
     let _ = writeln!(io::stderr(), "guard inspect: {message}");
 }
 
-fn unreadable(message: &str) -> ExitCode {
+fn unreadable(message: &str) -> u8 {
     message.lines().for_each(complain);
-    ExitCode::from(super::UNREADABLE)
+    UNREADABLE
 }

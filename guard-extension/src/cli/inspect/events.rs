@@ -49,7 +49,7 @@ pub(super) fn inspect(
         written?;
         outcome.add(count);
     }
-    if !as_json {
+    if !as_json && outcome.inputs > 0 {
         out.flush()?;
         complain(&summary(outcome));
     }
@@ -84,27 +84,33 @@ fn write_text(
     // Keys are the caller's, too: nothing of them may reach a terminal as it is.
     match source {
         &"" => write!(out, "in the whole event")?,
-        source => write!(out, "at {}", source.escape_debug())?,
+        source => write!(out, "at {}", shown(source.chars()))?,
+    }
+    // A limit is exceeded from somewhere on.
+    if span.is_empty() {
+        return writeln!(out, " from byte {}", span.start);
     }
     write!(out, " bytes {}..{}", span.start, span.end)?;
-    let matched = event.get(span.clone()).unwrap_or_default();
-    if !matched.is_empty() && span.len() < event.len() {
-        write!(out, ": {}", shown(matched))?;
+    if span.len() < event.len() {
+        let matched = String::from_utf8_lossy(event.get(span.clone()).unwrap_or_default());
+        let more = if matched.chars().nth(SHOWN).is_some() {
+            "..."
+        } else {
+            ""
+        };
+        write!(out, ": {}{more}", shown(matched.chars().take(SHOWN)))?;
     }
     writeln!(out)
 }
 
-/// What matched, fit for a line of a terminal.
-fn shown(matched: &[u8]) -> String {
-    let text = String::from_utf8_lossy(matched);
-    let mut characters = text.chars();
-    let mut shown: String = characters
-        .by_ref()
-        .take(SHOWN)
-        .flat_map(char::escape_debug)
-        .collect();
-    if characters.next().is_some() {
-        shown.push_str("...");
+/// Text fit for a line of a terminal: what does not print is escaped, quotes are left alone.
+fn shown(text: impl Iterator<Item = char>) -> String {
+    let mut shown = String::new();
+    for character in text {
+        match character {
+            '\'' | '"' | '\\' => shown.push(character),
+            other => shown.extend(other.escape_debug()),
+        }
     }
     shown
 }
