@@ -22,10 +22,12 @@ const DEPTH: u32 = 10;
 /// work.
 const ALTERNATIVES: u32 = 1;
 
-/// What finding and undoing a unit costs, in bytes looked at, and what telling of a finding does.
+/// What finding and undoing a unit costs, in bytes looked at, what asking a family does, and what
+/// telling of a finding does.
 /// Honest events have few of either: the largest of short values, each with an apostrophe or a
 /// percent sign, stay below half of what they may spend.
 const UNIT: usize = 32;
+const CONFIRM: usize = 16;
 const FINDING: usize = 512;
 
 /// Decoded bytes that cost what one byte does that a family looks at.
@@ -394,6 +396,9 @@ impl Scan {
                     || !(rules.context)(text.bytes, at)
                 {
                     continue;
+                }
+                if !self.effort.spend(CONFIRM) {
+                    return;
                 }
                 if let Some(hit) = (rules.confirm)(text, at, &mut self.effort) {
                     // Spent or not: what was found is told.
