@@ -258,6 +258,7 @@ impl Iterator for Findings<'_> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::fmt::Write;
     use std::fs;
 
     use super::*;
@@ -276,7 +277,7 @@ mod tests {
             if byte.is_ascii_alphanumeric() {
                 form.push(byte.into());
             } else {
-                form.push_str(&format!("%{byte:02X}"));
+                let _ = write!(form, "%{byte:02X}");
             }
             form
         })

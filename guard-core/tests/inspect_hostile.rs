@@ -162,7 +162,7 @@ fn large_bodies_of_one_kind_are_answered() {
         "\0",
         "A",
     ] {
-        let body = unit.repeat((256 << 10) / unit.len());
+        let body = unit.repeat((32 << 10) / unit.len());
         for encoded in [false, true] {
             let event = serde_event(&body, encoded);
             inspect(event.as_bytes());

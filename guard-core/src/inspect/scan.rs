@@ -230,10 +230,12 @@ impl Scan {
         if depth > DEPTH {
             return;
         }
-        match longest {
-            0..=TINY => self.windows::<TINY>(source, held, unit, depth, hits),
-            0..=SMALL => self.windows::<SMALL>(source, held, unit, depth, hits),
-            _ => self.windows::<WINDOW>(source, held, unit, depth, hits),
+        if longest <= TINY {
+            self.windows::<TINY>(source, held, unit, depth, hits);
+        } else if longest <= SMALL {
+            self.windows::<SMALL>(source, held, unit, depth, hits);
+        } else {
+            self.windows::<WINDOW>(source, held, unit, depth, hits);
         }
     }
 
