@@ -1,8 +1,21 @@
-//! The `guard` command.
+//! The `guard` binary: what it is depends on the name it was started by.
 
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::ExitCode;
 
+use guard_extension::{cli, lifecycle, wrap};
+
 fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    ExitCode::from(guard_extension::cli::run(&arguments))
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let arguments: Vec<OsString> = arguments.collect();
+    let name = Path::new(&name);
+    ExitCode::from(if name.file_name() == Some(OsStr::new("wrap")) {
+        wrap::run(&arguments)
+    } else if name.parent() == Some(Path::new("/opt/extensions")) {
+        lifecycle::run()
+    } else {
+        cli::run(&arguments)
+    })
 }

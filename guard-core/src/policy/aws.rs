@@ -291,6 +291,7 @@ fn templates_of_resource(service: &str, resource: &str) -> Result<Vec<String>, F
     let is_dotted = service == "s3";
     let is_name = !resource.is_empty()
         && resource.len() <= 63
+        && (resource.len() >= 3 || !is_dotted)
         && resource
             .bytes()
             .all(|byte| is_allowed(byte) && (is_dotted || byte != b'.'))
@@ -303,7 +304,7 @@ fn templates_of_resource(service: &str, resource: &str) -> Result<Vec<String>, F
             quote(resource)
         );
         let accepted = if is_dotted {
-            "the name of a bucket: lower case letters, digits, \".\" and \"-\", at most 63 bytes"
+            "the name of a bucket: lower case letters, digits, \".\" and \"-\", 3 to 63 bytes"
         } else {
             "the identifier in front of the host name: lower case letters, digits and \"-\""
         };
@@ -379,14 +380,12 @@ mod tests {
                         Ok(pattern),
                         "{service}"
                     );
-                    // A suffix names a service or a region, if only in one label
-                    // (s3-eu-central-1): never what all services have in common.
+                    // A suffix is never all of the partition or of the region.
                     let front = pattern.name().strip_suffix(region.partition.suffix);
-                    let is_narrow = match front {
-                        Some(front) => front.ends_with('.'),
-                        None => pattern.name().split('.').count() > 3,
-                    };
-                    assert!(!pattern.is_suffix() || is_narrow, "{rule}");
+                    let is_whole = front.is_some_and(|front| {
+                        front.is_empty() || front.strip_suffix('.') == Some(&region.name)
+                    });
+                    assert!(!is_whole, "{rule}");
                 }
             }
         }

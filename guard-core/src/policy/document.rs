@@ -3,6 +3,8 @@
 //! Knows keys, types and positions in the file; what the values mean is the settings' business.
 //! Reading the file is the caller's.
 
+use std::cell::Cell;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -21,20 +23,55 @@ pub(super) struct Document {
     pub(super) errors: Vec<PolicyError>,
 }
 
+/// Most errors of one kind that are reported: a damaged file can have one at every byte.
+const MOST_ALIKE: usize = 64;
+
 /// Turns byte offsets of the file into lines and columns.
 struct Positions<'a> {
     path: &'a str,
     text: &'a str,
+    /// Where lines begin.
+    lines: Vec<usize>,
+    /// Offset and column that were last asked for. Entries come in order: columns of a long line
+    /// are counted on from there, so that a file costs linear time.
+    last: Cell<(usize, usize)>,
 }
 
-impl Positions<'_> {
+impl<'a> Positions<'a> {
+    fn new(path: &'a str, text: &'a str) -> Self {
+        let newlines = text.match_indices('\n').map(|(at, _)| at + 1);
+        let lines = std::iter::once(0).chain(newlines).collect();
+        Self {
+            path,
+            text,
+            lines,
+            last: Cell::new((0, 1)),
+        }
+    }
+
     fn place(&self, offset: usize) -> Place {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = line
+            .checked_sub(1)
+            .and_then(|line| self.lines.get(line))
+            .copied();
+        let start = start.unwrap_or_default();
+        let (from, counted) = match self.last.get() {
+            last @ (from, _) if (start..=offset).contains(&from) => last,
+            _ => (start, 1),
+        };
+        let column = counted
+            + self
+                .text
+                .get(from..offset)
+                .unwrap_or_default()
+                .chars()
+                .count();
+        self.last.set((offset, column));
         Place::File {
             path: self.path.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
+            line,
+            column,
         }
     }
 
@@ -49,7 +86,7 @@ impl Positions<'_> {
 
 /// Reads the file's text.
 pub(super) fn parse(path: &str, text: &str) -> Document {
-    let positions = Positions { path, text };
+    let positions = Positions::new(path, text);
     let mut document = Document::default();
     if text.len() > LARGEST {
         let reason = format!("the file has {} bytes", text.len());
@@ -60,7 +97,7 @@ pub(super) fn parse(path: &str, text: &str) -> Document {
         return document;
     }
     let (table, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
+    for error in errors.iter().take(MOST_ALIKE) {
         let at = error.span().map_or(0, |span| span.start);
         let fault = Fault::new(0, error.message().replace('\n', ", "), "TOML 1.0");
         document
@@ -72,12 +109,12 @@ pub(super) fn parse(path: &str, text: &str) -> Document {
         return document;
     }
     let table = table.get_ref();
-    for (key, _) in table.iter() {
-        if let Some(fault) = unknown(key.get_ref()) {
-            document
-                .errors
-                .push(positions.error(&plain(key.get_ref()), key.span().start, fault));
-        }
+    let unknown = table
+        .iter()
+        .filter_map(|(key, _)| Some((key, unknown(key.get_ref())?)));
+    for (key, fault) in unknown.take(MOST_ALIKE) {
+        let error = positions.error(&plain(key.get_ref()), key.span().start, fault);
+        document.errors.push(error);
     }
     for setting in SETTINGS {
         let Some((key, value)) = setting.key.and_then(|key| table.get_key_value(key)) else {

@@ -9,7 +9,6 @@ use super::compiled::is_host_name;
 use super::egress::{Cidr, EgressRule, HostPattern, Ports, Target};
 use super::file;
 use super::operation::{Access, Operation, Origin, Phase, Protocol};
-use super::settings::wide;
 use super::{Entry, Limits, Mode, Policy, Sni};
 use crate::error::quote;
 use crate::rule::Families;
@@ -273,7 +272,12 @@ fn list_effect<T: fmt::Display>(what: &str, list: &Option<Vec<Entry<T>>>) -> Str
         Some(entries) => {
             let rules = entries.iter().map(|entry| entry.rules.len()).sum::<usize>();
             let texts = texts(entries);
-            format!("{what}: only what the platform needs and {texts} ({rules} rules)")
+            let count = if rules == 1 {
+                "1 rule".to_owned()
+            } else {
+                format!("{rules} rules")
+            };
+            format!("{what}: only what the platform needs and {texts} ({count})")
         }
     }
 }
@@ -309,4 +313,52 @@ fn path_entry(path: &[u8], phase: Phase) -> Option<String> {
             .filter(|at| *at > 0)?;
         path = path.get(..slash)?;
     }
+}
+
+/// Whether an entry allows more than it seems to say, and why.
+fn wide(rule: &EgressRule) -> Option<&'static str> {
+    match rule.target() {
+        Target::Host(pattern) if pattern.is_suffix() && !pattern.name().contains('.') => {
+            Some("allows every name under a top-level domain")
+        }
+        Target::Host(pattern) if pattern.is_suffix() && is_shared(pattern.name()) => {
+            Some("allows hosts that anybody can register")
+        }
+        Target::Host(pattern) if pattern.is_suffix() => Some("allows every name below the suffix"),
+        Target::Network(network) if network.prefix() == 0 => Some("allows every address"),
+        Target::Network(network) if network.prefix() < if network.is_v4() { 16 } else { 32 } => {
+            Some("allows a very large network")
+        }
+        _ => None,
+    }
+}
+
+/// Suffixes under which hosting providers hand out names.
+fn is_shared(suffix: &str) -> bool {
+    const SHARED: &[&str] = &[
+        "amazonaws.com",
+        "api.aws",
+        "on.aws",
+        "azurewebsites.net",
+        "blob.core.windows.net",
+        "cloudfront.net",
+        "github.io",
+        "githubusercontent.com",
+        "googleapis.com",
+        "herokuapp.com",
+        "netlify.app",
+        "ngrok.io",
+        "pages.dev",
+        "vercel.app",
+        "workers.dev",
+        "appspot.com",
+        "run.app",
+        "web.app",
+    ];
+    SHARED.iter().any(|shared| {
+        suffix == *shared
+            || suffix
+                .strip_suffix(shared)
+                .is_some_and(|front| front.ends_with('.'))
+    })
 }

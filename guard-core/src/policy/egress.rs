@@ -355,9 +355,20 @@ fn target(name: &str) -> Result<Target, Fault> {
         }
         return HostPattern::parse(name).map(Target::Host);
     };
-    let Some(prefix) = prefix else {
-        return Ok(Target::Network(Cidr::one(ip)));
+    let cidr = match prefix {
+        Some(prefix) => network(name, ip, prefix)?,
+        None => Cidr::one(ip),
     };
+    if cidr == Cidr::one(cidr.address) && cidr.address.is_unspecified() {
+        let all = if cidr.is_v4() { "0.0.0.0/0" } else { "::/0" };
+        let reason = format!("{} is not the address of anything", quote(name));
+        let accepted = format!("an address, or {} for all of them", quote(all));
+        return Err(Fault::new(0, reason, accepted));
+    }
+    Ok(Target::Network(cidr))
+}
+
+fn network(name: &str, ip: IpAddr, prefix: &str) -> Result<Cidr, Fault> {
     let most = if ip.is_ipv4() { 32 } else { 128 };
     let digits = prefix.len() <= 3 && prefix.bytes().all(|byte| byte.is_ascii_digit());
     let cidr = prefix
@@ -368,7 +379,7 @@ fn target(name: &str) -> Result<Target, Fault> {
     let Some(cidr) = cidr else {
         let reason = format!("{} is not a prefix length", quote(prefix));
         let accepted = format!("a number from 0 to {most}");
-        return Err(Fault::new(address.len() + 1, reason, accepted));
+        return Err(Fault::new(name.len() - prefix.len(), reason, accepted));
     };
     if cidr.network() != cidr {
         let reason = format!("{} has bits behind its prefix", quote(name));
@@ -378,7 +389,7 @@ fn target(name: &str) -> Result<Target, Fault> {
             format!("the network {}", quote(&network_text(cidr))),
         ));
     }
-    Ok(Target::Network(cidr))
+    Ok(cidr)
 }
 
 fn network_text(cidr: Cidr) -> String {

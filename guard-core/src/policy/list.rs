@@ -43,16 +43,6 @@ impl Fault {
 }
 
 impl Text {
-    /// The part of the text at `from..to`, without surrounding white space.
-    fn part(&self, from: usize, to: usize) -> Self {
-        let raw = self.text.get(from..to).unwrap_or_default();
-        let lead = raw.len() - raw.trim_ascii_start().len();
-        Self {
-            text: raw.trim_ascii().to_owned(),
-            place: self.at(from + lead),
-        }
-    }
-
     /// Where byte `at` of the text lies. In a file the column is right as long as the string has
     /// no escapes before it.
     fn at(&self, at: usize) -> Place {
@@ -102,13 +92,24 @@ impl Given {
             Self::Entries(_, entries) => entries.clone(),
             Self::Whole(whole) if whole.text.is_empty() => Vec::new(),
             Self::Whole(whole) => {
-                let mut start = 0;
-                let mut parts = Vec::new();
-                for piece in whole.text.split(separator) {
-                    parts.push(whole.part(start, start + piece.len()));
-                    start += piece.len() + separator.len_utf8();
-                }
-                parts
+                let mut rest = Text {
+                    text: String::new(),
+                    place: whole.place.clone(),
+                };
+                // One more than are accepted, so that too many are seen to be.
+                let pieces = whole.text.split(separator).take(MAX_ENTRIES + 1);
+                let parts = pieces.map(|piece| {
+                    piece.clone_into(&mut rest.text);
+                    let lead = piece.len() - piece.trim_ascii_start().len();
+                    let part = Text {
+                        text: piece.trim_ascii().to_owned(),
+                        place: rest.at(lead),
+                    };
+                    rest.text.push(separator);
+                    rest.place = rest.at(rest.text.len());
+                    part
+                });
+                parts.collect()
             }
         }
     }

@@ -9,32 +9,41 @@ use super::written::Entry;
 
 /// Allowed whatever `GUARD_EGRESS_ALLOW` says.
 pub(super) fn destinations(lookup: impl Fn(&str) -> Option<String>) -> Vec<Entry<EgressRule>> {
-    // Lambda sets `host:port`; cargo-lambda sets a URL with a path.
-    let runtime_api = |value: &str| rules(authority(value), &[Protocol::Tcp]);
-    let credentials = |value: &str| rules(authority(value), &[Protocol::Tcp]);
-    // Segments go over UDP, sampling rules over TCP. One address for both, or one for each:
-    // `tcp:127.0.0.1:2000 udp:127.0.0.2:2001`.
-    let daemon = |value: &str| {
-        let parts = value
-            .split_ascii_whitespace()
-            .flat_map(|part| match part.split_once(':') {
-                Some(("tcp", address)) => rules(address, &[Protocol::Tcp]),
-                Some(("udp", address)) => rules(address, &[Protocol::Udp]),
-                _ => rules(part, &[Protocol::Udp, Protocol::Tcp]),
+    const XRAY: &str = "AWS_XRAY_DAEMON_ADDRESS";
+    let mut found = Vec::new();
+    for variable in [
+        "AWS_LAMBDA_RUNTIME_API",
+        XRAY,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ] {
+        let read = if variable == XRAY { daemon } else { endpoint };
+        let rules = lookup(variable).map_or_else(Vec::new, |value| read(&value));
+        if !rules.is_empty() {
+            found.push(Entry {
+                text: variable.to_owned(),
+                rules,
             });
-        parts.collect()
-    };
-    let entry = |variable: &str, read: &dyn Fn(&str) -> Vec<EgressRule>| {
-        let rules = read(&lookup(variable)?);
-        let text = variable.to_owned();
-        (!rules.is_empty()).then_some(Entry { text, rules })
-    };
-    let found = [
-        entry("AWS_LAMBDA_RUNTIME_API", &runtime_api),
-        entry("AWS_XRAY_DAEMON_ADDRESS", &daemon),
-        entry("AWS_CONTAINER_CREDENTIALS_FULL_URI", &credentials),
-    ];
-    found.into_iter().flatten().collect()
+        }
+    }
+    found
+}
+
+/// An HTTP endpoint. Lambda sets `host:port` for the Runtime API, cargo-lambda a URL with a path.
+fn endpoint(value: &str) -> Vec<EgressRule> {
+    rules(authority(value), &[Protocol::Tcp])
+}
+
+/// Segments go over UDP, sampling rules over TCP. One address for both, or one for each:
+/// `tcp:127.0.0.1:2000 udp:127.0.0.2:2001`.
+fn daemon(value: &str) -> Vec<EgressRule> {
+    let parts = value
+        .split_ascii_whitespace()
+        .flat_map(|part| match part.split_once(':') {
+            Some(("tcp", address)) => rules(address, &[Protocol::Tcp]),
+            Some(("udp", address)) => rules(address, &[Protocol::Udp]),
+            _ => rules(part, &[Protocol::Udp, Protocol::Tcp]),
+        });
+    parts.collect()
 }
 
 /// Host and port of a URL or of `host:port`.

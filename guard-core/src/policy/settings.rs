@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::aws::{self, Region};
 use super::choice::{AuditExcerpt, Mode, OnBlock, Require, Skip, Sni, Tier, Tmp, number, select};
-use super::egress::{self, EgressRule, Target};
+use super::egress::{self, EgressRule};
 use super::file::{self, ExecRule, FileRule};
 use super::list::{Fault, Given, MAX_ENTRIES, Text};
 use super::{Entry, Policy};
@@ -366,7 +366,7 @@ impl Report<'_> {
         if texts.len() > MAX_ENTRIES {
             let fault = Fault::new(
                 0,
-                format!("the list has {} entries", texts.len()),
+                format!("the list has more than {MAX_ENTRIES} entries"),
                 format!("at most {MAX_ENTRIES}"),
             );
             self.errors
@@ -387,52 +387,4 @@ fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
-}
-
-/// Whether an entry allows more than it seems to say, and why.
-pub(super) fn wide(rule: &EgressRule) -> Option<&'static str> {
-    match rule.target() {
-        Target::Host(pattern) if pattern.is_suffix() && !pattern.name().contains('.') => {
-            Some("allows every name under a top-level domain")
-        }
-        Target::Host(pattern) if pattern.is_suffix() && is_shared(pattern.name()) => {
-            Some("allows hosts that anybody can register")
-        }
-        Target::Host(pattern) if pattern.is_suffix() => Some("allows every name below the suffix"),
-        Target::Network(network) if network.prefix() == 0 => Some("allows every address"),
-        Target::Network(network) if network.prefix() < if network.is_v4() { 16 } else { 32 } => {
-            Some("allows a very large network")
-        }
-        _ => None,
-    }
-}
-
-/// Suffixes under which hosting providers hand out names.
-fn is_shared(suffix: &str) -> bool {
-    const SHARED: &[&str] = &[
-        "amazonaws.com",
-        "api.aws",
-        "on.aws",
-        "azurewebsites.net",
-        "blob.core.windows.net",
-        "cloudfront.net",
-        "github.io",
-        "githubusercontent.com",
-        "googleapis.com",
-        "herokuapp.com",
-        "netlify.app",
-        "ngrok.io",
-        "pages.dev",
-        "vercel.app",
-        "workers.dev",
-        "appspot.com",
-        "run.app",
-        "web.app",
-    ];
-    SHARED.iter().any(|shared| {
-        suffix == *shared
-            || suffix
-                .strip_suffix(shared)
-                .is_some_and(|front| front.ends_with('.'))
-    })
 }

@@ -455,11 +455,22 @@ fn phases(rule: &FileRule, mut allow: impl FnMut(&str, Phase)) {
 }
 
 fn unknown_name(name: &str) -> Option<PolicyError> {
-    if !name.starts_with("GUARD_") || SETTINGS.iter().any(|setting| setting.variable == name) {
+    /// What all names begin with, so that it says nothing about which is meant.
+    const PREFIX: &str = "GUARD_";
+    let own = name.strip_prefix(PREFIX)?;
+    if SETTINGS.iter().any(|setting| setting.variable == name) {
         return None;
     }
-    let reason = match near::nearest(name, SETTINGS.iter().map(|setting| setting.variable)) {
-        Some(near) => format!("no setting has this name (did you mean {}?)", quote(near)),
+    let known = SETTINGS
+        .iter()
+        .filter_map(|setting| setting.variable.strip_prefix(PREFIX));
+    let reason = match near::nearest(own, known) {
+        Some(near) => {
+            format!(
+                "no setting has this name (did you mean {}?)",
+                quote(&format!("{PREFIX}{near}"))
+            )
+        }
         None => "no setting has this name".to_owned(),
     };
     let names: Vec<_> = SETTINGS.iter().map(|setting| setting.variable).collect();

@@ -201,3 +201,84 @@ fn errors() {
         assert!(read.is_ok(), "{name}: {}", read.unwrap_err());
     });
 }
+
+/// Time is not measured: what costs more than linear time in the sizes here does not end.
+#[test]
+fn large_settings_and_files_are_read_or_refused_soon() {
+    let words = |word: &str, separator: &str| vec![word; 100_000].join(separator);
+    let array = format!("egress_allow = [{}]", words("'*'", ","));
+    let string = format!("file_read = '{}'", words("é", ":"));
+    let keys: String = (0..60_000).map(|index| format!("k{index} = 1\n")).collect();
+    let nested = format!("mode = {}", "[".repeat(100_000));
+    for file in [array, string, keys, nested] {
+        let errors = read(&Vec::new(), Some(&file)).unwrap_err();
+        let count = errors.lines().count();
+        assert!(count < 20_000, "{count}: {:.300}", errors);
+    }
+    let list = words("a b", ",");
+    let variables = vec![("GUARD_EGRESS_ALLOW".to_owned(), list)];
+    assert!(
+        read(&variables, None)
+            .unwrap_err()
+            .contains("more than 8192 entries")
+    );
+    let hosts: Vec<_> = (0..8000)
+        .map(|index| format!("h{index}.example.com"))
+        .collect();
+    assert!(
+        read(
+            &vec![("GUARD_EGRESS_ALLOW".to_owned(), hosts.join(","))],
+            None
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn errors_say_which_mode_decides_and_what_could_be_read() {
+    use guard_core::policy::Mode;
+
+    let mode = |variables: &[(&str, &str)], file: Option<&str>| {
+        let pairs = variables
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()));
+        let variables: Variables = pairs.collect();
+        let file = file.map(|text| ("/policy.toml", text));
+        Policy::from_vars_and_file(lookup(&variables), [""; 0], file).unwrap_err()
+    };
+    // A mode that cannot be read was still asked for; one that was not asked for is monitor.
+    assert_eq!(
+        mode(&[("GUARD_MODE", "enfroce")], None).mode(),
+        Mode::Enforce
+    );
+    assert_eq!(mode(&[("GUARD_TMP", "x")], None).mode(), Mode::Monitor);
+    assert_eq!(
+        mode(&[("GUARD_TMP", "x"), ("GUARD_MODE", "off")], None).mode(),
+        Mode::Off
+    );
+    // A file that cannot be read may have set it, unless the variable wins over it.
+    assert_eq!(mode(&[], Some("mode = ")).mode(), Mode::Enforce);
+    assert_eq!(mode(&[("GUARD_POLICY", "/x")], None).mode(), Mode::Enforce);
+    assert_eq!(
+        mode(&[("GUARD_MODE", "monitor")], Some("mode = ")).mode(),
+        Mode::Monitor
+    );
+    assert_eq!(
+        mode(&[("GUARD_TMP", "x")], Some("mode = 'enforce'")).mode(),
+        Mode::Enforce
+    );
+    let partly = mode(
+        &[("GUARD_EGRESS_ALLOW", "a.b,c d"), ("GUARD_TMP", "x")],
+        None,
+    );
+    assert_eq!(partly.readable().egress().unwrap().len(), 1);
+    assert_eq!(partly.readable().tmp(), guard_core::policy::Tmp::Keep);
+}
+
+#[test]
+fn policies_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync + Unpin + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    shared::<Policy>();
+    shared::<CompiledPolicy<'_>>();
+    shared::<guard_core::PolicyErrors>();
+}

@@ -2,6 +2,7 @@
 //! naive twin.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bare;
 mod cases;
 mod image;
 mod twin;

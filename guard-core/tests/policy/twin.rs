@@ -54,7 +54,12 @@ fn ip() -> impl Strategy<Value = IpAddr> {
 fn cidr() -> impl Strategy<Value = String> {
     (ip(), 0_u32..=128, ports()).prop_map(|(ip, prefix, ports)| match ip {
         IpAddr::V4(v4) => {
-            let prefix = prefix % 33;
+            // The unspecified address is no destination; a network that begins with it is one.
+            let prefix = if v4.is_unspecified() {
+                prefix % 32
+            } else {
+                prefix % 33
+            };
             let mask = u32::MAX.checked_shl(32 - prefix).unwrap_or(0);
             format!(
                 "{}/{prefix}{ports}",
@@ -62,6 +67,12 @@ fn cidr() -> impl Strategy<Value = String> {
             )
         }
         IpAddr::V6(v6) => {
+            let most = if ip.to_canonical().is_unspecified() {
+                127
+            } else {
+                128
+            };
+            let prefix = prefix.min(most);
             let mask = u128::MAX.checked_shl(128 - prefix).unwrap_or(0);
             format!(
                 "[{}/{prefix}]{ports}",
