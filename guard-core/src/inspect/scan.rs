@@ -54,7 +54,11 @@ impl Hits {
         self.found.unwrap_or(Families::NONE)
     }
 
+    /// Adds a hit unless there is one of its family: what was looked at first knows best.
     fn add(&mut self, family: Family, hit: Match) {
+        if self.families().contains(family) {
+            return;
+        }
         self.found = Some(self.families().with(family));
         self.list[family as usize] = Some(hit);
     }
@@ -306,12 +310,24 @@ impl Scan {
                 kept(text.bytes)
             };
         }
-        if guess.whole && self.alternatives < ALTERNATIVES {
+        // Markup is for those to see first who know it; other containers know their units best.
+        if container == Container::Xml {
+            self.whole(guess, text, depth, hits);
+        }
+        let done = self.divided(container, progress, text, depth, hits);
+        if container != Container::Xml {
+            self.whole(guess, text, depth, hits);
+        }
+        done
+    }
+
+    /// Searches a window undivided if it may be none of what it looks like.
+    fn whole(&mut self, guess: Guess, text: &Text<'_>, depth: u32, hits: &mut Hits) {
+        if guess.whole && self.alternatives < ALTERNATIVES && !self.effort.is_spent() {
             self.alternatives += 1;
             self.plain(text, depth, hits);
             self.alternatives -= 1;
         }
-        self.divided(container, progress, text, depth, hits)
     }
 
     /// Searches the units of a window that have candidates.
@@ -347,7 +363,15 @@ impl Scan {
                 ends: unit.ends || text.ends,
                 ..unit
             };
+            let wanted = self.wanted;
+            if container == Container::Xml
+                && memchr::memchr(b'&', &bytes[unit.span.clone()]).is_none()
+            {
+                // Nothing of it was hidden from who reads the markup around it.
+                self.wanted = wanted.without(Family::Xss).without(Family::Xxe);
+            }
             self.unit(container, bytes, &unit, depth, hits);
+            self.wanted = wanted;
             from = unit.span.end;
             candidates.skip_to(from);
         }
