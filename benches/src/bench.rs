@@ -55,12 +55,25 @@ struct Row {
     value: f64,
     allocations: u64,
     findings: usize,
+    /// What was found, each rule once.
+    rules: Vec<&'static str>,
 }
 
 fn findings(event: &Event) -> usize {
     Inspector::new(Families::ALL)
         .inspect(black_box(&event.bytes))
         .count()
+}
+
+fn rules(events: &[Event]) -> Vec<&'static str> {
+    let inspector = Inspector::new(Families::ALL);
+    let found = events
+        .iter()
+        .flat_map(|event| inspector.inspect(&event.bytes));
+    let mut rules: Vec<_> = found.map(|finding| finding.rule.as_str()).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    rules
 }
 
 /// What a block costs: the search ends with the first finding.
@@ -119,6 +132,7 @@ fn row(name: &str, events: &[Event], rounds: usize) -> Row {
         value,
         allocations,
         findings: events.iter().map(findings).sum(),
+        rules: rules(events),
     }
 }
 
@@ -155,6 +169,9 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
             row.findings,
         )?;
         out.flush()?;
+        for rule in &row.rules {
+            writeln!(out, "    found: {rule}")?;
+        }
         rows.push(row);
         Ok(())
     };

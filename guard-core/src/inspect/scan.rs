@@ -22,10 +22,12 @@ const DEPTH: u32 = 10;
 /// work.
 const ALTERNATIVES: u32 = 1;
 
-/// What finding and undoing a unit costs, in bytes looked at, and what telling of a finding does.
+/// What finding and undoing a unit costs, in bytes looked at, what asking a family does, and what
+/// telling of a finding does.
 /// Honest events have few of either: the largest of short values, each with an apostrophe or a
 /// percent sign, stay below half of what they may spend.
 const UNIT: usize = 32;
+const CONFIRM: usize = 16;
 const FINDING: usize = 512;
 
 /// Decoded bytes that cost what one byte does that a family looks at.
@@ -52,7 +54,11 @@ impl Hits {
         self.found.unwrap_or(Families::NONE)
     }
 
+    /// Adds a hit unless there is one of its family: what was looked at first knows best.
     fn add(&mut self, family: Family, hit: Match) {
+        if self.families().contains(family) {
+            return;
+        }
         self.found = Some(self.families().with(family));
         self.list[family as usize] = Some(hit);
     }
@@ -229,11 +235,11 @@ impl Scan {
             return;
         }
         if longest <= TINY {
-            self.windows::<TINY>(source, held, unit, depth, hits)
+            self.windows::<TINY>(source, held, unit, depth, hits);
         } else if longest <= SMALL {
-            self.windows::<SMALL>(source, held, unit, depth, hits)
+            self.windows::<SMALL>(source, held, unit, depth, hits);
         } else {
-            self.windows::<WINDOW>(source, held, unit, depth, hits)
+            self.windows::<WINDOW>(source, held, unit, depth, hits);
         }
     }
 
@@ -304,12 +310,24 @@ impl Scan {
                 kept(text.bytes)
             };
         }
-        if guess.whole && self.alternatives < ALTERNATIVES {
+        // Markup is for those to see first who know it; other containers know their units best.
+        if container == Container::Xml {
+            self.whole(guess, text, depth, hits);
+        }
+        let done = self.divided(container, progress, text, depth, hits);
+        if container != Container::Xml {
+            self.whole(guess, text, depth, hits);
+        }
+        done
+    }
+
+    /// Searches a window undivided if it may be none of what it looks like.
+    fn whole(&mut self, guess: Guess, text: &Text<'_>, depth: u32, hits: &mut Hits) {
+        if guess.whole && self.alternatives < ALTERNATIVES && !self.effort.is_spent() {
             self.alternatives += 1;
             self.plain(text, depth, hits);
             self.alternatives -= 1;
         }
-        self.divided(container, progress, text, depth, hits)
     }
 
     /// Searches the units of a window that have candidates.
@@ -345,7 +363,15 @@ impl Scan {
                 ends: unit.ends || text.ends,
                 ..unit
             };
+            let wanted = self.wanted;
+            if container == Container::Xml
+                && memchr::memchr(b'&', &bytes[unit.span.clone()]).is_none()
+            {
+                // Nothing of it was hidden from who reads the markup around it.
+                self.wanted = wanted.without(Family::Xss).without(Family::Xxe);
+            }
             self.unit(container, bytes, &unit, depth, hits);
+            self.wanted = wanted;
             from = unit.span.end;
             candidates.skip_to(from);
         }
@@ -396,6 +422,9 @@ impl Scan {
                     || !(rules.context)(text.bytes, at)
                 {
                     continue;
+                }
+                if !self.effort.spend(CONFIRM) {
+                    return;
                 }
                 if let Some(hit) = (rules.confirm)(text, at, &mut self.effort) {
                     // Spent or not: what was found is told.
