@@ -1,6 +1,8 @@
 //! The proxy between a runtime and a Runtime API that does what no real one would be made to do:
 //! break off, stall, talk nonsense. Everything is on loopback; the proxy is the real program.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod events;
 mod faults;
 mod responses;
