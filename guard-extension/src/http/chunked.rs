@@ -159,6 +159,9 @@ impl Chunked {
 mod tests {
     use super::*;
 
+    /// A body, its data, its trailers, and whether it is whole.
+    type Case = (&'static [u8], &'static [u8], &'static [u8], bool);
+
     /// Data, trailers, and how many bytes the body took, when it comes `step` bytes at a time.
     fn read(bytes: &[u8], step: usize) -> Result<(Vec<u8>, Vec<u8>, usize, bool), Malformed> {
         let (mut data, mut trailer, mut at) = (Vec::new(), Vec::new(), 0);
@@ -184,7 +187,6 @@ mod tests {
 
     #[test]
     fn bodies_are_read_alike_in_pieces_of_any_length() {
-        type Case = (&'static [u8], &'static [u8], &'static [u8], bool);
         let cases: [Case; 6] = [
             (b"0\r\n\r\n", b"", b"\r\n", true),
             (b"5\r\nhello\r\n0\r\n\r\n", b"hello", b"\r\n", true),

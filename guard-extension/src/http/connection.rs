@@ -3,6 +3,7 @@
 //! Must not know: what the bytes mean, beyond where a body ends.
 
 use std::io::{self, ErrorKind, IoSlice};
+use std::task::{Context, Waker};
 
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -90,7 +91,13 @@ impl Connection {
     /// Whether an idle connection can be used for another request. One whose other end has gone,
     /// or has something to say that nobody asked for, cannot.
     pub(crate) fn is_idle(&mut self) -> bool {
-        self.unused().is_empty() && matches!(self.fill_now(), Ok(None))
+        if !self.unused().is_empty() {
+            return false;
+        }
+        // Asks what is known already before it asks the system.
+        let mut context = Context::from_waker(Waker::noop());
+        self.stream.poll_read_ready(&mut context).is_pending()
+            || matches!(self.fill_now(), Ok(None))
     }
 
     /// Done when the other end has gone, or has sent more than `most` bytes without having been

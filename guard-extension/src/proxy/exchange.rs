@@ -103,12 +103,21 @@ impl Exchange {
     pub(super) async fn pass(
         &mut self,
         request: &Request,
-        see: impl FnMut(&[u8]),
+        mut see: impl FnMut(&[u8]),
     ) -> io::Result<bool> {
         self.write_head(request);
         self.client.consume(request.len);
+        let there = self.client.unused().len();
         let response = match request.body {
-            Body::NONE => self.exchange(request.is_head).await?,
+            // What came with its head goes with it.
+            Body::Length(length) if usize::try_from(length).is_ok_and(|length| length <= there) => {
+                let length = usize::try_from(length).unwrap_or(there);
+                let body = self.client.unused().get(..length).unwrap_or_default();
+                see(body);
+                self.scratch.extend_from_slice(body);
+                self.client.consume(length);
+                self.exchange(request.is_head).await?
+            }
             body => {
                 let mut upstream = self.upstream().await?;
                 upstream.send(&[&self.scratch]).await?;

@@ -2,6 +2,8 @@
 //! break off, stall, talk nonsense. Everything is on loopback; the proxy is the real program.
 #![allow(clippy::unwrap_used, reason = "what fails in a test is to end it")]
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod events;
 mod faults;
 mod responses;
