@@ -23,6 +23,9 @@ pub struct Case {
     pub expect: Vec<String>,
     /// The bytes of the input that the first rule matches.
     pub span: Option<[usize; 2]>,
+    /// Why an attack is not found yet. Such a case is told and left out, and fails once it is found.
+    #[serde(default)]
+    pub gap: Option<String>,
     /// Variants that say something else than the input does, with the reason.
     #[serde(default)]
     pub skip: BTreeMap<String, String>,

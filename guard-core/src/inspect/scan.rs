@@ -28,7 +28,7 @@ const ALTERNATIVES: u32 = 1;
 /// percent sign, stay below half of what they may spend.
 const UNIT: usize = 32;
 const CONFIRM: usize = 16;
-const FINDING: usize = 512;
+const FINDING: usize = 128;
 
 /// Decoded bytes that cost what one byte does that a family looks at.
 const DECODED: usize = 4;

@@ -256,7 +256,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
             (class::is_java_gadget(name) && tail == Some(&b','))
                 .then(|| found(TYPE, 1 + skip + length))?
         }
-        [b'$', b'$', ..] => goes_on(rest, b"$$ND_FUNC$$_").then(|| found(NODE, 12))?,
+        [b'$', b'$', ..] => rest.starts_with(b"$$ND_FUNC$$_").then(|| found(NODE, 12))?,
         // Symbols of a class: `o:`, `U:`, or an array of one of them.
         [b'B', b'A', b'h', kind, next, ..] => {
             let object = matches!((kind, next), (b'v' | b'V', b'O' | b'o'));

@@ -43,7 +43,10 @@ static KEYS: [u128; COMMANDS.len()] = {
     let mut i = 0;
     while i < keys.len() {
         keys[i] = key(COMMANDS[i].0.as_bytes());
-        assert!(i == 0 || keys[i - 1] < keys[i], "names out of order, or alike for sixteen bytes");
+        assert!(
+            i == 0 || keys[i - 1] < keys[i],
+            "names out of order, or alike for sixteen bytes"
+        );
         i += 1;
     }
     keys
