@@ -1,7 +1,6 @@
 //! Input that no trigger sends: the inspector answers, in bounded time, with spans inside of it.
 #![allow(clippy::unwrap_used, reason = "what fails in a test is to end it")]
 #![allow(clippy::disallowed_methods, reason = "a hang is found by the clock")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::path::Path;

@@ -51,8 +51,8 @@ pub(crate) struct Match {
 const FREE: u64 = 64 << 10;
 
 /// What it may spend beyond that for each of its bytes. Of the benign texts at hand, put together by
-/// kind into events of a MiB, the dearest takes 4.7 (requested paths, one a line), most less than 1.
-const SHARE: u64 = 12;
+/// kind into events of a MiB, the dearest takes 13 (requested paths, one a line), most less than 1.
+const SHARE: u64 = 24;
 
 /// How much work confirming may still do for one event.
 ///

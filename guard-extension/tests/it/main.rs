@@ -1,7 +1,6 @@
 //! The proxy between a runtime and a Runtime API that does what no real one would be made to do:
 //! break off, stall, talk nonsense. Everything is on loopback; the proxy is the real program.
 #![allow(clippy::unwrap_used, reason = "what fails in a test is to end it")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod events;
 mod faults;
