@@ -2,7 +2,7 @@
 //!
 //! Two levels, after the idea of Teddy (Hyperscan; see the `aho-corasick` crate's packed searchers)
 //! with classes in place of literals: triggers are spread over 32 buckets; for each of the four
-//! positions vector look-ups say which buckets a byte may be in, and an offset whose four positions
+//! positions look-ups (of 64 bytes at a time where the processor can) say which buckets a byte may be in, and an offset whose four positions
 //! agree on a bucket is then checked exactly by four table reads. All tables are computed at compile
 //! time; nothing is built at start. Knows bytes and triggers only; what an occurrence means is for
 //! others to say.
@@ -11,8 +11,6 @@ use crate::inspect::trigger::PAST_END;
 use crate::rule::Family;
 
 mod grouping;
-#[cfg(target_arch = "aarch64")]
-mod neon;
 mod scalar;
 mod tables;
 #[cfg(target_arch = "x86_64")]
@@ -189,11 +187,6 @@ fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
             return next;
         }
     }
-    #[cfg(target_arch = "aarch64")]
-    {
-        neon::search(bytes, from, batch)
-    }
-    #[cfg(not(target_arch = "aarch64"))]
     scalar::search(bytes, from, batch)
 }
 
@@ -215,10 +208,7 @@ mod tests {
     }
 
     fn searches() -> Vec<(&'static str, Search)> {
-        #[allow(unused_mut, reason = "not every architecture adds to it")]
-        let mut searches: Vec<(&str, Search)> = vec![("best", search), ("scalar", scalar::search)];
-        #[cfg(target_arch = "x86_64")]
-        searches.extend(x86::searches());
+        let searches: Vec<(&str, Search)> = vec![("best", search), ("scalar", scalar::search)];
         searches
     }
 

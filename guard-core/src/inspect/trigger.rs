@@ -20,15 +20,6 @@ impl Class {
         self.0[(byte >> 6) as usize] & (1 << (byte & 63)) != 0
     }
 
-    /// The low nibbles (bits) of the bytes in the set whose high nibble is `high`.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "sixteen bits are what is asked for"
-    )]
-    pub(crate) const fn row(&self, high: usize) -> u16 {
-        (self.0[high / 4] >> (16 * (high % 4))) as u16
-    }
-
     const fn with(mut self, byte: u8) -> Self {
         self.0[(byte >> 6) as usize] |= 1 << (byte & 63);
         self

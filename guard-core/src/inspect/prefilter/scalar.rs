@@ -1,41 +1,42 @@
-//! The search byte by byte, for processors without byte shuffles.
+//! The search byte by byte, for processors without look-ups of whole bytes in vectors.
 
 use super::Batch;
-use super::tables::{BUCKETS, GROUPS, NIBBLES};
+use super::tables::MAYBE;
 use crate::inspect::trigger::{PAST_END, WIDTH};
 
-/// `[position][byte]`: the buckets whose nibble classes the byte is in.
-static MAYBE: [[u32; 256]; WIDTH] = {
-    let mut maybe = [[0; 256]; WIDTH];
-    let mut position = 0;
-    while position < WIDTH {
-        let mut byte = 0;
-        while byte < 256 {
-            let mut group = 0;
-            while group < GROUPS {
-                let nibbles = &NIBBLES[group][position];
-                let buckets = nibbles.low[byte & 15] & nibbles.high[byte >> 4];
-                maybe[position][byte] |= (buckets as u32) << (8 * group);
-                group += 1;
-            }
-            byte += 1;
-        }
-        position += 1;
-    }
-    maybe
-};
-
-const _: () = assert!(BUCKETS <= 32, "a byte's buckets are bits of a u32");
+/// Offsets looked at between two branches.
+const STRIDE: usize = 8;
 
 pub(super) fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
-    let mut at = from;
-    while at < bytes.len() && !batch.is_full() {
-        let byte = |i: usize| bytes.get(at + i).copied().unwrap_or(PAST_END);
-        let window = [byte(0), byte(1), byte(2), byte(3)];
+    let [first, second, third, fourth] = &MAYBE;
+    let buckets = |window: [u8; WIDTH]| {
         let [a, b, c, d] = window.map(usize::from);
-        let buckets = MAYBE[0][a] & MAYBE[1][b] & MAYBE[2][c] & MAYBE[3][d];
-        if buckets != 0 {
-            batch.verify(at, buckets, window);
+        first[a] & second[b] & third[c] & fourth[d]
+    };
+    let mut at = from;
+    while let Some(chunk) = bytes
+        .get(at..)
+        .and_then(<[u8]>::first_chunk::<{ STRIDE + WIDTH - 1 }>)
+    {
+        let window = |i: usize| [chunk[i], chunk[i + 1], chunk[i + 2], chunk[i + 3]];
+        let marks: [u32; STRIDE] = core::array::from_fn(|i| buckets(window(i)));
+        if marks.iter().fold(0, |any, marks| any | marks) != 0 {
+            for (i, marks) in marks.into_iter().enumerate() {
+                if marks != 0 {
+                    if batch.is_full() {
+                        return at + i;
+                    }
+                    batch.verify(at + i, marks, window(i));
+                }
+            }
+        }
+        at += STRIDE;
+    }
+    while at < bytes.len() && !batch.is_full() {
+        let window = core::array::from_fn(|i| bytes.get(at + i).copied().unwrap_or(PAST_END));
+        let marks = buckets(window);
+        if marks != 0 {
+            batch.verify(at, marks, window);
         }
         at += 1;
     }

@@ -87,73 +87,30 @@ const ASSIGNED: [u8; TRIGGERS] = {
     assigned
 };
 
-/// For one position: the low and the high nibbles (bits) that a trigger has there.
-#[derive(Clone, Copy)]
-pub(super) struct Cover {
-    pub(super) low: u16,
-    pub(super) high: u16,
-}
-
-pub(super) const COVERS: [[Cover; WIDTH]; TRIGGERS] = {
-    let mut covers = [[Cover { low: 0, high: 0 }; WIDTH]; TRIGGERS];
-    let mut t = 0;
-    while t < TRIGGERS {
-        let mut position = 0;
-        while position < WIDTH {
-            let mut high = 0;
-            while high < 16 {
-                let low = ENTRIES[t].trigger.classes[position].row(high);
-                if low != 0 {
-                    covers[t][position].low |= low;
-                    covers[t][position].high |= 1 << high;
-                }
-                high += 1;
-            }
-            position += 1;
-        }
-        t += 1;
-    }
-    covers
-};
-
-/// Buckets are looked up eight at a time: one bit of a byte each.
+/// Vectors look eight buckets up at a time: one bit of a byte each.
+#[cfg(target_arch = "x86_64")]
 pub(super) const GROUPS: usize = BUCKETS / 8;
 
-/// For one group and one position: the buckets that a low nibble and a high nibble are in. A byte is
-/// in a bucket's class only if both its nibbles are.
-#[repr(C, align(16))]
-pub(super) struct Nibbles {
-    pub(super) low: [u8; 16],
-    pub(super) high: [u8; 16],
-}
-
-pub(super) static NIBBLES: [[Nibbles; WIDTH]; GROUPS] = {
-    const ZERO: Nibbles = Nibbles {
-        low: [0; 16],
-        high: [0; 16],
-    };
-    let mut nibbles = [const { [const { ZERO }; WIDTH] }; GROUPS];
+/// `[position][byte]`: the buckets (bits) that hold a trigger whose class at the position holds the
+/// byte.
+pub(super) static MAYBE: [[u32; 256]; WIDTH] = {
+    let mut maybe = [[0; 256]; WIDTH];
     let mut t = 0;
     while t < TRIGGERS {
-        let bucket = ASSIGNED[t] as usize;
         let mut position = 0;
         while position < WIDTH {
-            let at = &mut nibbles[bucket / 8][position];
-            let mut nibble = 0;
-            while nibble < 16 {
-                if COVERS[t][position].low & 1 << nibble != 0 {
-                    at.low[nibble] |= 1 << (bucket % 8);
+            let mut byte = 0;
+            while byte < 256 {
+                if ENTRIES[t].trigger.classes[position].contains(to_u8(byte)) {
+                    maybe[position][byte] |= 1 << ASSIGNED[t];
                 }
-                if COVERS[t][position].high & 1 << nibble != 0 {
-                    at.high[nibble] |= 1 << (bucket % 8);
-                }
-                nibble += 1;
+                byte += 1;
             }
             position += 1;
         }
         t += 1;
     }
-    nibbles
+    maybe
 };
 
 /// For one group and one position: the buckets that a byte of ASCII is in, exactly, and those that
