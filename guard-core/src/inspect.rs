@@ -287,6 +287,11 @@ mod tests {
 
     #[test]
     fn benign_texts_stay_far_below_their_share() {
+        if cfg!(not(target_arch = "x86_64")) {
+            // The same on every processor, and minutes long under emulation.
+            eprintln!("benign_texts_stay_far_below_their_share: skipped, counted on x86_64");
+            return;
+        }
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus/dev.jsonl");
         let Ok(corpus) = fs::read_to_string(path) else {
             eprintln!("benign_texts_stay_far_below_their_share: skipped, there is no {path}");
