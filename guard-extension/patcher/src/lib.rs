@@ -74,7 +74,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-#[cfg(any(test, feature = "dbg"))]
+#[cfg(test)]
 extern crate std;
 
 pub mod aarch64;
