@@ -13,7 +13,7 @@ mod trampoline;
 
 pub use decode::{Flow, Instruction, LENGTH_MAX, decode};
 pub use plan::Planner;
-pub use survey::survey;
+pub use survey::{survey, survey_for};
 
 /// What to add to the resume address to come back with a result instead of making the call.
 pub const RESUME_RETURN: u64 = 2;
