@@ -45,9 +45,9 @@ def handler(event, context):
             return answer(200, {"customer": customer, "orders": orders})
         if method == "POST":
             order = json.loads(body_of(event))
-            cursor = database.execute(
+            database.execute(
                 "INSERT INTO orders (customer, item, quantity) VALUES (?, ?, ?)",
                 (str(order["customer"]), str(order["item"]), int(order["quantity"])),
             )
-            return answer(201, {"id": cursor.lastrowid})
+            return answer(201, order)
     return answer(405, {"message": f"{method} is not offered"})
