@@ -30,9 +30,9 @@ native() {
         esac
     fi
     # With --target the flags are the program's alone, not the build scripts'.
-    RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile layer \
+    RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile shipped \
         --package lambda-guard-extension --bin guard --target "$target"
-    program=${CARGO_TARGET_DIR:-target}/$target/layer/guard
+    program=${CARGO_TARGET_DIR:-target}/$target/shipped/guard
 }
 
 build() {
@@ -51,9 +51,9 @@ build() {
             say "arm64: on Debian: sh tests/support/aarch64.sh install (as root), or build on an arm64 machine"
             return 69
         fi
-        sh tests/support/aarch64.sh build --locked --profile layer --package lambda-guard-extension \
+        sh tests/support/aarch64.sh build --locked --profile shipped --package lambda-guard-extension \
             --bin guard
-        program=target/aarch64/aarch64-unknown-linux-gnu/layer/guard
+        program=target/aarch64/aarch64-unknown-linux-gnu/shipped/guard
     else
         say "x86_64: build it on an x86_64 machine, this one is $(uname -m)"
         return 69

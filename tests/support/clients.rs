@@ -112,3 +112,30 @@ pub fn python_folder() -> Result<PathBuf> {
         .map_err(|error| format!("python3: {error}: apt-get install python3"))?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().into())
 }
+
+/// The folder with `packages` (pip's notation, separated by spaces), installed once.
+///
+/// # Errors
+///
+/// In one line what is missing on this machine, or what pip said.
+pub fn python_packages(packages: &str) -> Result<PathBuf> {
+    let home = crate::target().join("rig");
+    let name = packages.replace("==", "-").replace(' ', "+");
+    let folder = home.join(&name);
+    let io = |error: std::io::Error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(&home).map_err(io)?;
+    let lock = File::create(home.join(format!("{name}.lock"))).map_err(io)?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(|error| io(error.into()))?;
+    if folder.exists() {
+        return Ok(folder);
+    }
+    needs("python3", "python3 python3-pip")?;
+    eprintln!("{packages}: installing with pip");
+    let part = home.join(format!("{name}.part"));
+    run(Command::new("python3")
+        .args(["-m", "pip", "install", "--quiet", "--target"])
+        .arg(&part)
+        .args(packages.split(' ')))?;
+    fs::rename(&part, &folder).map_err(io)?;
+    Ok(folder)
+}
