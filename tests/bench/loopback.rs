@@ -8,9 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use guard_tests::Result;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::figures::{Samples, event};
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::runtime::Runtime;
 use crate::{Effort, VARIABLES, guard};
 
@@ -39,7 +40,7 @@ pub(crate) fn measure(effort: Effort, report: &mut Report) -> Result<()> {
     run(effort, report).map_err(|error| format!("loopback: {error}"))
 }
 
-fn run(effort: Effort, report: &mut Report) -> io::Result<()> {
+fn run(effort: Effort, table: &mut Report) -> io::Result<()> {
     let me = std::env::current_exe()?;
     let mut paths = [
         Path::open("none", None)?,
@@ -49,9 +50,11 @@ fn run(effort: Effort, report: &mut Report) -> io::Result<()> {
             Some(Command::new(guard()).args(["exec", "--"]).envs(VARIABLES)),
         )?,
     ];
-    for (bytes, answer, times) in SIZES {
+    for (bytes, answer, times) in SIZES.into_iter().take(effort.sizes) {
         let event = event(bytes, answer);
         let mut samples = [const { Samples::empty() }; 3];
+        let ids = [1, 2].map(|at| paths.get(at)?.proxy.as_ref().map(Child::id));
+        let before = report::now(ids);
         for round in 0..effort.rounds + 1 {
             for (path, samples) in paths.iter_mut().zip(&mut samples) {
                 for _ in 0..times {
@@ -64,10 +67,11 @@ fn run(effort: Effort, report: &mut Report) -> io::Result<()> {
                 }
             }
         }
-        report.compare("loopback", event.len(), answer, &samples);
+        let cpu = report::since(before, ids, (effort.rounds + 1) * times);
+        table.compare("loopback", event.len(), answer, &samples, cpu);
     }
     for path in &mut paths {
-        report.process(path.name, path.proxy.as_ref().map(Child::id));
+        table.process(path.name, path.proxy.as_ref().map(Child::id));
     }
     Ok(())
 }
@@ -194,7 +198,8 @@ impl Drop for Path {
     fn drop(&mut self) {
         if let Some(proxy) = &mut self.proxy {
             // What it started ends with the namespaces.
-            let _ = proxy.kill();
+            let id = i32::try_from(proxy.id()).ok().and_then(Pid::from_raw);
+            let _ = id.map(|id| kill_process(id, Signal::TERM));
             let _ = proxy.wait();
         }
     }

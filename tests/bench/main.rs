@@ -33,21 +33,27 @@ struct Effort {
     rounds: usize,
     /// Cold starts of each variant.
     starts: usize,
+    /// How many sizes of events, from the smallest on.
+    sizes: usize,
 }
 
 /// One part of the measurement.
 type Part = fn(Effort, &mut report::Report) -> Result<()>;
 
+/// What can be asked for: a record, less of everything, parts.
+const OPTIONS: [&str; 6] = [
+    "--record", "--quick", "--small", "--loopback", "--warm", "--cold",
+];
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let role = arguments.next();
+    let is_known = std::env::args().skip(1).all(|option| OPTIONS.contains(&&*option));
     let done = match role.as_ref().and_then(|role| role.to_str()) {
         Some("--floor") => floor::run(&arguments.collect::<Vec<OsString>>()),
         Some("--function") => runtime::run(),
-        None | Some("--record" | "--quick" | "--loopback" | "--warm" | "--cold") => measure(),
-        Some(other) => Err(format!(
-            "{other:?} is not --record, --quick, --loopback, --warm or --cold"
-        )),
+        _ if is_known => measure(),
+        _ => Err(format!("accepted is any of {}", OPTIONS.join(", "))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,20 +66,15 @@ fn main() -> ExitCode {
 
 fn measure() -> Result<()> {
     let has = |name: &str| std::env::args().any(|argument| argument == name);
-    let effort = if has("--quick") {
-        Effort {
-            rounds: 10,
-            starts: 5,
-        }
-    } else {
-        Effort {
-            rounds: 100,
-            starts: 40,
-        }
+    let quick = has("--quick");
+    let effort = Effort {
+        rounds: if quick { 10 } else { 100 },
+        starts: if quick { 5 } else { 40 },
+        sizes: if has("--small") { 1 } else { usize::MAX },
     };
     if std::env::var_os("TESTS_INSIDE").is_none() {
         fetch::EMULATOR.path()?;
-        if std::env::var_os("GUARD_PROGRAM").is_none() {
+        if std::env::var_os("BENCH_PROGRAM").is_none() {
             function::build("lambda-guard-extension", Profile::Release)?;
         }
     }
@@ -97,7 +98,7 @@ fn measure() -> Result<()> {
 
 /// The program under test.
 fn guard() -> std::path::PathBuf {
-    std::env::var_os("GUARD_PROGRAM").map_or_else(
+    std::env::var_os("BENCH_PROGRAM").map_or_else(
         || function::program("guard", Profile::Release),
         std::path::PathBuf::from,
     )

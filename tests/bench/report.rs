@@ -34,9 +34,10 @@ impl Report {
         };
         report.say(&host());
         report.say(&format!(
-            "{:<9} {:>8} {:>8} {:>6} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>7}",
+            "{:<9} {:>8} {:>8} {:>6} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>7} {:>10} {:>10}",
             "api", "event", "answer", "n", "none p50", "floor +50", "guard +50", "none p99",
-            "floor +99", "guard +99", "ratio"
+            "floor +99", "guard +99", "ratio",
+            "floor cpu", "guard cpu"
         ));
         report
     }
@@ -48,8 +49,10 @@ impl Report {
         event: usize,
         answer: usize,
         samples: &[Samples; 3],
+        micros: [f64; 2],
     ) {
         let [none, floor, guard] = samples;
+        let [floor_cpu, guard_cpu] = micros;
         let added = |samples: &Samples, at: fn(&Samples) -> f64| at(samples) - at(none);
         let (floor_50, guard_50) = (added(floor, Samples::p50), added(guard, Samples::p50));
         let (floor_99, guard_99) = (added(floor, Samples::p99), added(guard, Samples::p99));
@@ -59,7 +62,8 @@ impl Report {
         }
         self.say(&format!(
             "{api:<9} {event:>8} {answer:>8} {:>6} {:>10.1} {floor_50:>10.1} {guard_50:>10.1} \
-             {:>10.1} {floor_99:>10.1} {guard_99:>10.1} {ratio:>7.2}",
+             {:>10.1} {floor_99:>10.1} {guard_99:>10.1} {ratio:>7.2} {floor_cpu:>10.1} \
+             {guard_cpu:>10.1}",
             none.count(),
             none.p50(),
             none.p99(),
@@ -67,7 +71,7 @@ impl Report {
         let (none_50, none_99) = (none.p50(), none.p99());
         self.row(&format!(
             "warm {api},{event},{answer},{none_50:.1},{floor_50:.1},{guard_50:.1},{none_99:.1},\
-             {floor_99:.1},{guard_99:.1},{ratio:.3}"
+             {floor_99:.1},{guard_99:.1},{ratio:.3},{floor_cpu:.1},{guard_cpu:.1}"
         ));
     }
 
@@ -151,8 +155,8 @@ impl Report {
         fs::create_dir_all(&folder).map_err(io)?;
         let text = format!(
             "# {}\n# {date}, microseconds unless named otherwise; floor and guard: added to none\n\
-             name,event,answer,none_p50,floor_p50,guard_p50,none_p99,floor_p99,guard_p99,ratio_p50\
-             \n{}",
+             name,event,answer,none_p50,floor_p50,guard_p50,none_p99,floor_p99,guard_p99,ratio_p50,\
+             floor_cpu,guard_cpu\n{}",
             host(),
             self.rows
         );
@@ -167,6 +171,20 @@ impl Report {
     fn row(&mut self, row: &str) {
         let _ = writeln!(self.rows, "{row}");
     }
+}
+
+/// Microseconds of processor time that each process took for each of `count` things since
+/// `before`; without a process none.
+pub(crate) fn since(before: [f64; 2], ids: [Option<u32>; 2], count: usize) -> [f64; 2] {
+    let after = now(ids);
+    #[expect(clippy::cast_precision_loss, reason = "some thousand")]
+    let each = |at: usize| (after[at] - before[at]) / 1e3 / count as f64;
+    [each(0), each(1)]
+}
+
+/// Nanoseconds of processor time that each process has taken.
+pub(crate) fn now(ids: [Option<u32>; 2]) -> [f64; 2] {
+    ids.map(|id| id.map_or(f64::NAN, |id| busy(id).0))
 }
 
 /// Nanoseconds of processor time, and how often a process began to run.

@@ -8,7 +8,7 @@ use guard_tests::isolation::Isolation;
 use guard_tests::{Result, extension};
 
 use crate::figures::{Samples, event};
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::{Effort, VARIABLES, guard};
 
 /// Event, and how many of them in a round.
@@ -17,7 +17,7 @@ const SIZES: [(usize, usize); 4] = [(1 << 10, 20), (20_000, 10), (256_000, 4), (
 /// How long nothing happens while the processor's time is taken.
 const IDLE: Duration = Duration::from_secs(5);
 
-pub(crate) fn measure(effort: Effort, report: &mut Report) -> Result<()> {
+pub(crate) fn measure(effort: Effort, table: &mut Report) -> Result<()> {
     let me = std::env::current_exe().map_err(|error| error.to_string())?;
     let me = me.display();
     let plain = bootstrap("plain", &format!("exec {me} --function"))?;
@@ -31,9 +31,13 @@ pub(crate) fn measure(effort: Effort, report: &mut Report) -> Result<()> {
     let mut floor = start(&floor, &[])?;
     extension::attach_program(&guard())?;
     let mut guarded = start(&wrapped, &[WRAPPER])?;
-    for (bytes, times) in SIZES {
+    let id = extension::extension_ids();
+    let id = id.first().and_then(|id| id.parse().ok());
+    let ids = [process_with("--floor"), id];
+    for (bytes, times) in SIZES.into_iter().take(effort.sizes) {
         let event = event(bytes, 200);
         let mut samples = [const { Samples::empty() }; 3];
+        let before = report::now(ids);
         for round in 0..effort.rounds + 1 {
             let emulators = [&mut plain, &mut floor, &mut guarded];
             for (emulator, samples) in emulators.into_iter().zip(&mut samples) {
@@ -46,16 +50,25 @@ pub(crate) fn measure(effort: Effort, report: &mut Report) -> Result<()> {
                 }
             }
         }
-        report.compare("emulator", event.len(), 200, &samples);
+        let cpu = report::since(before, ids, (effort.rounds + 1) * times);
+        table.compare("emulator", event.len(), 200, &samples, cpu);
     }
-    let id = extension::extension_ids();
-    let id = id.first().and_then(|id| id.parse().ok());
-    report.process("extension", id);
-    report.idle("extension", id, IDLE);
+    table.process("extension", id);
+    table.idle("extension", id, IDLE);
     Ok(())
 }
 
 pub(crate) const WRAPPER: (&str, &str) = ("AWS_LAMBDA_EXEC_WRAPPER", "/opt/guard/wrap");
+
+/// The process that was started with `argument`.
+fn process_with(argument: &str) -> Option<u32> {
+    std::fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
+        let line = std::fs::read(process.path().join("cmdline")).ok()?;
+        let mut words = line.split(|byte| *byte == 0);
+        let is_it = words.any(|word| word == argument.as_bytes());
+        is_it.then(|| process.file_name().to_str()?.parse().ok())?
+    })
+}
 
 fn start(bootstrap: &std::path::Path, variables: &[(&str, &str)]) -> Result<Emulator> {
     let mut all = VARIABLES.to_vec();
