@@ -38,6 +38,7 @@ pub mod calls;
 mod names;
 mod network;
 mod process;
+mod record;
 mod scratch;
 pub mod shared;
 pub mod sys;
@@ -88,6 +89,9 @@ pub fn decide(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Answ
     let Some(row) = calls::row(call.number) else {
         return Answer::Proceed;
     };
+    if !process.records() {
+        return Answer::Proceed;
+    }
     match row.treatment {
         Treatment::Network => network::decide(process, row.call, call, scratch),
         _ => Answer::Proceed,

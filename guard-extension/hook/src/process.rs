@@ -24,6 +24,18 @@ pub struct Process<'a> {
     pub program: &'a [u8],
 }
 
+impl Process<'_> {
+    /// Whether what the policy refuses is refused.
+    pub(crate) const fn enforces(&self) -> bool {
+        self.policy.mode_number() == 0
+    }
+
+    /// Whether anything is looked at at all: not in mode off.
+    pub(crate) const fn records(&self) -> bool {
+        self.policy.mode_number() <= 1
+    }
+}
+
 /// How programs that are started are guarded. All without a final NUL.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]

@@ -2,8 +2,11 @@
 //!
 //! The calls here are never patched. None blocks.
 
+mod call;
 pub mod memory;
+pub mod number;
 mod raw;
 pub mod region;
 
+pub(crate) use call::*;
 pub use raw::{Errno, SysResult, syscall};
