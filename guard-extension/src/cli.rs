@@ -13,6 +13,8 @@ mod check;
 mod exec;
 mod explain;
 mod inspect;
+mod probe;
+mod run;
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,8 @@ const COMMANDS: &[Command] = &[
     exec::COMMAND,
     explain::COMMAND,
     inspect::COMMAND,
+    probe::COMMAND,
+    run::COMMAND,
 ];
 
 /// Runs the command that the arguments name.
