@@ -45,7 +45,12 @@ fn what_is_in_it() {
         let (folder, size) = match unpacked("content", architecture) {
             Ok(unpacked) => unpacked,
             Err(reason) => {
-                skip(&format!("layer {architecture}"), &reason);
+                // Not every machine can build for the other one; `make layer` fails where it should.
+                if architecture == native() {
+                    skip("layer", &reason);
+                } else {
+                    eprintln!("layer {architecture}: not looked at: {reason}");
+                }
                 continue;
             }
         };
