@@ -129,9 +129,15 @@ fn run(isolation: Isolation, example: &Example, rule: &str) {
         blocked.contains(&format!("blocked by rule {rule}")),
         "{name}: {blocked}"
     );
+    // As the README shows it, but for the request's id.
+    let id = blocked
+        .split("(request ")
+        .nth(1)
+        .and_then(|rest| rest.split(')').next());
+    let shown = blocked.replace(id.expect("a request id"), "7f3c");
     assert!(
-        readme.contains(&format!("blocked by rule {rule}")),
-        "{name}: README.md"
+        readme.contains(shown.trim_end()),
+        "{name}: README.md: {shown}"
     );
     assert_eq!(
         send(&mut monitored, example, "hostile.json"),

@@ -105,31 +105,26 @@ fn events_are_tried_before_anything_is_deployed() {
 #[test]
 fn what_is_missing_is_said() {
     prepare();
-    let cases: [(&[&str], &[(&str, &str)], i32, &str); 5] = [
-        (&["run", "--", "true"], &[], 69, "pip download"),
+    let cases: [(&[&str], &str, i32, &str); 5] = [
+        (&["run", "--", "true"], "monitor", 69, "pip download"),
         (
             &["run", "--emulator", "/nonexistent", "--", "true"],
-            &[],
+            "monitor",
             69,
             "/nonexistent: no such file",
         ),
-        (&["run"], &[], 64, "no command"),
+        (&["run"], "monitor", 64, "no command"),
         (
             &["run", "--event", "/nonexistent", "--", "true"],
-            &[],
+            "monitor",
             64,
             "/nonexistent",
         ),
-        (
-            &["run", "--", "true"],
-            &[("GUARD_MODE", "enforced")],
-            64,
-            "GUARD_MODE",
-        ),
+        (&["run", "--", "true"], "enforced", 64, "GUARD_MODE"),
     ];
-    for (arguments, variables, code, says) in cases {
+    for (arguments, mode, code, says) in cases {
         let output = guard(arguments)
-            .envs(variables.iter().copied())
+            .env("GUARD_MODE", mode)
             .output()
             .expect("it runs");
         let said = text(&output.stderr);
