@@ -23,6 +23,7 @@ mod records;
 mod rendezvous;
 pub mod settings;
 mod status;
+mod sys;
 mod time;
 mod tmp;
 pub mod wrap;
