@@ -3,16 +3,28 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use guard_tests::Result;
 
 /// Where an answer's length stands in an event: see [`crate::figures::event`].
 const LENGTH: std::ops::Range<usize> = 10..17;
 
+/// How long the Runtime API may refuse connections.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Runs until the Runtime API goes.
 pub(crate) fn run() -> Result<()> {
     let api = std::env::var("AWS_LAMBDA_RUNTIME_API").map_err(|error| error.to_string())?;
-    let mut runtime = Runtime::connect(&api).map_err(|error| format!("{api}: {error}"))?;
+    // The emulator starts the function before its port accepts.
+    let start = Instant::now();
+    let mut runtime = loop {
+        match Runtime::connect(&api) {
+            Ok(runtime) => break runtime,
+            Err(error) if start.elapsed() > PATIENCE => return Err(format!("{api}: {error}")),
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
     loop {
         let answered = runtime.next().and_then(|id| runtime.answer(&id));
         if answered.is_err() {
