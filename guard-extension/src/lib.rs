@@ -25,4 +25,5 @@ pub mod settings;
 mod status;
 mod time;
 mod tmp;
+mod unwrapped;
 pub mod wrap;
