@@ -26,4 +26,5 @@ mod status;
 mod sys;
 mod time;
 mod tmp;
+mod unwrapped;
 pub mod wrap;
