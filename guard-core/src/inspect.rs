@@ -204,6 +204,8 @@ impl Findings<'_> {
             return;
         }
         let Some(unit) = self.container.unit(self.event, self.from, at, false) else {
+            // Outside of all strings: none begins before it.
+            self.from = self.from.max(at.saturating_sub(1));
             return;
         };
         let holds_json = self.container == Container::Json
@@ -224,6 +226,8 @@ impl Findings<'_> {
         if let Some(unit) = Container::Escaped.unit(bytes, self.from, at, false) {
             self.scan.unit(Container::Escaped, bytes, &unit, 0, hits);
             self.pass(unit.span.end);
+        } else {
+            self.from = self.from.max(at.saturating_sub(1));
         }
         self.outer = Some(outer);
     }
@@ -328,7 +332,7 @@ mod tests {
             // Reports of false positives quote what looks like attacks, by the thousand.
             let honest = kind != "false_positive_report";
             assert!(
-                !honest || all.iter().all(|(_, spent)| *spent < 18.0),
+                !honest || all.iter().all(|(_, spent)| *spent < 5.0),
                 "{kind}"
             );
         }

@@ -22,12 +22,12 @@ const DEPTH: u32 = 10;
 /// work.
 const ALTERNATIVES: u32 = 1;
 
-/// What finding and undoing a unit costs, in bytes looked at, what asking a family does, and what
-/// telling of a finding does.
-/// Honest events have few of either: the largest of short values, each with an apostrophe or a
-/// percent sign, stay below half of what they may spend.
-const UNIT: usize = 32;
+/// What things cost, in bytes looked at: a candidate, a family's look around it, asking a family to
+/// confirm, finding and undoing a unit, telling of a finding.
+const CANDIDATE: usize = 4;
+const CONTEXT: usize = 8;
 const CONFIRM: usize = 16;
+const UNIT: usize = 128;
 const FINDING: usize = 128;
 
 /// Decoded bytes that cost what one byte does that a family looks at.
@@ -351,6 +351,8 @@ impl Scan {
             }
             let inside = progress.inside && from == 0;
             let Some(unit) = container.unit(bytes, from, candidate.at, inside) else {
+                // In no unit, and nothing that would begin one lies before it.
+                from = from.max(candidate.at.saturating_sub(1));
                 continue;
             };
             if !unit.ends && !text.ends && unit.span.start > bytes.len() / 2 {
@@ -384,12 +386,17 @@ impl Scan {
     }
 
     /// Whether any of the candidate's owners wants a closer look.
-    pub(super) fn deserves(&self, bytes: &[u8], candidate: Candidate) -> bool {
+    pub(super) fn deserves(&mut self, bytes: &[u8], candidate: Candidate) -> bool {
         let at = candidate.at;
+        if !self.effort.spend(CANDIDATE) {
+            return false;
+        }
         (candidate.owners.encoding() && encoding::introduces(bytes, at))
             || candidate.owners.families().any(|index| {
                 let rules = &RULES[index];
-                self.wanted.contains(rules.family) && (rules.context)(bytes, at)
+                self.wanted.contains(rules.family)
+                    && self.effort.spend(CONTEXT)
+                    && (rules.context)(bytes, at)
             })
     }
 
@@ -410,6 +417,9 @@ impl Scan {
         let mut encoded = false;
         for candidate in Candidates::new(text.bytes, 0) {
             let at = candidate.at;
+            if !self.effort.spend(CANDIDATE) {
+                return;
+            }
             encoded |=
                 candidate.owners.encoding() && !encoded && encoding::introduces(text.bytes, at);
             if encoding::ends_reference(text.bytes, at) {
@@ -419,6 +429,7 @@ impl Scan {
                 let rules = &RULES[index];
                 if !self.wanted.contains(rules.family)
                     || hits.families().contains(rules.family)
+                    || !self.effort.spend(CONTEXT)
                     || !(rules.context)(text.bytes, at)
                 {
                     continue;

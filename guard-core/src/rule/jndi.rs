@@ -46,7 +46,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     }
     let rest = text.bytes.get(at..)?;
     let (outcome, length) = substitute::evaluate(rest.get(..rest.len().min(REACH))?);
-    if !effort.spend(length) {
+    if !effort.spend(64 + 4 * length) {
         return None;
     }
     let rule = match outcome {

@@ -25,7 +25,8 @@ pub(super) const RULES: Rules = Rules {
     confirm,
 };
 
-/// Bytes that one confirmation may look at: before the separator, the word, its first argument.
+/// What reading a word costs, and what judging it with all around it does, in bytes looked at.
+const WORD: usize = 48;
 const WINDOW: usize = 384;
 
 const TRIGGERS: &[Trigger] = &[
@@ -151,18 +152,23 @@ fn may_command(rest: &[u8]) -> bool {
 }
 
 fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let rest = text.bytes.get(at..)?;
+    match rest {
+        [b';' | b'|' | b'&' | b'\n', next, ..] if *next != b'$' => {
+            return separated::separated(text, at, 1, effort);
+        }
+        [b'\\', b'n', ..] => return separated::separated(text, at, 2, effort),
+        _ => {}
+    }
     if !effort.spend(WINDOW) {
         return None;
     }
-    let rest = text.bytes.get(at..)?;
     match rest {
         [b';' | b'|' | b'&', b'$', ..] => {
-            separated::assigned(text, at).or_else(|| separated::separated(text, at, 1))
+            separated::assigned(text, at).or_else(|| separated::separated(text, at, 1, effort))
         }
-        [b';' | b'|' | b'&' | b'\n', ..] => separated::separated(text, at, 1),
         [b'$', b'\'', ..] => expansion::ansi_quoted(text, at),
         [b'd' | b'D' | b'e' | b'E', b' ', ..] => windows::command_interpreter(text, at),
-        [b'\\', b'n', ..] => separated::separated(text, at, 2),
         [b'`', ..] => expansion::backquoted(text, at),
         [b'$', b'(', b'(', b'0'..=b'9', ..] => expansion::arithmetic(text, at),
         [b'$', b'(', ..] => expansion::substituted(text, at),

@@ -146,7 +146,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
 
 fn location(text: &Text<'_>, from: usize, effort: &mut Effort) -> Option<Match> {
     let url = Location::parse(text.bytes, from)?;
-    if !effort.spend(url.host.len()) {
+    if !effort.spend(64 + 4 * (url.host.len() + url.path.len())) {
         return None;
     }
     let target = address::classify(url.host);

@@ -23,6 +23,9 @@ pub(super) const RULES: Rules = Rules {
 /// Longest content looked at.
 const CONTENT: usize = 400;
 
+/// What reading a byte of an expression costs, in bytes looked at.
+const READING: usize = 8;
+
 /// Bytes looked at before a delimiter.
 const BEFORE: usize = 64;
 
@@ -136,7 +139,7 @@ fn expression(
 ) -> Option<Match> {
     let bytes = text.bytes;
     let (content, end) = content(bytes, start, close, effort)?;
-    if !effort.spend(BEFORE + content.len()) {
+    if !effort.spend(BEFORE + READING * content.len()) {
         return None;
     }
     let plain = content.strip_prefix(b"=").unwrap_or(content);
@@ -248,7 +251,7 @@ fn words(bytes: &[u8]) -> usize {
 fn statement(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     let bytes = text.bytes;
     let (content, end) = content(bytes, at + 2, b"%}", effort)?;
-    if !effort.spend(BEFORE + content.len()) {
+    if !effort.spend(BEFORE + READING * content.len()) {
         return None;
     }
     let body = content.trim_ascii_start();

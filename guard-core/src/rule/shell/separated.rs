@@ -1,23 +1,31 @@
 //! Commands after a separator: `;`, `|`, `&`, a line break.
 
-use crate::inspect::{Match, Text};
+use crate::inspect::{Effort, Match, Text};
 use crate::rule::RuleId;
 
 use super::anchor::{self, Anchor};
 use super::command::{self, Name};
-use super::found;
 use super::line::{Command, goes_on_as_shell, skip_to_word};
 use super::tail::{self, Tail};
+use super::{WINDOW, WORD, found};
 
 const COMMAND: RuleId = RuleId::new("shell.command");
 
 /// A command after a separator.
-pub(super) fn separated(text: &Text<'_>, at: usize, width: usize) -> Option<Match> {
+pub(super) fn separated(
+    text: &Text<'_>,
+    at: usize,
+    width: usize,
+    effort: &mut Effort,
+) -> Option<Match> {
     let bytes = text.bytes;
     let separator = *bytes.get(at)?;
     let start = skip_to_word(bytes, at + width);
+    if !effort.spend(WORD) {
+        return None;
+    }
     let command = Command::read(text, start)?;
-    if command.tail == Tail::Foreign {
+    if command.tail == Tail::Foreign || !effort.spend(WINDOW) {
         return None;
     }
     let tight = start == at + width;
