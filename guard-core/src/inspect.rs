@@ -177,7 +177,11 @@ impl Findings<'_> {
             let mut hits = Hits::default();
             if let Some(value) = self.encoded_before(at) {
                 self.candidate = candidate;
+                let end = value.span.end;
                 self.scan.encoded(self.event, value.span, &mut hits);
+                // Nobody reads it as it lies there.
+                self.candidate.take_if(|candidate| candidate.at < end);
+                self.pass(end);
             } else if self.scan.deserves(self.event, candidate?) {
                 self.unit(at, &mut hits);
             }

@@ -14,6 +14,8 @@ use super::encoding;
 use super::prefilter::{Candidate, Candidates};
 use super::text::{Effort, Match, Place, Text};
 
+mod fields;
+
 /// How many encodings may lie around a value: JSON in a JSON string in a queue's record, with a
 /// form's double percent encoding inside, takes seven.
 const DEPTH: u32 = 10;
@@ -22,9 +24,10 @@ const DEPTH: u32 = 10;
 /// work.
 const ALTERNATIVES: u32 = 1;
 
-/// What things cost, in bytes looked at: a candidate, a family's look around it, asking a family to
+/// What things cost, in bytes looked at: a candidate, a form's name or value, a family's look around one, asking a family to
 /// confirm, finding and undoing a unit, telling of a finding.
 const CANDIDATE: usize = 4;
+const FIELD: usize = 8;
 const CONTEXT: usize = 8;
 const CONFIRM: usize = 16;
 const UNIT: usize = 128;
@@ -314,7 +317,11 @@ impl Scan {
         if container == Container::Xml {
             self.whole(guess, text, depth, hits);
         }
-        let done = self.divided(container, progress, text, depth, hits);
+        let done = if container == Container::Form {
+            self.fields(progress, text, depth, hits)
+        } else {
+            self.divided(container, progress, text, depth, hits)
+        };
         if container != Container::Xml {
             self.whole(guess, text, depth, hits);
         }
