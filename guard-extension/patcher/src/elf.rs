@@ -1,0 +1,1 @@
+//! The parts of an ELF file that patching needs.
