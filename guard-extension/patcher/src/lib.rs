@@ -74,7 +74,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "dbg"))]
 extern crate std;
 
 pub mod aarch64;

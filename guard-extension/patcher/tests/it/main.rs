@@ -1,0 +1,4 @@
+//! The patcher beside a disassembler, over the programs of this machine.
+
+mod corpus;
+mod objdump;
