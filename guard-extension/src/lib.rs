@@ -25,4 +25,5 @@ pub mod settings;
 mod status;
 mod time;
 mod tmp;
+pub mod wire;
 pub mod wrap;
