@@ -1,0 +1,112 @@
+//! What Guard decides about a system call, inside the program that makes it.
+//!
+//! (number, arguments) becomes an operation, the policy decides about it, and the answer says what
+//! is to be done: make the call, make another one in its place, or return a result. Whoever catches
+//! the calls brings them in and carries the answers out:
+//!
+//! ```text
+//! site ─► trampoline ─► is_checked? ─► decide ─► Proceed          make it as it is
+//!                                         ├────► Return(result)   do not make it
+//!                                         └────► Instead(call) ─► make that one ─► after ─┬► Done
+//!                                                     ▲                                   │
+//!                                                     └──────────────── Again(call) ──────┘
+//! ```
+//!
+//! [`decide`] and [`after`] run between two instructions of a program that knows nothing of them.
+//! They use `core` alone: no libc, thread-local storage, allocation, lock or panic. They need less
+//! than 16 KiB of stack, which must not be the program's, all signals blocked, and the vector
+//! registers saved by the caller. What they ask of the kernel themselves does not block. Calls that
+//! may block are answered by [`Answer::Instead`], so that they run on the program's stack, with its
+//! signal mask.
+//!
+//! The program's memory is read once, through copies that survive a bad pointer, and a call that is
+//! allowed is made with the copy: what was decided about is what happens, whatever other threads do
+//! in between.
+//!
+//! # Types to know
+//!
+//! - [`Call`], [`Answer`], [`Next`], [`Scratch`], [`Process`]: the interface.
+//! - [`calls::CALLS`]: which calls are checked, and why.
+//! - [`shared`]: the regions of memory that the extension shares with the programs it guards.
+#![no_std]
+#![warn(missing_docs)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod calls;
+mod names;
+mod network;
+mod process;
+mod record;
+mod scratch;
+pub mod shared;
+pub mod sys;
+
+pub use calls::is_checked;
+pub use process::{Children, Local, Process};
+pub use scratch::Scratch;
+
+use calls::Treatment;
+
+/// One system call, as it is in the registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+#[allow(clippy::exhaustive_structs, reason = "the kernel's calling convention")]
+pub struct Call {
+    /// Its number on this architecture.
+    pub number: usize,
+    /// Its arguments, also those that it does not take.
+    pub args: [usize; 6],
+}
+
+/// What is to be done about a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "callers must handle every answer")]
+pub enum Answer {
+    /// Make it as it is.
+    Proceed,
+    /// Make this one on the caller's stack, then ask [`after`]. Its pointers lead into the
+    /// [`Scratch`], which stays claimed until [`Next::Done`].
+    Instead(Call),
+    /// Do not make it; this is its result as the kernel gives it, errors negative.
+    Return(isize),
+}
+
+/// What is to be done after a call that was made in place of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "callers must handle every answer")]
+pub enum Next {
+    /// The result for the program.
+    Done(isize),
+    /// Make this one too, in the same way, and ask again.
+    Again(Call),
+}
+
+/// Decides about a call for which [`is_checked`] is true. Others proceed.
+#[must_use]
+pub fn decide(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Answer {
+    let Some(row) = calls::row(call.number) else {
+        return Answer::Proceed;
+    };
+    if !process.records() {
+        return Answer::Proceed;
+    }
+    match row.treatment {
+        Treatment::Network => network::decide(process, row.call, call, scratch),
+        _ => Answer::Proceed,
+    }
+}
+
+/// Continues after the call of an [`Answer::Instead`] or a [`Next::Again`]. `call` is the program's
+/// own call, as given to [`decide`]; `result` is what the kernel returned for the other one.
+#[must_use]
+pub fn after(process: &Process<'_>, call: &Call, scratch: &mut Scratch, result: isize) -> Next {
+    let Some(row) = calls::row(call.number) else {
+        return Next::Done(result);
+    };
+    match row.treatment {
+        Treatment::Network => network::after(process, row.call, call, scratch, result),
+        _ => Next::Done(result),
+    }
+}

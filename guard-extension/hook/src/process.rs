@@ -1,0 +1,84 @@
+//! What a decision knows of the program it decides for.
+
+use core::sync::atomic::AtomicU64;
+
+use guard_core::policy::CompiledPolicy;
+
+use crate::shared::{Ring, Sealed};
+
+/// The program under guard. Put together once, when it starts.
+#[derive(Debug, Clone, Copy)]
+pub struct Process<'a> {
+    /// The policy of the sealed region.
+    pub policy: CompiledPolicy<'a>,
+    /// What the extension says.
+    pub sealed: Sealed<'a>,
+    /// Where records go.
+    pub ring: Ring<'a>,
+    /// What this process remembers.
+    pub local: &'a Local,
+    /// How programs that it starts are guarded.
+    pub children: Children<'a>,
+    /// The program that runs, when the loader started it: `/proc/self/exe` names the loader then.
+    /// Empty otherwise. Without a final NUL.
+    pub program: &'a [u8],
+}
+
+impl Process<'_> {
+    /// Whether what the policy refuses is refused.
+    pub(crate) const fn enforces(&self) -> bool {
+        self.policy.mode_number() == 0
+    }
+
+    /// Whether anything is looked at at all: not in mode off.
+    pub(crate) const fn records(&self) -> bool {
+        self.policy.mode_number() <= 1
+    }
+}
+
+/// How programs that are started are guarded. All without a final NUL.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Children<'a> {
+    /// Path of the library that dynamic programs preload.
+    pub preload: &'a [u8],
+    /// Path of the loader that starts static programs.
+    pub loader: &'a [u8],
+    /// Value of `GUARD_RENDEZVOUS`.
+    pub rendezvous: &'a [u8],
+}
+
+impl<'a> Children<'a> {
+    /// From the library's path, the loader's path and the value of `GUARD_RENDEZVOUS`.
+    #[must_use]
+    pub const fn new(preload: &'a [u8], loader: &'a [u8], rendezvous: &'a [u8]) -> Self {
+        Self {
+            preload,
+            loader,
+            rendezvous,
+        }
+    }
+}
+
+/// Memory of one process, not shared. A static of whoever calls.
+#[derive(Debug)]
+pub struct Local {
+    /// What was recorded already, by hash; lossy.
+    pub(crate) seen: [AtomicU64; 256],
+}
+
+impl Local {
+    /// Remembers nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            seen: [const { AtomicU64::new(0) }; 256],
+        }
+    }
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,131 @@
+//! From a decision to a verdict and a record.
+//!
+//! Knows modes, and what is recorded how often. What an operation is and which error it ends with is
+//! the business of those who ask.
+
+use core::hash::Hasher;
+use core::net::IpAddr;
+use core::sync::atomic::Ordering;
+
+use guard_core::policy::{Decision, Phase};
+
+use crate::process::Process;
+use crate::shared::{Kind, Outcome, Record};
+use crate::sys;
+
+/// What is decided about, as a record names it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'s> {
+    pub(crate) kind: Kind,
+    /// Path or name.
+    pub(crate) text: &'s [u8],
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) port: u16,
+    pub(crate) protocol: u8,
+}
+
+impl<'s> Subject<'s> {
+    /// Of a kind that has a path or a name only.
+    pub(crate) const fn new(kind: Kind, text: &'s [u8]) -> Self {
+        Self {
+            kind,
+            text,
+            address: None,
+            port: 0,
+            protocol: 0,
+        }
+    }
+}
+
+/// Whether the call goes on. Records what has to be recorded: every refusal (in monitor mode: what
+/// would be one), and once what an unrestricted policy lets through. `errno` is the error that the
+/// program gets when it does not go on.
+pub(crate) fn goes_on(
+    process: &Process<'_>,
+    number: usize,
+    subject: &Subject<'_>,
+    decision: Decision,
+    errno: u16,
+) -> bool {
+    match decision {
+        Decision::Allowed(_) => true,
+        Decision::NotRestricted => {
+            if is_first(process, subject) {
+                push(process, number, subject, Outcome::Used, 0);
+            }
+            true
+        }
+        Decision::Denied if process.enforces() => {
+            push(process, number, subject, Outcome::Denied, errno);
+            false
+        }
+        Decision::Denied => {
+            if process.records() {
+                push(process, number, subject, Outcome::Would, 0);
+            }
+            true
+        }
+    }
+}
+
+/// Whether this was not recorded lately: by a hash in a table where later ones take the place of
+/// earlier ones, so that a repeated record is possible and a lost one next to impossible.
+fn is_first(process: &Process<'_>, subject: &Subject<'_>) -> bool {
+    let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+    hash.write(&[subject.kind as u8, subject.protocol]);
+    hash.write(&subject.port.to_le_bytes());
+    match subject.address {
+        // The address of a name changes; the name is what is recorded.
+        Some(_) if !subject.text.is_empty() => {}
+        Some(IpAddr::V4(v4)) => hash.write(&v4.octets()),
+        Some(IpAddr::V6(v6)) => hash.write(&v6.octets()),
+        None => {}
+    }
+    hash.write(subject.text);
+    let hash = hash.finish() | 1;
+    let table = &process.local.seen;
+    let slot = usize::try_from(hash >> 32).unwrap_or(0) % table.len();
+    table
+        .get(slot)
+        .is_some_and(|slot| slot.swap(hash, Ordering::Relaxed) != hash)
+}
+
+/// FNV-1a: short, and nobody gains by a collision but one record of his own.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        // The high bits choose the slot.
+        self.0 ^ self.0.rotate_left(32)
+    }
+}
+
+fn push(
+    process: &Process<'_>,
+    number: usize,
+    subject: &Subject<'_>,
+    outcome: Outcome,
+    errno: u16,
+) {
+    process.ring.push(&Record {
+        kind: subject.kind,
+        outcome,
+        is_init: process.sealed.phase() == Phase::Init,
+        is_cut: false,
+        call: u16::try_from(number).unwrap_or(u16::MAX),
+        errno,
+        pid: sys::process_id(),
+        tid: sys::thread_id(),
+        time: sys::time(),
+        address: subject.address,
+        port: subject.port,
+        protocol: subject.protocol,
+        text: subject.text,
+    });
+}

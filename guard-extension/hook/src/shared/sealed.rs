@@ -1,0 +1,333 @@
+//! The region that programs only read.
+//!
+//! | words | |
+//! |---|---|
+//! | 0 | magic |
+//! | 1 | version |
+//! | 2 | length of the region in words |
+//! | 3, 4 | first word and length in bytes of the policy's image |
+//! | 5, 6 | first word and number of the names' slots |
+//! | 512.. | control page |
+//!
+//! Control page, counted from its first word: 0 phase (0 init, 1 invoke), 1 mode (as in the policy's
+//! image), 2 use of /tmp, 3 process id of the extension, 4 flags of the tier, 5 number of redirects,
+//! 8.. redirects of 4 words each: 0-1 address, 2 port, 3 port of the forwarder on loopback.
+
+use core::net::{IpAddr, Ipv6Addr};
+use core::sync::atomic::{AtomicU64, Ordering, fence};
+
+use guard_core::policy::{CompiledPolicy, Phase};
+
+use super::words::{LayoutError, copy_bytes, get, put_bytes, set};
+use super::VERSION;
+
+const MAGIC: u64 = u64::from_ne_bytes(*b"GRDseal\0");
+const CONTROL: usize = 512;
+const REDIRECT: usize = CONTROL + 8;
+const MAX_REDIRECTS: usize = 4;
+const POLICY: usize = 2 * CONTROL;
+/// Words of a slot of the names' table: version, 2 of address, expiry, length, 32 of name.
+const SLOT: usize = 40;
+const SLOT_NAME: usize = 5;
+/// Longest name, as in the policy (RFC 1035 section 2.3.4).
+const MAX_NAME: usize = 253;
+/// Slots looked at for one address, from its hash on.
+const PROBES: usize = 32;
+
+/// What becomes of /tmp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TmpUse {
+    /// As any directory. What is wiped between invocations is so too.
+    Keep = 0,
+    /// Not writable.
+    ReadOnly = 1,
+    /// Not usable.
+    None = 2,
+}
+
+/// A resolver whose queries go to the forwarder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "two ends, no more")]
+pub struct Redirect {
+    /// The resolver's address, as the program knows it; IPv4 not mapped.
+    pub address: IpAddr,
+    /// The resolver's port, 53.
+    pub port: u16,
+    /// The forwarder's port on the loopback address of the same family.
+    pub forwarder: u16,
+}
+
+/// What the extension puts into the control page.
+#[derive(Debug, Clone, Copy)]
+#[allow(clippy::exhaustive_structs, reason = "the extension fills in all of it")]
+pub struct Settings<'a> {
+    /// What becomes of /tmp.
+    pub tmp: TmpUse,
+    /// The process that must not be tampered with.
+    pub extension: u32,
+    /// Resolvers, of which the first 4 count.
+    pub redirects: &'a [Redirect],
+}
+
+/// The sealed region as a program sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sealed<'a> {
+    words: &'a [AtomicU64],
+}
+
+impl<'a> Sealed<'a> {
+    /// Checks the frame. `words` is the whole mapping.
+    ///
+    /// # Errors
+    /// When it is not a region that this version made.
+    pub fn new(words: &'a [AtomicU64]) -> Result<Self, LayoutError> {
+        if get(words, 0) != MAGIC {
+            return Err(LayoutError::Magic);
+        }
+        if get(words, 1) != VERSION {
+            return Err(LayoutError::Version);
+        }
+        let sealed = Self { words };
+        let names_end = sealed
+            .at(6)
+            .checked_mul(SLOT)
+            .and_then(|length| length.checked_add(sealed.at(5)));
+        if sealed.at(2) > words.len() || names_end.is_none_or(|end| end > words.len()) {
+            return Err(LayoutError::Length);
+        }
+        Ok(sealed)
+    }
+
+    /// The policy's image, checked.
+    ///
+    /// # Errors
+    /// When it is outside the region or damaged.
+    pub fn policy(&self) -> Result<CompiledPolicy<'a>, LayoutError> {
+        let words = self.words.get(self.at(3)..).ok_or(LayoutError::Length)?;
+        let image = crate::sys::region::constant_bytes(words)
+            .get(..self.at(4))
+            .ok_or(LayoutError::Length)?;
+        CompiledPolicy::from_bytes(image).map_err(|_| LayoutError::Policy)
+    }
+
+    /// Whether the runtime has asked for an event.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        match get(self.words, CONTROL) {
+            0 => Phase::Init,
+            _ => Phase::Invoke,
+        }
+    }
+
+    /// What becomes of /tmp. An unknown value is the narrowest.
+    #[must_use]
+    pub fn tmp(&self) -> TmpUse {
+        match get(self.words, CONTROL + 2) {
+            0 => TmpUse::Keep,
+            1 => TmpUse::ReadOnly,
+            _ => TmpUse::None,
+        }
+    }
+
+    /// The extension's process.
+    #[must_use]
+    pub fn extension(&self) -> u32 {
+        u32::try_from(get(self.words, CONTROL + 3)).unwrap_or(0)
+    }
+
+    /// Resolvers whose queries go to the forwarder.
+    pub fn redirects(&self) -> impl Iterator<Item = Redirect> + use<'a> {
+        let words = self.words;
+        let count = self.at(CONTROL + 5).min(MAX_REDIRECTS);
+        (0..count).map(move |index| {
+            let at = REDIRECT + 4 * index;
+            let port = |at| u16::try_from(get(words, at)).unwrap_or(0);
+            Redirect {
+                address: address(get(words, at), get(words, at + 1)),
+                port: port(at + 2),
+                forwarder: port(at + 3),
+            }
+        })
+    }
+
+    /// Calls `found` with every name that an address was learned under and that has not expired at
+    /// `now` (seconds of `CLOCK_BOOTTIME`), until it returns true. Names are as the forwarder wrote
+    /// them, at most 253 bytes.
+    pub fn names(&self, of: IpAddr, now: u64, mut found: impl FnMut(&[u8]) -> bool) -> bool {
+        let mut name = [0; 256];
+        for index in probes(of, self.at(6)) {
+            let Some(slot) = self.slot(index) else {
+                return false;
+            };
+            let Some(length) = read_slot(slot, of, now, &mut name) else {
+                continue;
+            };
+            if name.get(..length).is_some_and(&mut found) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn slot(&self, index: usize) -> Option<&'a [AtomicU64]> {
+        let first = self.at(5).checked_add(index.checked_mul(SLOT)?)?;
+        self.words.get(first..first.checked_add(SLOT)?)
+    }
+
+    fn at(&self, at: usize) -> usize {
+        usize::try_from(get(self.words, at)).unwrap_or(usize::MAX)
+    }
+}
+
+/// The sealed region as the extension writes it. There is one writer.
+#[derive(Debug)]
+pub struct SealedWriter<'a> {
+    view: Sealed<'a>,
+}
+
+impl<'a> SealedWriter<'a> {
+    /// Bytes that a region needs, a multiple of 4096.
+    #[must_use]
+    pub const fn size(image: usize, names: usize) -> usize {
+        (8 * (POLICY + image.div_ceil(8) + names * SLOT)).next_multiple_of(4096)
+    }
+
+    /// Fills memory in, which is zero and at least [`Self::size`] long.
+    ///
+    /// # Errors
+    /// When it is too short.
+    pub fn create(
+        words: &'a [AtomicU64],
+        image: &[u8],
+        names: usize,
+        settings: &Settings<'_>,
+    ) -> Result<Self, LayoutError> {
+        if words.len() < Self::size(image.len(), names) / 8 {
+            return Err(LayoutError::Length);
+        }
+        let names_at = POLICY + image.len().div_ceil(8);
+        put_bytes(words, POLICY, image);
+        set(words, CONTROL + 2, settings.tmp as u64);
+        set(words, CONTROL + 3, u64::from(settings.extension));
+        for (index, redirect) in settings.redirects.iter().take(MAX_REDIRECTS).enumerate() {
+            let at = REDIRECT + 4 * index;
+            let (high, low) = bits(redirect.address);
+            set(words, at, high);
+            set(words, at + 1, low);
+            set(words, at + 2, u64::from(redirect.port));
+            set(words, at + 3, u64::from(redirect.forwarder));
+            set(words, CONTROL + 5, index as u64 + 1);
+        }
+        for (at, value) in [
+            (2, words.len()),
+            (3, POLICY),
+            (4, image.len()),
+            (5, names_at),
+            (6, names),
+        ] {
+            set(words, at, value as u64);
+        }
+        set(words, 1, VERSION);
+        set(words, 0, MAGIC);
+        Ok(Self {
+            view: Sealed::new(words)?,
+        })
+    }
+
+    /// The runtime has asked for an event: rules marked `@init` end.
+    pub fn begin_invoke(&self) {
+        set(self.view.words, CONTROL, 1);
+    }
+
+    /// What programs see.
+    #[must_use]
+    pub const fn view(&self) -> Sealed<'a> {
+        self.view
+    }
+
+    /// Remembers that an address belongs to a name until `expiry` (seconds of `CLOCK_BOOTTIME`).
+    /// Returns false when the name is too long, or the table is so full that a name in use had to
+    /// give way: the one that expires first.
+    pub fn learn(&self, address: IpAddr, name: &[u8], expiry: u64, now: u64) -> bool {
+        if name.is_empty() || name.len() > MAX_NAME {
+            return false;
+        }
+        let mut held = [0; 256];
+        let mut best: Option<(&[AtomicU64], u64)> = None;
+        for index in probes(address, self.view.at(6)) {
+            let Some(slot) = self.view.slot(index) else {
+                break;
+            };
+            let same = read_slot(slot, address, 0, &mut held)
+                .and_then(|length| held.get(..length))
+                .is_some_and(|held| held.eq_ignore_ascii_case(name));
+            if same {
+                write_slot(slot, address, name, expiry.max(get(slot, 3)));
+                return true;
+            }
+            let until = get(slot, 3);
+            if best.is_none_or(|(_, first)| until < first) {
+                best = Some((slot, until));
+            }
+        }
+        let Some((slot, until)) = best else {
+            return false;
+        };
+        write_slot(slot, address, name, expiry);
+        until <= now
+    }
+}
+
+/// Names are kept at the address as IPv6, IPv4 mapped.
+fn bits(address: IpAddr) -> (u64, u64) {
+    let bits = match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    }
+    .to_bits();
+    #[allow(clippy::cast_possible_truncation, reason = "the two halves")]
+    ((bits >> 64) as u64, bits as u64)
+}
+
+fn address(high: u64, low: u64) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from_bits(
+        u128::from(high) << 64 | u128::from(low),
+    ))
+    .to_canonical()
+}
+
+fn probes(address: IpAddr, slots: usize) -> impl Iterator<Item = usize> {
+    let (high, low) = bits(address);
+    // Multiplication by an odd constant spreads neighbours (Knuth 6.4).
+    let hash = (high ^ low.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24;
+    let start = usize::try_from(hash).unwrap_or(0);
+    (0..PROBES.min(slots)).filter_map(move |probe| start.wrapping_add(probe).checked_rem(slots))
+}
+
+/// The name's length, if the slot is about this address and was not being written.
+fn read_slot(slot: &[AtomicU64], of: IpAddr, now: u64, name: &mut [u8; 256]) -> Option<usize> {
+    let version = slot.first()?.load(Ordering::Acquire);
+    let length = usize::try_from(get(slot, 4)).ok()?;
+    let matches = (get(slot, 1), get(slot, 2)) == bits(of) && get(slot, 3) > now;
+    if version == 0 || version % 2 == 1 || !matches || length > MAX_NAME {
+        return None;
+    }
+    copy_bytes(slot, SLOT_NAME, name);
+    fence(Ordering::Acquire);
+    (slot.first()?.load(Ordering::Relaxed) == version).then_some(length)
+}
+
+fn write_slot(slot: &[AtomicU64], address: IpAddr, name: &[u8], expiry: u64) {
+    let version = get(slot, 0) & !1;
+    set(slot, 0, version.wrapping_add(1));
+    fence(Ordering::Release);
+    let (high, low) = bits(address);
+    for (at, value) in [(1, high), (2, low), (3, expiry), (4, name.len() as u64)] {
+        set(slot, at, value);
+    }
+    put_bytes(slot, SLOT_NAME, name);
+    if let Some(word) = slot.first() {
+        word.store(version.wrapping_add(2), Ordering::Release);
+    }
+}

@@ -1,0 +1,12 @@
+//! What needs `unsafe`: calls to the kernel from our own text, the program's memory, shared regions.
+//!
+//! The calls here are never patched. None blocks.
+
+mod call;
+pub mod memory;
+pub mod number;
+mod raw;
+pub mod region;
+
+pub(crate) use call::*;
+pub use raw::{Errno, SysResult, syscall};

@@ -1,0 +1,64 @@
+//! Numbers of the calls that are made here (syscalls(2)), for the architecture that this is built for.
+
+macro_rules! numbers {
+    ($($name:ident = $x86_64:literal, $aarch64:literal;)*) => {
+        $(
+            #[allow(missing_docs, reason = "named as in syscalls(2)")]
+            pub const $name: usize = if cfg!(target_arch = "x86_64") { $x86_64 } else { $aarch64 };
+        )*
+    };
+}
+
+numbers! {
+    CLOCK_GETTIME = 228, 113;
+    CLOSE = 3, 57;
+    DUP3 = 292, 24;
+    EXECVE = 59, 221;
+    EXECVEAT = 322, 281;
+    FACCESSAT = 269, 48;
+    FCHMOD = 91, 52;
+    FCHMODAT = 268, 53;
+    FCHMODAT2 = 452, 452;
+    FCHOWN = 93, 55;
+    FCHOWNAT = 260, 54;
+    FCNTL = 72, 25;
+    FILE_SETATTR = 469, 469;
+    FREMOVEXATTR = 199, 16;
+    FSETXATTR = 190, 7;
+    FSTAT = 5, 80;
+    FTRUNCATE = 77, 46;
+    GETCPU = 309, 168;
+    GETCWD = 79, 17;
+    GETPID = 39, 172;
+    GETPPID = 110, 173;
+    GETTID = 186, 178;
+    GETUID = 102, 174;
+    INOTIFY_ADD_WATCH = 254, 27;
+    IOCTL = 16, 29;
+    KILL = 62, 129;
+    LINKAT = 265, 37;
+    LREMOVEXATTR = 198, 15;
+    LSEEK = 8, 62;
+    LSETXATTR = 189, 6;
+    MKDIRAT = 258, 34;
+    MKNODAT = 259, 33;
+    MMAP = 9, 222;
+    MUNMAP = 11, 215;
+    NEWFSTATAT = 262, 79;
+    OPENAT = 257, 56;
+    OPENAT2 = 437, 437;
+    PREAD64 = 17, 67;
+    READ = 0, 63;
+    READLINKAT = 267, 78;
+    REMOVEXATTR = 197, 14;
+    REMOVEXATTRAT = 466, 466;
+    RENAMEAT2 = 316, 276;
+    RT_SIGPROCMASK = 14, 135;
+    SCHED_SETAFFINITY = 203, 122;
+    SETXATTR = 188, 5;
+    SETXATTRAT = 463, 463;
+    SYMLINKAT = 266, 36;
+    TRUNCATE = 76, 45;
+    UNLINKAT = 263, 35;
+    UTIMENSAT = 280, 88;
+}
