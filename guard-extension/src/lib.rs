@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 pub mod cli;
+pub mod egress;
 pub mod endpoint;
 mod exit;
 mod findings;
