@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 pub mod cli;
+pub mod egress;
 pub mod endpoint;
 mod exit;
 mod findings;
@@ -25,4 +26,5 @@ pub mod settings;
 mod status;
 mod time;
 mod tmp;
+pub mod wire;
 pub mod wrap;
