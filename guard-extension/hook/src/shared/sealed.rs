@@ -18,8 +18,8 @@ use core::sync::atomic::{AtomicU64, Ordering, fence};
 
 use guard_core::policy::{CompiledPolicy, Phase};
 
-use super::words::{LayoutError, copy_bytes, get, put_bytes, set};
 use super::VERSION;
+use super::words::{LayoutError, copy_bytes, get, put_bytes, set};
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"GRDseal\0");
 const CONTROL: usize = 512;
@@ -60,7 +60,10 @@ pub struct Redirect {
 
 /// What the extension puts into the control page.
 #[derive(Debug, Clone, Copy)]
-#[allow(clippy::exhaustive_structs, reason = "the extension fills in all of it")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "the extension fills in all of it"
+)]
 pub struct Settings<'a> {
     /// What becomes of /tmp.
     pub tmp: TmpUse,
