@@ -218,11 +218,26 @@ fn find_parts() -> Result<(PathBuf, PathBuf), String> {
     Err(format!("{PRELOAD} and {LOADER} are neither in {LAYER} nor beside the program"))
 }
 
-/// A program's command line under guard.
+/// A program's command line under guard: the loader, the program's file, and its own words.
 pub(crate) fn command(parts: &Parts, words: &[OsString]) -> Vec<OsString> {
-    let mut guarded = vec![parts.loader.clone().into_os_string()];
+    let Some(program) = words.first() else {
+        return Vec::new();
+    };
+    let mut guarded = vec![parts.loader.clone().into_os_string(), find_program(program)];
     guarded.extend(words.iter().cloned());
     guarded
+}
+
+/// The file of a program, which is looked for in `PATH` when it is a mere name, as execvp(3) does.
+fn find_program(name: &OsString) -> OsString {
+    if name.as_bytes().contains(&b'/') {
+        return name.clone();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|file| fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0))
+        .map_or_else(|| name.clone(), PathBuf::into_os_string)
 }
 
 /// Where the forwarder's knowledge goes.
