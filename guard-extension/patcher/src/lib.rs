@@ -74,11 +74,13 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-#[cfg(any(test, feature = "dbg"))]
+#[cfg(test)]
 extern crate std;
 
 pub mod aarch64;
 pub mod elf;
+mod header;
+mod landings;
 mod patch;
 mod site;
 mod text;

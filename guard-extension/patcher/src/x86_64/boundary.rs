@@ -12,6 +12,10 @@ use crate::Text;
 const FIRST: usize = 80;
 /// ... up to this far before it: room for the last start to fall into step.
 const LAST: usize = 48;
+/// A few starts are asked first: from this far before it ...
+const FEW: usize = 60;
+/// ... and this many votes without a contradiction are enough.
+const ENOUGH: u8 = 4;
 /// How much of the path before the offset is reported: as much as a [`Site`](crate::Site) shows.
 const SHOWN: usize = 32;
 
@@ -37,7 +41,10 @@ pub(super) struct Vote {
 /// Votes on `offset`.
 pub(super) fn vote(text: Text<'_>, offset: u32) -> Vote {
     let offset = offset as usize;
-    let poll = Poll::new(text, offset, FIRST, LAST);
+    let mut poll = Poll::new(text, offset, FEW, LAST);
+    if !matches!((poll.hit, poll.missed), (0, ENOUGH..) | (ENOUGH.., 0)) {
+        poll = Poll::new(text, offset, FIRST, LAST);
+    }
     let vote = |verdict, poll: &Poll| Vote {
         verdict,
         path: poll.path(),
@@ -66,7 +73,7 @@ fn goes_on(text: Text<'_>, offset: usize) -> bool {
         let instruction = decode(text.from(at));
         at += instruction.map_or(0, |found| found.len() as usize);
         // A text may end behind its last instruction.
-        instruction.map_or(text.from(at).is_empty(), |found| !found.is_unlikely())
+        instruction.map_or_else(|| text.from(at).is_empty(), |found| !found.is_unlikely())
     })
 }
 

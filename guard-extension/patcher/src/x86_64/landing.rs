@@ -5,6 +5,7 @@
 
 use super::boundary::{Verdict, vote};
 use super::scan::{far_branches, near_branches};
+use crate::landings::Landings;
 use crate::{Reach, Site, Text};
 
 /// How far [`Reach::Near`] looks, in bytes: more than nearly all functions have.
@@ -17,6 +18,9 @@ const SHORT: u32 = 130;
 /// Every byte that could be an opcode counts. That one in the middle of an instruction points at a
 /// site by chance is so improbable that confirming costs more than a site not moved.
 pub(super) fn mark(text: Text<'_>, sites: &mut [Site], reach: Reach) {
+    if sites.is_empty() {
+        return;
+    }
     match reach {
         Reach::All => mark_from(text, sites, 0, text.len()),
         Reach::Near => {
@@ -42,37 +46,10 @@ pub(super) fn mark(text: Text<'_>, sites: &mut [Site], reach: Reach) {
 }
 
 fn mark_from(text: Text<'_>, sites: &mut [Site], start: u32, end: u32) {
-    // One bit per 64 bytes of text, so that nearly all branches are done with at once. Texts over
-    // 2 MiB share bits.
-    let mut filter = [0u64; 512];
-    let slot = |offset: u32| ((offset >> 12) as usize & 511, offset >> 6 & 63);
-    for site in &*sites {
-        for edge in [
-            site.offset.saturating_sub(32),
-            site.offset.saturating_add(31),
-        ] {
-            let (word, bit) = slot(edge);
-            filter[word] |= 1 << bit;
-        }
-    }
+    let mut landings = Landings::new(sites);
     for at in far_branches(text, start, end) {
-        let Some(target) = far_target(text, at) else {
-            continue;
-        };
-        let (word, bit) = slot(target);
-        if filter[word] >> bit & 1 == 0 {
-            continue;
-        }
-        // Windows of neighbours overlap: every site within 32 bytes.
-        let first = sites.partition_point(|site| site.offset.saturating_add(31) < target);
-        for site in sites.iter_mut().skip(first) {
-            let Some(bit) = (target + 32)
-                .checked_sub(site.offset)
-                .filter(|bit| *bit < 64)
-            else {
-                break;
-            };
-            site.landings |= 1 << bit;
+        if let Some(target) = far_target(text, at) {
+            landings.mark(target);
         }
     }
 }
@@ -80,13 +57,24 @@ fn mark_from(text: Text<'_>, sites: &mut [Site], start: u32, end: u32) {
 /// Where the 32-bit branch at `at` goes, if that is in the text.
 fn far_target(text: Text<'_>, at: u32) -> Option<u32> {
     let bytes = text.from(at as usize);
-    let length = if *bytes.first()? == 0x0f { 2 } else { 1 };
-    let displacement = i32::from_le_bytes(*bytes.get(length..)?.first_chunk()?);
-    let end = at
-        .checked_add(4)?
-        .checked_add(u32::try_from(length).ok()?)?;
-    end.checked_add_signed(displacement)
-        .filter(|target| *target < text.len() - 32.min(text.len()))
+    let Some([first, b, c, d, e, f]) = bytes.first_chunk() else {
+        // A jump may be the last five bytes.
+        let [_, b, c, d, e] = bytes.first_chunk()?;
+        return target(text, at, 5, [*b, *c, *d, *e]);
+    };
+    if *first == 0x0f {
+        target(text, at, 6, [*c, *d, *e, *f])
+    } else {
+        target(text, at, 5, [*b, *c, *d, *e])
+    }
+}
+
+fn target(text: Text<'_>, at: u32, length: u32, displacement: [u8; 4]) -> Option<u32> {
+    let end = i64::from(at) + i64::from(length);
+    let target = end + i64::from(i32::from_le_bytes(displacement));
+    u32::try_from(target)
+        .ok()
+        .filter(|target| *target < text.len())
 }
 
 /// Whether an 8-bit branch lands in `first..=last`.
@@ -99,7 +87,7 @@ pub(super) fn lands_short(text: Text<'_>, first: u32, last: u32) -> bool {
 /// Bit i: an 8-bit branch lands at `offset - 32 + i`.
 pub(super) fn short_landings(text: Text<'_>, offset: u32, first: u32, last: u32) -> u64 {
     short(text, first, last)
-        .filter_map(|target| (target + 32).checked_sub(offset))
+        .filter_map(|target| target.saturating_add(32).checked_sub(offset))
         .filter(|bit| *bit < 64)
         .fold(0, |mask, bit| mask | 1 << bit)
 }
@@ -116,9 +104,14 @@ fn short(text: Text<'_>, first: u32, last: u32) -> impl Iterator<Item = u32> {
     })
 }
 
+/// How far around padding branches are looked for: what is aligned is the start of a loop or of a
+/// function, and what leads to it is close by, or leads behind the padding.
+const AROUND: u32 = 512;
+
 /// Whether any direct branch close by lands in `first..=last`.
 pub(super) fn lands_near(text: Text<'_>, first: u32, last: u32) -> bool {
-    let far = far_branches(text, first.saturating_sub(NEAR), last.saturating_add(NEAR));
+    let (start, end) = (first.saturating_sub(AROUND), last.saturating_add(AROUND));
+    let far = far_branches(text, start, end);
     far.filter_map(|at| far_target(text, at))
         .any(|target| (first..=last).contains(&target))
         || lands_short(text, first, last)

@@ -36,11 +36,15 @@ pub(super) fn number(text: Text<'_>, site: &Site) -> Option<u32> {
         }
         at = start;
     };
-    // Whoever jumps in between brings a number along.
-    let first = (start + 33).checked_sub(site.offset)?;
-    let inside = u64::MAX.checked_shl(first)? & ((1 << 33) - 1);
-    let is_entered = site.landings & inside != 0 || lands_short(text, start + 1, site.offset);
-    (!is_entered && number < 0x8000_0000).then_some(number)
+    (!is_entered(text, site, start) && number < 0x8000_0000).then_some(number)
+}
+
+/// Whether a branch lands behind the instruction at `start`, up to the site: whoever comes that way
+/// brings a number along. The site's `landings` must be marked.
+pub(super) fn is_entered(text: Text<'_>, site: &Site, start: u32) -> bool {
+    let first = (start + 33).saturating_sub(site.offset);
+    let inside = u64::MAX.checked_shl(first).unwrap_or(0) & ((1 << 33) - 1);
+    site.landings & inside != 0 || lands_short(text, start + 1, site.offset)
 }
 
 fn effect(instruction: &Instruction, bytes: &[u8]) -> Effect {

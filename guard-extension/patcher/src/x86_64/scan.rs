@@ -67,8 +67,15 @@ impl<'t, F: Fn(u8, u8) -> bool> Hits<'t, F> {
         for (at, flag) in flags.iter_mut().enumerate() {
             *flag = (self.find)(window[at], window[at + 1]).into();
         }
+        let words = flags.as_chunks::<8>().0;
+        let any = words
+            .iter()
+            .fold(0, |any, word| any | u64::from_le_bytes(*word));
+        if any == 0 {
+            return 0;
+        }
         let mut bits = 0;
-        for (at, flags) in flags.as_chunks::<8>().0.iter().enumerate() {
+        for (at, flags) in words.iter().enumerate() {
             // Eight bytes of 0 or 1 to eight bits: the product's top byte gathers them in order.
             let packed = u64::from_le_bytes(*flags).wrapping_mul(0x0102_0408_1020_4080) >> 56;
             bits |= packed << (8 * at);
