@@ -6,8 +6,8 @@
 
 mod table;
 
-pub use table::{CALLS, Name};
 use table::ROWS;
+pub use table::{CALLS, Name};
 
 /// One system call.
 #[derive(Debug, Clone, Copy)]

@@ -35,6 +35,7 @@
 extern crate std;
 
 pub mod calls;
+mod files;
 mod names;
 mod network;
 mod process;
@@ -42,6 +43,7 @@ mod record;
 mod scratch;
 pub mod shared;
 pub mod sys;
+mod text;
 
 pub use calls::is_checked;
 pub use process::{Children, Local, Process};
@@ -93,6 +95,7 @@ pub fn decide(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Answ
         return Answer::Proceed;
     }
     match row.treatment {
+        Treatment::File => files::decide(process, row.call, call, scratch),
         Treatment::Network => network::decide(process, row.call, call, scratch),
         _ => Answer::Proceed,
     }
@@ -106,6 +109,7 @@ pub fn after(process: &Process<'_>, call: &Call, scratch: &mut Scratch, result: 
         return Next::Done(result);
     };
     match row.treatment {
+        Treatment::File => files::after(process, row.call, call, scratch, result),
         Treatment::Network => network::after(process, row.call, call, scratch, result),
         _ => Next::Done(result),
     }

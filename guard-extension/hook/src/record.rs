@@ -106,13 +106,7 @@ impl Hasher for Fnv {
     }
 }
 
-fn push(
-    process: &Process<'_>,
-    number: usize,
-    subject: &Subject<'_>,
-    outcome: Outcome,
-    errno: u16,
-) {
+fn push(process: &Process<'_>, number: usize, subject: &Subject<'_>, outcome: Outcome, errno: u16) {
     process.ring.push(&Record {
         kind: subject.kind,
         outcome,

@@ -1,9 +1,7 @@
 //! Memory that one decision works in.
 
-use crate::network;
-
-/// Longest path the kernel takes, with its final NUL (`PATH_MAX`, limits.h).
-pub(crate) const PATH: usize = 4096;
+use crate::text::PathText;
+use crate::{files, network};
 
 /// Copies of the program's arguments, and what is kept between `decide` and `after`. One for each
 /// call that is under way; its content means nothing before `decide`.
@@ -11,9 +9,10 @@ pub(crate) const PATH: usize = 4096;
 #[repr(C, align(64))]
 pub struct Scratch {
     /// The first and the second path as the program gave them.
-    pub(crate) given: [[u8; PATH]; 2],
+    pub(crate) given: [PathText; 2],
     /// Where they lead.
-    pub(crate) real: [[u8; PATH]; 2],
+    pub(crate) real: [PathText; 2],
+    pub(crate) files: files::Memory,
     pub(crate) network: network::Memory,
 }
 
@@ -22,8 +21,9 @@ impl Scratch {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            given: [[0; PATH]; 2],
-            real: [[0; PATH]; 2],
+            given: [const { PathText::new() }; 2],
+            real: [const { PathText::new() }; 2],
+            files: files::Memory::new(),
             network: network::Memory::new(),
         }
     }

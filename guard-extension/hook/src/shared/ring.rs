@@ -250,12 +250,8 @@ impl<'a> Ring<'a> {
                     write(slot, record);
                 }
                 // Fails when the reader has given the slot up in the meantime.
-                let handed = turn.compare_exchange(
-                    position,
-                    ahead,
-                    Ordering::Release,
-                    Ordering::Relaxed,
-                );
+                let handed =
+                    turn.compare_exchange(position, ahead, Ordering::Release, Ordering::Relaxed);
                 return handed.is_ok();
             }
         }
@@ -442,8 +438,16 @@ fn write(slot: &[AtomicU64], record: &Record<'_>) {
 }
 
 fn read<'t>(slot: &[AtomicU64], text: &'t mut [u8; TEXT]) -> Option<Record<'t>> {
-    let [kind, outcome, flags, protocol, call_low, call_high, errno_low, errno_high] =
-        get(slot, 1).to_le_bytes();
+    let [
+        kind,
+        outcome,
+        flags,
+        protocol,
+        call_low,
+        call_high,
+        errno_low,
+        errno_high,
+    ] = get(slot, 1).to_le_bytes();
     let (pid, tid) = halves(get(slot, 2));
     let (port, length) = halves(get(slot, 6));
     copy_bytes(slot, RECORD_TEXT, text);

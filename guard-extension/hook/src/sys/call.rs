@@ -3,12 +3,212 @@
 #![allow(unsafe_code, reason = "system calls")]
 
 use super::number;
-use super::raw::{SysResult, checked, syscall};
+use super::raw::{Errno, SysResult, checked, syscall};
+use crate::text::Text;
 
 /// Use the working directory (openat(2)).
-pub(crate) const AT_FDCWD: usize = -100_isize as usize;
-pub(crate) const AT_SYMLINK_NOFOLLOW: usize = 0x100;
-pub(crate) const AT_EMPTY_PATH: usize = 0x1000;
+pub(crate) const AT_FDCWD: usize = (-100_isize).cast_unsigned();
+
+/// How to open (openat2(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct OpenHow {
+    pub(crate) flags: u64,
+    pub(crate) mode: u64,
+    pub(crate) resolve: u64,
+}
+
+/// What fstat(2) says, as far as it is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stat {
+    /// Type and permissions (inode(7)).
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+impl Stat {
+    /// The type's bits (`S_IFMT`).
+    pub(crate) const fn kind(&self) -> u32 {
+        self.mode & 0o170_000
+    }
+}
+
+/// Directory, regular file, symbolic link (inode(7)).
+pub(crate) const S_IFDIR: u32 = 0o040_000;
+pub(crate) const S_IFREG: u32 = 0o100_000;
+pub(crate) const S_IFLNK: u32 = 0o120_000;
+
+/// A descriptor of ours; closed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Fd(usize);
+
+impl Fd {
+    /// The number, for calls.
+    pub(crate) const fn number(&self) -> usize {
+        self.0
+    }
+
+    /// Hands the descriptor on: [`Fd::held`] takes it back.
+    pub(crate) fn keep(self) -> usize {
+        let number = self.0;
+        core::mem::forget(self);
+        number
+    }
+
+    /// Takes back what [`Fd::keep`] handed on, in the same decision.
+    pub(crate) const fn held(number: usize) -> Self {
+        Self(number)
+    }
+}
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        // SAFETY: the descriptor was opened here and is known to nobody else.
+        let _ = unsafe { syscall(number::CLOSE, [self.0, 0, 0, 0, 0, 0]) };
+    }
+}
+
+/// openat2(2). `how.flags` are to hold `O_PATH`, or to be such that opening does not block.
+pub(crate) fn open_at<const N: usize>(
+    directory: usize,
+    path: &Text<N>,
+    how: &OpenHow,
+) -> Result<Fd, Errno> {
+    let how_at = core::ptr::from_ref(how).expose_provenance();
+    let args = [
+        directory,
+        path.pointer(),
+        how_at,
+        size_of::<OpenHow>(),
+        0,
+        0,
+    ];
+    // SAFETY: reads a string that ends by a NUL and a structure of the length given, both ours.
+    let result = unsafe { syscall(number::OPENAT2, args) };
+    match checked(result) {
+        Ok(descriptor) => Ok(Fd(descriptor)),
+        // Kernels before 5.6, and filters that do not know it: what only openat2 can ask for is
+        // refused, the rest is asked for in the old way.
+        Err(Errno(38)) if how.resolve == 0 => open_old(directory, path, how),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn open_old<const N: usize>(directory: usize, path: &Text<N>, how: &OpenHow) -> Result<Fd, Errno> {
+    let flags = usize::try_from(how.flags).unwrap_or(0);
+    let mode = usize::try_from(how.mode).unwrap_or(0);
+    // SAFETY: reads a string of ours that ends by a NUL.
+    let result = unsafe {
+        syscall(
+            number::OPENAT,
+            [directory, path.pointer(), flags, mode, 0, 0],
+        )
+    };
+    checked(result).map(Fd)
+}
+
+/// A descriptor for the same open file, closed on execve.
+pub(crate) fn duplicate(descriptor: usize) -> Result<Fd, Errno> {
+    // F_DUPFD_CLOEXEC (fcntl(2)).
+    // SAFETY: makes a new descriptor, no memory involved.
+    let result = unsafe { syscall(number::FCNTL, [descriptor, 1030, 0, 0, 0, 0]) };
+    checked(result).map(Fd)
+}
+
+/// Has `from` take the number of a descriptor of ours, which is closed by that. Returns the number
+/// that the file has then.
+pub(crate) fn move_to(from: usize, to: Fd, close_on_exec: bool) -> usize {
+    const O_CLOEXEC: usize = 0o2_000_000;
+    let flags = if close_on_exec { O_CLOEXEC } else { 0 };
+    // SAFETY: `to` is ours and replaced, no memory involved.
+    let result = unsafe { syscall(number::DUP3, [from, to.number(), flags, 0, 0, 0]) };
+    if result < 0 {
+        return from;
+    }
+    drop(Fd(from));
+    to.keep()
+}
+
+/// readlinkat(2) into `into`, which is set to what the link says.
+pub(crate) fn read_link<const N: usize, const M: usize>(
+    directory: usize,
+    path: &Text<N>,
+    into: &mut Text<M>,
+) -> Result<(), Errno> {
+    let room = into.room();
+    let length = room.len();
+    let to = room.as_mut_ptr().expose_provenance();
+    // SAFETY: reads a string that ends by a NUL, stores at most `length` bytes; both ours.
+    let result = unsafe {
+        syscall(
+            number::READLINKAT,
+            [directory, path.pointer(), to, length, 0, 0],
+        )
+    };
+    let done = checked(result).inspect_err(|_| into.clear())?;
+    // The path did not fit: ENAMETOOLONG.
+    into.filled(done).ok_or(Errno(36))
+}
+
+/// getcwd(2).
+pub(crate) fn working_directory<const N: usize>(into: &mut Text<N>) -> Result<(), Errno> {
+    let room = into.room();
+    let length = room.len();
+    let to = room.as_mut_ptr().expose_provenance();
+    // SAFETY: stores at most `length` bytes into memory of ours.
+    let result = unsafe { syscall(number::GETCWD, [to, length, 0, 0, 0, 0]) };
+    let done = checked(result).inspect_err(|_| into.clear())?;
+    // The kernel counts the NUL.
+    into.filled(done.saturating_sub(1)).ok_or(Errno(36))
+}
+
+/// fstat(2) of a descriptor, also of one with `O_PATH`.
+pub(crate) fn status(descriptor: usize) -> Result<Stat, Errno> {
+    // `struct stat` has 144 bytes on x86_64 and 128 on aarch64; mode, uid and gid lie at 24, 28, 32
+    // and at 16, 24, 28 (asm/stat.h, asm-generic/stat.h).
+    const WORDS: usize = 36;
+    let mut raw = [0_u32; WORDS];
+    let to = raw.as_mut_ptr().expose_provenance();
+    // SAFETY: stores a structure into memory of ours that is long enough.
+    let result = unsafe { syscall(number::FSTAT, [descriptor, to, 0, 0, 0, 0]) };
+    checked(result)?;
+    let (mode, uid, gid) = if cfg!(target_arch = "x86_64") {
+        (raw[6], raw[7], raw[8])
+    } else {
+        (raw[4], raw[6], raw[7])
+    };
+    Ok(Stat { mode, uid, gid })
+}
+
+/// Whether there is something at a path, the last component not followed.
+pub(crate) fn exists<const N: usize>(directory: usize, path: &Text<N>) -> Result<u32, Errno> {
+    const AT_SYMLINK_NOFOLLOW: usize = 0x100;
+    let mut raw = [0_u32; 36];
+    let to = raw.as_mut_ptr().expose_provenance();
+    let args = [directory, path.pointer(), to, AT_SYMLINK_NOFOLLOW, 0, 0];
+    // SAFETY: reads a string that ends by a NUL, stores a structure; both ours.
+    let result = unsafe { syscall(number::NEWFSTATAT, args) };
+    checked(result)?;
+    Ok(if cfg!(target_arch = "x86_64") {
+        raw[6]
+    } else {
+        raw[4]
+    })
+}
+
+/// Reads from the beginning of a regular file.
+pub(crate) fn read_at(file: &Fd, offset: usize, into: &mut [u8]) -> SysResult {
+    let to = into.as_mut_ptr().expose_provenance();
+    // SAFETY: stores at most as many bytes as the slice has.
+    let result = unsafe {
+        syscall(
+            number::PREAD64,
+            [file.number(), to, into.len(), offset, 0, 0],
+        )
+    };
+    checked(result)
+}
 
 /// The process.
 pub(crate) fn process_id() -> u32 {
@@ -37,10 +237,9 @@ pub(crate) fn boot_seconds() -> u64 {
 
 fn clock(id: usize) -> u64 {
     let mut spec = [0_u64; 2];
-    let args = [id, spec.as_mut_ptr().addr(), 0, 0, 0, 0];
-    // SAFETY: stores a timespec of two words into our own array, whose provenance is exposed next.
-    let _ = spec.as_mut_ptr().expose_provenance();
-    let result = unsafe { syscall(number::CLOCK_GETTIME, args) };
+    let to = spec.as_mut_ptr().expose_provenance();
+    // SAFETY: stores a timespec, two words, into memory of ours.
+    let result = unsafe { syscall(number::CLOCK_GETTIME, [id, to, 0, 0, 0, 0]) };
     match (checked(result), spec) {
         (Ok(_), [seconds, nanos]) => seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos),
         _ => 0,

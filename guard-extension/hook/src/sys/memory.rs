@@ -14,7 +14,11 @@ use super::raw::{Errno, syscall};
 pub const EFAULT: Errno = Errno(14);
 
 const PAGE: usize = 4096;
-const RT_SIGPROCMASK: usize = if cfg!(target_arch = "x86_64") { 14 } else { 135 };
+const RT_SIGPROCMASK: usize = if cfg!(target_arch = "x86_64") {
+    14
+} else {
+    135
+};
 /// Size of the kernel's signal set.
 const SET: usize = 8;
 
@@ -93,14 +97,22 @@ fn probe(page: usize) -> Result<(), Errno> {
     // SAFETY: with an unknown operation the call changes nothing; it reads 8 bytes of the program's
     // memory or says that it cannot (rt_sigprocmask(2)).
     let result = unsafe { syscall(RT_SIGPROCMASK, [usize::MAX, page, 0, SET, 0, 0]) };
-    if result == EFAULT.result() { Err(EFAULT) } else { Ok(()) }
+    if result == EFAULT.result() {
+        Err(EFAULT)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether memory can be written, which is about to be: the kernel stores the signal mask at its
 /// beginning. Less than a set's length is asked about with getcpu(2), which stores 4 bytes, or taken
 /// for writable when it can be read.
 fn probe_write(at: usize, length: usize) -> Result<(), Errno> {
-    const GETCPU: usize = if cfg!(target_arch = "x86_64") { 309 } else { 168 };
+    const GETCPU: usize = if cfg!(target_arch = "x86_64") {
+        309
+    } else {
+        168
+    };
     let result = if length >= SET {
         // SAFETY: without a set the call only stores the mask, into memory that is overwritten next.
         unsafe { syscall(RT_SIGPROCMASK, [0, 0, at, SET, 0, 0]) }
@@ -110,5 +122,9 @@ fn probe_write(at: usize, length: usize) -> Result<(), Errno> {
     } else {
         return probe(at & !(PAGE - 1));
     };
-    if result == EFAULT.result() { Err(EFAULT) } else { Ok(()) }
+    if result == EFAULT.result() {
+        Err(EFAULT)
+    } else {
+        Ok(())
+    }
 }

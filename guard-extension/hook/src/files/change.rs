@@ -1,0 +1,558 @@
+//! Calls that change what is at a path, and do not open it.
+//!
+//! An operation on an entry of a directory (create, remove, rename) is made in a descriptor of that
+//! directory; one on an object (mode, owner, times, attributes) through a descriptor of the object,
+//! by its name in /proc/self/fd.
+
+use guard_core::policy::{Access, Decision};
+
+use super::judge::{EACCES, Wants, may_use};
+use super::resolve::{DENIED, O_NOFOLLOW, entry, name_of, object};
+use super::{Step, argument, path_argument};
+use crate::calls::Name;
+use crate::process::Process;
+use crate::record::{Subject, goes_on};
+use crate::scratch::Scratch;
+use crate::shared::Kind;
+use crate::sys::{self, AT_FDCWD, Errno, number};
+use crate::{Answer, Call};
+
+const AT_SYMLINK_NOFOLLOW: usize = 0x100;
+const AT_REMOVEDIR: usize = 0x200;
+const AT_SYMLINK_FOLLOW: usize = 0x400;
+const AT_EMPTY_PATH: usize = 0x1000;
+const RENAME_EXCHANGE: usize = 2;
+const IN_DONT_FOLLOW: usize = 0x0200_0000;
+
+const ENOENT: Errno = Errno(2);
+const EEXIST: Errno = Errno(17);
+
+/// What kind of operation it is, with the arguments where they are needed.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    /// Creates an entry. `with` is the call that does it in a directory, its descriptor at
+    /// `at`, the name behind it.
+    Entry {
+        directory: usize,
+        path: usize,
+        with: Call,
+        at: usize,
+        creates: bool,
+    },
+    /// Changes an object. `with` is the call that does it, the path at `at`.
+    Object {
+        directory: usize,
+        path: usize,
+        with: Call,
+        at: usize,
+        follow: bool,
+        wants: Wants,
+    },
+    /// Changes an open file.
+    Descriptor {
+        descriptor: usize,
+        with: Call,
+        at: usize,
+    },
+    /// Two entries: a rename or a link.
+    Two {
+        from: (usize, usize),
+        to: (usize, usize),
+        flags: usize,
+        link: bool,
+    },
+}
+
+pub(super) fn decide(
+    process: &Process<'_>,
+    name: Name,
+    call: &Call,
+    scratch: &mut Scratch,
+) -> Answer {
+    let Some(shape) = shape(name, call) else {
+        return Answer::Proceed;
+    };
+    scratch.files.step = Step::Plain;
+    let made = match shape {
+        Shape::Entry {
+            directory,
+            path,
+            with,
+            at,
+            creates,
+        } => {
+            if let Err(answer) = path_argument(path, &mut scratch.given[0]) {
+                return monitored(process, answer);
+            }
+            change_entry(process, call, scratch, directory, with, at, creates)
+        }
+        Shape::Object {
+            directory,
+            path,
+            with,
+            at,
+            follow,
+            wants,
+        } => {
+            if let Err(answer) = path_argument(path, &mut scratch.given[0]) {
+                return monitored(process, answer);
+            }
+            change_object(process, call, scratch, directory, with, at, follow, wants)
+        }
+        Shape::Descriptor {
+            descriptor,
+            with,
+            at,
+        } => change_descriptor(process, call, scratch, descriptor, with, at),
+        Shape::Two {
+            from,
+            to,
+            flags,
+            link,
+        } => {
+            // An empty path is a descriptor's own file, for links (AT_EMPTY_PATH).
+            let first = path_argument(from.1, &mut scratch.given[0]);
+            let own = link && flags & AT_EMPTY_PATH != 0;
+            let second = path_argument(to.1, &mut scratch.given[1]);
+            match (first, second) {
+                (Err(answer), _) if !(own && answer == Answer::Return(ENOENT.result())) => {
+                    return monitored(process, answer);
+                }
+                (_, Err(answer)) => return monitored(process, answer),
+                _ => {}
+            }
+            two(process, call, scratch, from.0, to.0, flags, link)
+        }
+    };
+    let answer = match made {
+        Ok(call) => Answer::Instead(call),
+        Err(errno) => Answer::Return(errno.result()),
+    };
+    if !process.enforces() {
+        while let Some(held) = scratch.files.release() {
+            drop(held);
+        }
+    }
+    monitored(process, answer)
+}
+
+/// In monitor mode the call is made as it is.
+fn monitored(process: &Process<'_>, answer: Answer) -> Answer {
+    if process.enforces() {
+        answer
+    } else {
+        Answer::Proceed
+    }
+}
+
+fn change_entry(
+    process: &Process<'_>,
+    call: &Call,
+    scratch: &mut Scratch,
+    directory: usize,
+    with: Call,
+    at: usize,
+    creates: bool,
+) -> Result<Call, Errno> {
+    let [given, names] = &mut scratch.given;
+    let [real, _] = &mut scratch.real;
+    let leaf = &mut scratch.files.leaf;
+    let Some(parent) = entry(directory, given.bytes(), 0, real, leaf)? else {
+        // Such a path always fails; the kernel knows how.
+        return Ok(replace(&with, at, directory, given.pointer()));
+    };
+    let number = parent.number();
+    // What the kernel says before it asks for permission.
+    match (sys::exists(number, leaf), creates) {
+        (Ok(_), true) => return Err(EEXIST),
+        (Err(errno), false) => return Err(errno),
+        _ => {}
+    }
+    if !may_use(process, call.number, real.bytes(), Wants::WRITE, names) {
+        return Err(DENIED);
+    }
+    let call = replace(&with, at, number, leaf.pointer());
+    scratch.files.hold(parent);
+    Ok(call)
+}
+
+#[allow(clippy::too_many_arguments, reason = "the parts of one call")]
+fn change_object(
+    process: &Process<'_>,
+    call: &Call,
+    scratch: &mut Scratch,
+    directory: usize,
+    with: Call,
+    at: usize,
+    follow: bool,
+    wants: Wants,
+) -> Result<Call, Errno> {
+    let [given, names] = &mut scratch.given;
+    let [real, _] = &mut scratch.real;
+    let flags = if follow { 0 } else { O_NOFOLLOW };
+    let found = object(process, directory, given, flags, 0, names)?;
+    name_of(found.number(), real).map_err(|_| DENIED)?;
+    if !may_use(process, call.number, real.bytes(), wants, names) {
+        return Err(DENIED);
+    }
+    let link = &mut scratch.files.link;
+    if !follow && sys::status(found.number())?.kind() == sys::S_IFLNK {
+        // A link's own attributes, by its name in its directory's descriptor.
+        let leaf = &mut scratch.files.leaf;
+        let Some(parent) = entry(directory, given.bytes(), 0, real, leaf)? else {
+            return Err(DENIED);
+        };
+        if !may_use(process, call.number, real.bytes(), wants, names) {
+            return Err(DENIED);
+        }
+        link.of(parent.number());
+        let _ = link.push(b"/");
+        let _ = link.push(leaf.bytes());
+        let call = replace_path(&with, at, link.pointer());
+        scratch.files.hold(parent);
+        return Ok(call);
+    }
+    link.of(found.number());
+    let call = replace_path(&followed(with), at, link.pointer());
+    scratch.files.hold(found);
+    Ok(call)
+}
+
+fn change_descriptor(
+    process: &Process<'_>,
+    call: &Call,
+    scratch: &mut Scratch,
+    descriptor: usize,
+    with: Call,
+    at: usize,
+) -> Result<Call, Errno> {
+    let [_, names] = &mut scratch.given;
+    let [real, _] = &mut scratch.real;
+    // Of our own, so that no other thread puts another file in its place.
+    let own = sys::duplicate(descriptor)?;
+    name_of(own.number(), real).map_err(|_| DENIED)?;
+    if !may_use(process, call.number, real.bytes(), Wants::WRITE, names) {
+        return Err(DENIED);
+    }
+    let mut call = with;
+    if let Some(arg) = call.args.get_mut(at) {
+        *arg = own.number();
+    }
+    scratch.files.hold(own);
+    Ok(call)
+}
+
+fn two(
+    process: &Process<'_>,
+    call: &Call,
+    scratch: &mut Scratch,
+    from: usize,
+    to: usize,
+    flags: usize,
+    link: bool,
+) -> Result<Call, Errno> {
+    let [given, given_to] = &mut scratch.given;
+    let [real, real_to] = &mut scratch.real;
+    let files = &mut scratch.files;
+    // Where to.
+    let Some(parent_to) = entry(to, given_to.bytes(), 0, real_to, &mut files.second)? else {
+        // Fails whatever the other is; it must not be one that works, so the same twice.
+        let path = given_to.pointer();
+        return Ok(made(link, (to, path), (to, path), 0));
+    };
+    // What: for a link an object, which is pinned; for a rename an entry.
+    let source = if link {
+        let found = if given.bytes().is_empty() {
+            sys::duplicate(from)?
+        } else {
+            let follow = flags & AT_SYMLINK_FOLLOW != 0;
+            let nofollow = if follow { 0 } else { O_NOFOLLOW };
+            // The other path's memory is free: its parts are in `real_to` and `second`.
+            object(process, from, given, nofollow, 0, given_to)?
+        };
+        name_of(found.number(), real).map_err(|_| DENIED)?;
+        files.link.of(found.number());
+        if sys::status(found.number())?.kind() == sys::S_IFLNK {
+            // A link to a link's own object, by its name.
+            let Some(parent) = entry(from, given.bytes(), 0, real, &mut files.leaf)? else {
+                return Err(DENIED);
+            };
+            files.link.of(parent.number());
+            let _ = files.link.push(b"/");
+            let _ = files.link.push(files.leaf.bytes());
+            Some((parent, AT_FDCWD, files.link.pointer(), 0))
+        } else {
+            Some((found, AT_FDCWD, files.link.pointer(), AT_SYMLINK_FOLLOW))
+        }
+    } else {
+        let leaf = &mut files.leaf;
+        entry(from, given.bytes(), 0, real, leaf)?.map(|parent| {
+            let number = parent.number();
+            (parent, number, leaf.pointer(), flags)
+        })
+    };
+    let Some((held, at, path, flags)) = source else {
+        let path = given.pointer();
+        return Ok(made(link, (from, path), (from, path), 0));
+    };
+    let number = parent_to.number();
+    let there = sys::exists(number, &files.second);
+    if link {
+        if there.is_ok() {
+            return Err(EEXIST);
+        }
+    } else {
+        sys::exists(held.number(), &files.leaf)?;
+    }
+    let may = |path: &[u8], names: &mut _| may_use(process, call.number, path, Wants::WRITE, names);
+    let goes = (link || may(real.bytes(), given))
+        && may(real_to.bytes(), given)
+        && gains_nothing(process, call.number, real.bytes(), real_to.bytes())
+        && (link
+            || flags & RENAME_EXCHANGE == 0
+            || gains_nothing(process, call.number, real_to.bytes(), real.bytes()));
+    if !goes {
+        return Err(DENIED);
+    }
+    let call = made(link, (at, path), (number, files.second.pointer()), flags);
+    files.hold(held);
+    files.hold(parent_to);
+    Ok(call)
+}
+
+fn made(link: bool, from: (usize, usize), to: (usize, usize), flags: usize) -> Call {
+    Call {
+        number: if link {
+            number::LINKAT
+        } else {
+            number::RENAMEAT2
+        },
+        args: [from.0, from.1, to.0, to.1, flags, 0],
+    }
+}
+
+/// Whether a file may do no more under its new path than under the old one: otherwise moving it
+/// would be a way around the rules for where it was.
+fn gains_nothing(process: &Process<'_>, number: usize, from: &[u8], to: &[u8]) -> bool {
+    let phase = process.sealed.phase();
+    let policy = &process.policy;
+    let sides = [
+        (
+            Kind::Read,
+            policy.file(from, Access::Read, phase),
+            policy.file(to, Access::Read, phase),
+        ),
+        (
+            Kind::Write,
+            policy.file(from, Access::Write, phase),
+            policy.file(to, Access::Write, phase),
+        ),
+        (Kind::Exec, policy.exec(from, phase), policy.exec(to, phase)),
+    ];
+    for (kind, before, behind) in sides {
+        // A file without a name has only its descriptor's rights, and is new.
+        if before.is_denied() && !behind.is_denied() && !from.ends_with(b" (deleted)") {
+            return goes_on(
+                process,
+                number,
+                &Subject::new(kind, from),
+                Decision::Denied,
+                EACCES,
+            );
+        }
+    }
+    true
+}
+
+fn replace(with: &Call, at: usize, directory: usize, path: usize) -> Call {
+    let mut call = replace_path(with, at + 1, path);
+    if let Some(arg) = call.args.get_mut(at) {
+        *arg = directory;
+    }
+    call
+}
+
+fn replace_path(with: &Call, at: usize, path: usize) -> Call {
+    let mut call = *with;
+    if let Some(arg) = call.args.get_mut(at) {
+        *arg = path;
+    }
+    call
+}
+
+/// The same call for an object that is no link, named by a link: what says "do not follow" goes.
+fn followed(with: Call) -> Call {
+    let mut call = with;
+    let without = |call: &mut Call, index: usize, flag: usize| {
+        if let Some(arg) = call.args.get_mut(index) {
+            *arg &= !flag;
+        }
+    };
+    match call.number {
+        number::LSETXATTR => call.number = number::SETXATTR,
+        number::LREMOVEXATTR => call.number = number::REMOVEXATTR,
+        number::FCHOWNAT | number::FILE_SETATTR => {
+            without(&mut call, 4, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)
+        }
+        number::UTIMENSAT | number::FCHMODAT2 => {
+            without(&mut call, 3, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+        }
+        number::SETXATTRAT | number::REMOVEXATTRAT => {
+            without(&mut call, 2, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+        }
+        number::INOTIFY_ADD_WATCH => without(&mut call, 2, IN_DONT_FOLLOW),
+        _ => {}
+    }
+    call
+}
+
+/// Reads a call's arguments into its shape.
+fn shape(name: Name, call: &Call) -> Option<Shape> {
+    let arg = |index| argument(call, index);
+    let entry = |directory, path, number, rest: [usize; 3], creates| Shape::Entry {
+        directory,
+        path,
+        with: Call {
+            number,
+            args: [0, 0, rest[0], rest[1], rest[2], 0],
+        },
+        at: 0,
+        creates,
+    };
+    let object = |directory, path, with, at, follow| Shape::Object {
+        directory,
+        path,
+        with,
+        at,
+        follow,
+        wants: Wants::WRITE,
+    };
+    let descriptor = |descriptor| Shape::Descriptor {
+        descriptor,
+        with: *call,
+        at: 0,
+    };
+    let with = |number, args| Call { number, args };
+    // A call that takes a descriptor with an empty path acts on that descriptor's file.
+    let is_empty = |flags: usize, path| {
+        let mut first = [0];
+        flags & AT_EMPTY_PATH != 0
+            && (path == 0 || sys::memory::copy_in(path, &mut first).is_ok() && first == [0])
+    };
+    Some(match name {
+        Name::Mkdir => entry(AT_FDCWD, arg(0), number::MKDIRAT, [arg(1), 0, 0], true),
+        Name::Mkdirat => entry(arg(0), arg(1), number::MKDIRAT, [arg(2), 0, 0], true),
+        Name::Mknod => entry(AT_FDCWD, arg(0), number::MKNODAT, [arg(1), arg(2), 0], true),
+        Name::Mknodat => entry(arg(0), arg(1), number::MKNODAT, [arg(2), arg(3), 0], true),
+        Name::Unlink => entry(AT_FDCWD, arg(0), number::UNLINKAT, [0, 0, 0], false),
+        Name::Rmdir => entry(
+            AT_FDCWD,
+            arg(0),
+            number::UNLINKAT,
+            [AT_REMOVEDIR, 0, 0],
+            false,
+        ),
+        Name::Unlinkat => entry(arg(0), arg(1), number::UNLINKAT, [arg(2), 0, 0], false),
+        Name::Symlink | Name::Symlinkat => {
+            let (directory, path) = match name {
+                Name::Symlink => (AT_FDCWD, arg(1)),
+                _ => (arg(1), arg(2)),
+            };
+            Shape::Entry {
+                directory,
+                path,
+                with: with(number::SYMLINKAT, [arg(0), 0, 0, 0, 0, 0]),
+                at: 1,
+                creates: true,
+            }
+        }
+        Name::Rename => two_shape((AT_FDCWD, arg(0)), (AT_FDCWD, arg(1)), 0, false),
+        Name::Renameat => two_shape((arg(0), arg(1)), (arg(2), arg(3)), 0, false),
+        Name::Renameat2 => two_shape((arg(0), arg(1)), (arg(2), arg(3)), arg(4), false),
+        Name::Link => two_shape((AT_FDCWD, arg(0)), (AT_FDCWD, arg(1)), 0, true),
+        Name::Linkat => two_shape((arg(0), arg(1)), (arg(2), arg(3)), arg(4), true),
+        Name::Truncate => object(AT_FDCWD, arg(0), *call, 0, true),
+        Name::Chmod => object(
+            AT_FDCWD,
+            arg(0),
+            with(number::FCHMODAT, [AT_FDCWD, 0, arg(1), 0, 0, 0]),
+            1,
+            true,
+        ),
+        Name::Fchmodat => object(
+            arg(0),
+            arg(1),
+            with(number::FCHMODAT, [AT_FDCWD, 0, arg(2), 0, 0, 0]),
+            1,
+            true,
+        ),
+        Name::Fchmodat2 | Name::Utimensat if is_empty(arg(3), arg(1)) => {
+            let mut with = *call;
+            with.args[3] |= AT_EMPTY_PATH;
+            Shape::Descriptor {
+                descriptor: arg(0),
+                with,
+                at: 0,
+            }
+        }
+        // Of the descriptor itself (utimensat(2)).
+        Name::Utimensat if arg(1) == 0 => descriptor(arg(0)),
+        Name::Fchmodat2 | Name::Utimensat => {
+            let mut with = *call;
+            with.args[0] = AT_FDCWD;
+            object(arg(0), arg(1), with, 1, arg(3) & AT_SYMLINK_NOFOLLOW == 0)
+        }
+        Name::Chown | Name::Lchown => {
+            let follow = name == Name::Chown;
+            let flags = if follow { 0 } else { AT_SYMLINK_NOFOLLOW };
+            let with = with(number::FCHOWNAT, [AT_FDCWD, 0, arg(1), arg(2), flags, 0]);
+            object(AT_FDCWD, arg(0), with, 1, follow)
+        }
+        Name::Fchownat if is_empty(arg(4), arg(1)) => descriptor(arg(0)),
+        Name::Fchownat => {
+            let mut with = *call;
+            with.args[0] = AT_FDCWD;
+            object(arg(0), arg(1), with, 1, arg(4) & AT_SYMLINK_NOFOLLOW == 0)
+        }
+        Name::Utime | Name::Utimes => object(AT_FDCWD, arg(0), *call, 0, true),
+        Name::Futimesat if arg(1) == 0 => descriptor(arg(0)),
+        Name::Futimesat => {
+            let mut with = *call;
+            with.args[0] = AT_FDCWD;
+            object(arg(0), arg(1), with, 1, true)
+        }
+        Name::Setxattr | Name::Removexattr => object(AT_FDCWD, arg(0), *call, 0, true),
+        Name::Lsetxattr | Name::Lremovexattr => object(AT_FDCWD, arg(0), *call, 0, false),
+        Name::Setxattrat | Name::Removexattrat if is_empty(arg(2), arg(1)) => descriptor(arg(0)),
+        Name::Setxattrat | Name::Removexattrat => {
+            let mut with = *call;
+            with.args[0] = AT_FDCWD;
+            object(arg(0), arg(1), with, 1, arg(2) & AT_SYMLINK_NOFOLLOW == 0)
+        }
+        Name::FileSetattr if is_empty(arg(4), arg(1)) => descriptor(arg(0)),
+        Name::FileSetattr => {
+            let mut with = *call;
+            with.args[0] = AT_FDCWD;
+            object(arg(0), arg(1), with, 1, arg(4) & AT_SYMLINK_NOFOLLOW == 0)
+        }
+        Name::Fchmod | Name::Fchown | Name::Fsetxattr | Name::Fremovexattr => descriptor(arg(0)),
+        Name::InotifyAddWatch => Shape::Object {
+            directory: AT_FDCWD,
+            path: arg(1),
+            with: *call,
+            at: 1,
+            follow: arg(2) & IN_DONT_FOLLOW == 0,
+            wants: Wants::READ,
+        },
+        _ => return None,
+    })
+}
+
+const fn two_shape(from: (usize, usize), to: (usize, usize), flags: usize, link: bool) -> Shape {
+    Shape::Two {
+        from,
+        to,
+        flags,
+        link,
+    }
+}

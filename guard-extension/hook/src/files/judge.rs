@@ -1,0 +1,192 @@
+//! May this file be used? Asks the policy, and protects the guard itself.
+//!
+//! Knows real paths: absolute, symbolic links resolved, as the kernel names an open file.
+
+use guard_core::policy::{Access, CompiledPolicy, Decision};
+
+use super::path::{ProcPath, as_self, is_below, of_process};
+use crate::process::Process;
+use crate::record::{Subject, goes_on};
+use crate::shared::{Kind, TmpUse};
+use crate::sys;
+use crate::text::{PathText, Text};
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Wants {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+}
+
+impl Wants {
+    pub(crate) const WRITE: Self = Self {
+        read: false,
+        write: true,
+    };
+    pub(crate) const READ: Self = Self {
+        read: true,
+        write: false,
+    };
+
+    fn each(self) -> impl Iterator<Item = Access> {
+        let read = self.read.then_some(Access::Read);
+        read.into_iter().chain(self.write.then_some(Access::Write))
+    }
+}
+
+/// Permission denied (errno(3)).
+pub(crate) const EACCES: u16 = 13;
+
+/// What stands against the use of a file.
+enum Obstacle {
+    /// Nothing; the decisions of the policy, for learning.
+    None,
+    /// The policy.
+    Policy(Access),
+    /// Something that the policy has no say in.
+    Of(Kind),
+}
+
+/// Whether a call on this file goes on; records what has to be recorded. `names` is memory to work
+/// in.
+pub(crate) fn may_use(
+    process: &Process<'_>,
+    number: usize,
+    path: &[u8],
+    wants: Wants,
+    names: &mut PathText,
+) -> bool {
+    let denied = |kind| {
+        let subject = Subject::new(kind, path);
+        goes_on(process, number, &subject, Decision::Denied, EACCES)
+    };
+    match obstacle(process, path, wants, names) {
+        Obstacle::Policy(Access::Read) => denied(Kind::Read),
+        Obstacle::Policy(Access::Write) => denied(Kind::Write),
+        Obstacle::Of(kind) => denied(kind),
+        Obstacle::None => {
+            learn(process, number, path, wants);
+            true
+        }
+    }
+}
+
+/// Whether nothing stands against it; records nothing.
+pub(crate) fn is_free(
+    process: &Process<'_>,
+    path: &[u8],
+    wants: Wants,
+    names: &mut PathText,
+) -> bool {
+    matches!(obstacle(process, path, wants, names), Obstacle::None)
+}
+
+/// Records the use of a file that no rule is about.
+pub(crate) fn learn(process: &Process<'_>, number: usize, path: &[u8], wants: Wants) {
+    // Pipes, sockets and the like have no path.
+    if !path.starts_with(b"/") {
+        return;
+    }
+    let phase = process.sealed.phase();
+    for access in wants.each() {
+        let kind = match access {
+            Access::Read => Kind::Read,
+            Access::Write => Kind::Write,
+        };
+        // Only whether files are restricted is of interest.
+        if process.policy.file(b"/", access, phase) == Decision::NotRestricted {
+            let subject = Subject::new(kind, path);
+            let _ = goes_on(process, number, &subject, Decision::NotRestricted, 0);
+        }
+    }
+}
+
+fn obstacle(process: &Process<'_>, path: &[u8], wants: Wants, names: &mut PathText) -> Obstacle {
+    if path.starts_with(b"/memfd:") || !path.starts_with(b"/") {
+        // Anonymous: whoever holds a descriptor may open it anew. Not the regions that the guard
+        // maps.
+        return match path.starts_with(b"/memfd:guard") {
+            true => Obstacle::Of(Kind::Tamper),
+            false => Obstacle::None,
+        };
+    }
+    let of = of_process(path);
+    if let Some(of) = of
+        && is_tampering(process, of, wants)
+    {
+        return Obstacle::Of(Kind::Tamper);
+    }
+    if wants.write && (path == process.children.preload || path == process.children.loader) {
+        return Obstacle::Of(Kind::Tamper);
+    }
+    if is_below(path, b"/tmp") {
+        match process.sealed.tmp() {
+            TmpUse::None => return Obstacle::Of(Kind::Tmp),
+            TmpUse::ReadOnly if wants.write => return Obstacle::Of(Kind::Tmp),
+            _ => {}
+        }
+    }
+    let own = of.filter(|of| is_own(of.id));
+    for access in wants.each() {
+        if allows(process, path, access) {
+            continue;
+        }
+        // Rules name the process's own directory as /proc/self, the kernel by its number.
+        let is_allowed = own.is_some()
+            && as_self(path, names).is_some()
+            && allows(process, names.bytes(), access);
+        // Threads name each other there.
+        let is_name = own.is_some_and(|own| own.rest == b"comm");
+        if !is_allowed && !is_name {
+            return Obstacle::Policy(access);
+        }
+    }
+    Obstacle::None
+}
+
+/// Whether the policy allows it, the process's own variables by a rule for /proc/self only: a rule
+/// for /proc, which programs need for much else, would hand out credentials with it.
+fn allows(process: &Process<'_>, path: &[u8], access: Access) -> bool {
+    let policy: &CompiledPolicy<'_> = &process.policy;
+    match policy.file(path, access, process.sealed.phase()) {
+        Decision::NotRestricted => true,
+        Decision::Denied => false,
+        Decision::Allowed(entry) => {
+            let is_environment = path.starts_with(b"/proc/") && path.ends_with(b"/environ");
+            !is_environment
+                || policy
+                    .entry(entry)
+                    .is_some_and(|(_, text)| text.starts_with("/proc/self"))
+        }
+    }
+}
+
+/// Memory and variables of processes, and whatever leads into the extension.
+fn is_tampering(process: &Process<'_>, of: ProcPath<'_>, wants: Wants) -> bool {
+    let leaf = of.rest;
+    if of.id != 0 && of.id == process.sealed.extension() {
+        // What `ps` shows.
+        return wants.write
+            || !matches!(
+                leaf,
+                b"" | b"stat" | b"statm" | b"status" | b"comm" | b"cmdline"
+            );
+    }
+    match leaf {
+        // A program may read its own memory, which it can anyway.
+        b"mem" => wants.write || !is_own(of.id),
+        b"environ" | b"auxv" => !is_own(of.id),
+        _ => false,
+    }
+}
+
+/// Whether a number in /proc is this process or one of its threads.
+pub(super) fn is_own(id: u32) -> bool {
+    if id == sys::process_id() {
+        return true;
+    }
+    let mut path = Text::<48>::new();
+    let fits = path.push(b"/proc/self/task/").is_some()
+        && path.push_number(usize::try_from(id).unwrap_or(0)).is_some();
+    fits && sys::exists(sys::AT_FDCWD, &path).is_ok()
+}

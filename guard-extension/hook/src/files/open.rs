@@ -1,0 +1,485 @@
+//! Opening by path.
+//!
+//! Three ways, from fast to thorough:
+//! 1. The path as text is allowed, and the kernel is told to follow no links: what is opened is
+//!    what was decided about.
+//! 2. There are links: the object is found by a descriptor that opens nothing (`O_PATH`), decided
+//!    about by its real path, and opened through that descriptor.
+//! 3. Nothing is there and it is to be created: its directory is found so, and the name created in
+//!    it, following no links.
+//!
+//! In monitor mode the call is made as it is, and what it opened is looked at afterwards.
+
+use super::judge::{Wants, is_free, learn, may_use};
+use super::path::{append, climbs, is_below};
+use super::resolve::{
+    DENIED, ELOOP, ENOENT, ENOSYS, MAX_LINKS, NAME_TOO_LONG, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW,
+    O_PATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, entry, name_of, object,
+};
+use super::{Step, argument, path_argument};
+use crate::calls::Name;
+use crate::process::Process;
+use crate::scratch::Scratch;
+use crate::sys::{self, Errno, Fd, OpenHow, S_IFDIR, S_IFLNK, memory, number};
+use crate::{Answer, Call, Next};
+
+const O_WRONLY: u64 = 1;
+const O_RDWR: u64 = 2;
+const O_ACCMODE: u64 = 3;
+const O_CREAT: u64 = 0o100;
+const O_EXCL: u64 = 0o200;
+const O_TRUNC: u64 = 0o1000;
+const O_TMPFILE: u64 = 0o20_000_000;
+/// The kernel sets it for 64-bit programs in all calls but openat2.
+const O_LARGEFILE: u64 = if cfg!(target_arch = "x86_64") {
+    0o100_000
+} else {
+    0o400_000
+};
+/// Flags that openat2(2) knows; the other calls ignore unknown ones (linux/fcntl.h,
+/// `VALID_OPEN_FLAGS`).
+const KNOWN: u64 = O_ACCMODE
+    | O_CREAT
+    | O_EXCL
+    | 0o400
+    | O_TRUNC
+    | 0o2000
+    | 0o4000
+    | 0o10_000
+    | 0o20_000
+    | 0o4_010_000
+    | 0o40_000
+    | 0o100_000
+    | 0o200_000
+    | 0o400_000
+    | 0o1_000_000
+    | O_CLOEXEC
+    | O_PATH
+    | O_TMPFILE;
+
+const EISDIR: Errno = Errno(21);
+const EEXIST: Errno = Errno(17);
+const EINVAL: Errno = Errno(22);
+const EPERM: Errno = Errno(1);
+
+/// Times that a creation starts again when a link appears where there was none.
+const ATTEMPTS: u8 = 8;
+
+/// What the program asks for, whichever call it uses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request {
+    pub(super) directory: usize,
+    path: usize,
+    how: OpenHow,
+}
+
+impl Request {
+    pub(super) const fn new() -> Self {
+        Self {
+            directory: 0,
+            path: 0,
+            how: OpenHow {
+                flags: 0,
+                mode: 0,
+                resolve: 0,
+            },
+        }
+    }
+
+    /// `None` for an openat2 that the kernel refuses, or that is newer than we are.
+    fn read(name: Name, call: &Call) -> Option<Self> {
+        let arg = |index| argument(call, index);
+        let (directory, path, flags, mode) = match name {
+            Name::Creat => (sys::AT_FDCWD, arg(0), O_CREAT | O_WRONLY | O_TRUNC, arg(1)),
+            Name::Open => (sys::AT_FDCWD, arg(0), arg(1) as u64, arg(2)),
+            Name::Openat => (arg(0), arg(1), arg(2) as u64, arg(3)),
+            _ => {
+                let mut words = [0_u8; size_of::<OpenHow>()];
+                // Of another size it is invalid, or asks for what we do not know.
+                if arg(3) != words.len() {
+                    return None;
+                }
+                memory::copy_in(arg(2), &mut words).ok()?;
+                let word = |at: usize| {
+                    let bytes = words.get(at..)?.first_chunk()?;
+                    Some(u64::from_ne_bytes(*bytes))
+                };
+                return Some(Self {
+                    directory: arg(0),
+                    path: arg(1),
+                    how: OpenHow {
+                        flags: word(0)?,
+                        mode: word(8)?,
+                        resolve: word(16)?,
+                    },
+                });
+            }
+        };
+        // The int of the call, not the register.
+        let mut flags = flags & 0xffff_ffff & KNOWN;
+        if flags & O_PATH != 0 {
+            flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+        } else {
+            flags |= O_LARGEFILE;
+        }
+        let creates = flags & (O_CREAT | (O_TMPFILE & !O_DIRECTORY)) != 0;
+        Some(Self {
+            directory,
+            path,
+            how: OpenHow {
+                flags,
+                mode: if creates { mode as u64 & 0o7777 } else { 0 },
+                resolve: 0,
+            },
+        })
+    }
+
+    const fn has(&self, flag: u64) -> bool {
+        self.how.flags & flag == flag
+    }
+
+    /// What openat2(2) demands; the other calls drop what does not fit.
+    const fn is_valid(&self) -> bool {
+        let flags = self.how.flags;
+        let creates = flags & (O_CREAT | O_TMPFILE) != 0;
+        let is_plain =
+            flags & O_PATH == 0 || flags & !(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) == 0;
+        flags & !KNOWN == 0
+            && (creates || self.how.mode == 0)
+            && self.how.mode <= 0o7777
+            && is_plain
+    }
+
+    /// What is asked of a file that exists.
+    fn wants(&self) -> Wants {
+        if self.has(O_PATH) {
+            return Wants::default();
+        }
+        let access = self.how.flags & O_ACCMODE;
+        Wants {
+            read: access != O_WRONLY,
+            write: matches!(access, O_WRONLY | O_RDWR | O_ACCMODE)
+                || self.has(O_TRUNC)
+                || self.has(O_TMPFILE),
+        }
+    }
+
+    /// What is asked of a file that has to be created.
+    fn wants_new(&self) -> Wants {
+        Wants {
+            write: true,
+            ..self.wants()
+        }
+    }
+}
+
+pub(super) fn decide(
+    process: &Process<'_>,
+    name: Name,
+    call: &Call,
+    scratch: &mut Scratch,
+) -> Answer {
+    let Some(request) = Request::read(name, call) else {
+        return unknown(process, call);
+    };
+    scratch.files.request = request;
+    if !process.enforces() {
+        scratch.files.step = Step::Watch;
+        return Answer::Instead(*call);
+    }
+    scratch.files.attempts = 0;
+    if let Err(answer) = path_argument(request.path, &mut scratch.given[0]) {
+        return answer;
+    }
+    match fast(process, &request, scratch) {
+        Some(call) => Answer::Instead(call),
+        // The structure of openat2 is not checked by the calls that are made in its place.
+        None if !request.is_valid() => Answer::Return(EINVAL.result()),
+        None => match thorough(process, call.number, scratch) {
+            Ok(call) => Answer::Instead(call),
+            Err(errno) => Answer::Return(errno.result()),
+        },
+    }
+}
+
+/// An openat2 with a structure of another size, or one that cannot be read: the kernel says which
+/// error that is, unless it knows more than we do.
+fn unknown(process: &Process<'_>, call: &Call) -> Answer {
+    if !process.enforces() {
+        return Answer::Proceed;
+    }
+    match argument(call, 3) {
+        // The structure cannot be read.
+        24 => Answer::Return(memory::EFAULT.result()),
+        0..24 => Answer::Return(EINVAL.result()),
+        // E2BIG: what a kernel says that does not know the rest.
+        _ => Answer::Return(-7),
+    }
+}
+
+/// The first way, when nothing speaks against it.
+fn fast(process: &Process<'_>, request: &Request, scratch: &mut Scratch) -> Option<Call> {
+    let [given, spare] = &mut scratch.given;
+    let [real, _] = &mut scratch.real;
+    let path = given.bytes();
+    if request.how.resolve != 0 || climbs(path) {
+        return None;
+    }
+    if path.starts_with(b"/") {
+        real.clear();
+    } else {
+        base(request.directory, real)?;
+    }
+    append(real, path)?;
+    let lexical = real.bytes();
+    // Links nearly always, and special.
+    if is_below(lexical, b"/proc") || is_below(lexical, b"/dev/fd") {
+        return None;
+    }
+    let wants = match request.has(O_CREAT) {
+        true => request.wants_new(),
+        false => request.wants(),
+    };
+    if !is_free(process, lexical, wants, spare) {
+        return None;
+    }
+    scratch.files.step = Step::Fast;
+    scratch.files.wants = wants;
+    scratch.files.how = OpenHow {
+        resolve: RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        ..request.how
+    };
+    Some(openat2(
+        request.directory,
+        scratch.given[0].pointer(),
+        &scratch.files.how,
+    ))
+}
+
+/// The real path of the directory that a relative path begins at.
+pub(super) fn base(directory: usize, into: &mut crate::text::PathText) -> Option<()> {
+    // The int of the call, not the register.
+    if directory as u32 == sys::AT_FDCWD as u32 {
+        sys::working_directory(into).ok()?;
+    } else {
+        name_of(directory, into).ok()?;
+    }
+    let bytes = into.bytes();
+    (bytes.starts_with(b"/") && !bytes.ends_with(b" (deleted)")).then_some(())
+}
+
+fn openat2(directory: usize, path: usize, how: &OpenHow) -> Call {
+    Call {
+        number: number::OPENAT2,
+        args: [
+            directory,
+            path,
+            core::ptr::from_ref(how).expose_provenance(),
+            size_of::<OpenHow>(),
+            0,
+            0,
+        ],
+    }
+}
+
+/// The second and the third way. The path is in `given[0]` and is used up.
+fn thorough(process: &Process<'_>, number: usize, scratch: &mut Scratch) -> Result<Call, Errno> {
+    let request = scratch.files.request;
+    let mut directory = request.directory;
+    let mut held: Option<Fd> = None;
+    for _ in 0..MAX_LINKS {
+        let [path, spare] = &mut scratch.given;
+        let [real, names] = &mut scratch.real;
+        // A file to be created exclusively must not exist under any name.
+        let nofollow = request.has(O_NOFOLLOW) || request.has(O_CREAT | O_EXCL);
+        let mut flags = request.how.flags & O_DIRECTORY;
+        if nofollow {
+            flags |= O_NOFOLLOW;
+        }
+        match object(process, directory, path, flags, request.how.resolve, spare) {
+            Ok(found) => return existing(process, number, scratch, found),
+            Err(ENOENT) if request.has(O_CREAT) => {}
+            Err(errno) => return Err(errno),
+        }
+        if path.bytes().ends_with(b"/") {
+            return Err(EISDIR);
+        }
+        let name = &mut scratch.files.leaf;
+        let Some(parent) = entry(directory, path.bytes(), request.how.resolve, real, name)? else {
+            return Err(ENOENT);
+        };
+        match sys::read_link(parent.number(), name, spare) {
+            // A link to nowhere: the file is created where it leads.
+            Ok(()) if nofollow || request.how.resolve != 0 => return Err(ELOOP),
+            Ok(()) => {
+                path.set(spare.bytes()).ok_or(NAME_TOO_LONG)?;
+                directory = held.insert(parent).number();
+                continue;
+            }
+            Err(EINVAL) => continue,
+            Err(ENOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        if !may_use(process, number, real.bytes(), request.wants_new(), names) {
+            return Err(DENIED);
+        }
+        scratch.files.how = OpenHow {
+            resolve: RESOLVE_NO_SYMLINKS,
+            ..request.how
+        };
+        let call = openat2(
+            parent.number(),
+            scratch.files.leaf.pointer(),
+            &scratch.files.how,
+        );
+        scratch.files.step = Step::Create;
+        scratch.files.hold(parent);
+        return Ok(call);
+    }
+    Err(ELOOP)
+}
+
+/// Decides about an object that is there, and opens it through its descriptor.
+fn existing(
+    process: &Process<'_>,
+    number: usize,
+    scratch: &mut Scratch,
+    found: Fd,
+) -> Result<Call, Errno> {
+    let request = scratch.files.request;
+    let [_, names] = &mut scratch.given;
+    let [real, _] = &mut scratch.real;
+    let creates = request.has(O_CREAT);
+    if creates || request.has(O_NOFOLLOW) {
+        let status = sys::status(found.number())?;
+        if creates && request.has(O_EXCL) {
+            return Err(EEXIST);
+        }
+        if status.kind() == S_IFLNK && !request.has(O_PATH) {
+            return Err(ELOOP);
+        }
+        if creates && status.kind() == S_IFDIR {
+            return Err(EISDIR);
+        }
+    }
+    name_of(found.number(), real).map_err(|_| DENIED)?;
+    if !may_use(process, number, real.bytes(), request.wants(), names) {
+        return Err(DENIED);
+    }
+    let link = &mut scratch.files.link;
+    link.of(found.number());
+    if request.has(O_PATH) {
+        return Ok(keep(scratch, found, request.has(O_CLOEXEC)));
+    }
+    let flags = request.how.flags & !(O_CREAT | O_EXCL | O_NOFOLLOW);
+    let tmpfile = flags & O_TMPFILE == O_TMPFILE;
+    let mode = if tmpfile { request.how.mode } else { 0 };
+    let call = Call {
+        number: number::OPENAT,
+        args: [
+            sys::AT_FDCWD,
+            scratch.files.link.pointer(),
+            usize::try_from(flags).unwrap_or(0),
+            usize::try_from(mode).unwrap_or(0),
+            0,
+            0,
+        ],
+    };
+    scratch.files.step = Step::Reopen;
+    scratch.files.hold(found);
+    Ok(call)
+}
+
+/// A call that has the descriptor itself for a result: a duplicate, moved back in `after`.
+fn keep(scratch: &mut Scratch, found: Fd, close_on_exec: bool) -> Call {
+    // F_DUPFD, F_DUPFD_CLOEXEC (fcntl(2)).
+    let command = if close_on_exec { 1030 } else { 0 };
+    let call = Call {
+        number: number::FCNTL,
+        args: [found.number(), command, 0, 0, 0, 0],
+    };
+    scratch.files.step = Step::Reopen;
+    scratch.files.hold(found);
+    call
+}
+
+pub(super) fn after(
+    process: &Process<'_>,
+    call: &Call,
+    scratch: &mut Scratch,
+    result: isize,
+) -> Next {
+    let request = scratch.files.request;
+    let errno = (result < 0).then(|| Errno(u16::try_from(result.unsigned_abs()).unwrap_or(0)));
+    match scratch.files.step {
+        Step::Watch => {
+            if let Ok(opened) = usize::try_from(result) {
+                watch(process, call.number, scratch, opened);
+            }
+            Next::Done(result)
+        }
+        Step::Fast => match errno {
+            None => {
+                learn(
+                    process,
+                    call.number,
+                    scratch.real[0].bytes(),
+                    scratch.files.wants,
+                );
+                Next::Done(result)
+            }
+            // Links, or a kernel or filter that does not have openat2.
+            Some(ELOOP | ENOSYS | EPERM) => again(process, call.number, scratch),
+            Some(_) => Next::Done(result),
+        },
+        Step::Reopen | Step::Create => {
+            let created = scratch.files.step == Step::Create;
+            let held = scratch.files.release();
+            match (errno, held) {
+                (None, Some(held)) => Next::Done(place(result, held, request.has(O_CLOEXEC))),
+                (Some(ELOOP), held) if created && scratch.files.attempts < ATTEMPTS => {
+                    drop(held);
+                    scratch.files.attempts += 1;
+                    // The path may have been used up by links.
+                    if let Err(Answer::Return(result)) =
+                        path_argument(request.path, &mut scratch.given[0])
+                    {
+                        return Next::Done(result);
+                    }
+                    again(process, call.number, scratch)
+                }
+                _ => Next::Done(result),
+            }
+        }
+        Step::None | Step::Plain => Next::Done(result),
+    }
+}
+
+fn again(process: &Process<'_>, number: usize, scratch: &mut Scratch) -> Next {
+    match thorough(process, number, scratch) {
+        Ok(call) => Next::Again(call),
+        Err(errno) => Next::Done(errno.result()),
+    }
+}
+
+/// The program gets the number that it would have got without us: the lowest one, which our own
+/// descriptor has.
+fn place(opened: isize, held: Fd, close_on_exec: bool) -> isize {
+    let Ok(number) = usize::try_from(opened) else {
+        return opened;
+    };
+    if held.number() > number {
+        return opened;
+    }
+    isize::try_from(sys::move_to(number, held, close_on_exec)).unwrap_or(opened)
+}
+
+/// Records what was opened in monitor mode.
+fn watch(process: &Process<'_>, number: usize, scratch: &mut Scratch, opened: usize) {
+    let request = scratch.files.request;
+    let [real, names] = &mut scratch.real;
+    if request.has(O_PATH) || name_of(opened, real).is_err() {
+        return;
+    }
+    let _ = may_use(process, number, real.bytes(), request.wants(), names);
+}
