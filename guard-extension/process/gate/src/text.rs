@@ -1,9 +1,9 @@
 //! Code that is made to pass through the entry.
 //!
 //! Trampolines lie in islands: pages within reach of a jump, which are filled while they are not
-//! code yet and made code before the first jump to them is written. Text is written through
-//! /proc/self/mem, which needs no page that is writable and executable at once; where that is
-//! refused, by mprotect(2).
+//! code yet and made code before the first jump to them is written. Text is made data, written and
+//! made code again; where mprotect(2) refuses that, it is written through /proc/self/mem. No page is
+//! writable and executable at once.
 
 use core::mem::MaybeUninit;
 
@@ -283,40 +283,61 @@ impl Writes {
         if self.length == 0 {
             return;
         }
-        if let Some(island) = island
-            && island.seal().is_ok()
-        {
-            let memory = Descriptor::open(c"/proc/self/mem", 2).ok();
+        let Some((island, (first, pages))) = island.as_mut().zip(self.pages(text)) else {
+            self.length = 0;
+            return;
+        };
+        if island.seal().is_ok() {
+            // No thread runs this code yet: the program has one thread, which is here, or the code
+            // was mapped just now. So it may be data for a moment, and is never both.
+            let args = |access| [first, pages, access, 0, 0, 0];
+            let access = args(map::READ | map::WRITE);
+            // SAFETY: the pages hold code that nobody runs, and stay readable.
+            let is_data = unsafe { sys::call(number::MPROTECT, access) }.is_ok();
+            let memory = match is_data {
+                true => None,
+                false => Descriptor::open(c"/proc/self/mem", 2).ok(),
+            };
             for write in self.list.iter().take(self.length) {
                 // SAFETY: those up to the length were written by `add`.
                 let write = unsafe { write.assume_init_ref() };
-                put(memory.as_ref(), text + write.offset() as usize, write.bytes());
+                put(memory.as_ref(), is_data, text + write.offset() as usize, write.bytes());
+            }
+            if is_data {
+                let access = args(map::READ | map::EXEC);
+                // SAFETY: as they were before. Had it failed, the program would end at its next call
+                // to this code, which is what is left.
+                let _ = unsafe { sys::call(number::MPROTECT, access) };
             }
         }
         self.length = 0;
     }
+
+    /// The pages that are written to: address and length.
+    fn pages(&self, text: usize) -> Option<(usize, usize)> {
+        let mut bounds = None;
+        for write in self.list.iter().take(self.length) {
+            // SAFETY: those up to the length were written by `add`.
+            let write = unsafe { write.assume_init_ref() };
+            let start = text + write.offset() as usize;
+            let (low, high) = bounds.unwrap_or((start, start));
+            bounds = Some((low.min(start), high.max(start + write.bytes().len())));
+        }
+        let (low, high) = bounds?;
+        let first = low & !4095;
+        Some((first, (high - first).next_multiple_of(4096)))
+    }
 }
 
-/// Writes over code.
-fn put(memory: Option<&Descriptor>, at: usize, bytes: &[u8]) {
-    if let Some(memory) = memory {
+/// Writes over code: directly where it is data for the moment, else through the kernel.
+fn put(memory: Option<&Descriptor>, is_data: bool, at: usize, bytes: &[u8]) {
+    if is_data {
+        // SAFETY: the pages are writable, and nobody runs or reads them.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), at as *mut u8, bytes.len()) };
+    } else if let Some(memory) = memory {
         let args = [memory.raw(), bytes.as_ptr().addr(), bytes.len(), at, 0, 0];
         // SAFETY: the kernel reads the slice and writes over code that is to be replaced, which no
         // reference of ours is read through at the same time.
-        if unsafe { sys::call(number::PWRITE64, args) } == Ok(bytes.len()) {
-            return;
-        }
-    }
-    let first = at & !4095;
-    let pages = (at + bytes.len() - first).next_multiple_of(4096);
-    let all = map::READ | map::WRITE | map::EXEC;
-    // SAFETY: the pages hold code and stay readable and executable.
-    if unsafe { sys::call(number::MPROTECT, [first, pages, all, 0, 0, 0]) }.is_ok() {
-        // SAFETY: the pages are writable now.
-        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), at as *mut u8, bytes.len()) };
-        // SAFETY: as they were before.
-        let _ = unsafe {
-            sys::call(number::MPROTECT, [first, pages, map::READ | map::EXEC, 0, 0, 0])
-        };
+        let _ = unsafe { sys::call(number::PWRITE64, args) };
     }
 }
