@@ -343,11 +343,9 @@ fn random_bytes_are_harmless() {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            code.extend(if round % 2 == 0 && state % 7 == 0 {
-                [0x0f, 0x05]
-            } else {
-                (state as u16).to_le_bytes()
-            });
+            let is_call = round & 1 == 0 && state & 7 == 0;
+            let [a, b, ..] = state.to_le_bytes();
+            code.extend(if is_call { [0x0f, 0x05] } else { [a, b] });
         }
         let text = Text::new(&code, ADDRESS);
         let mut planner = Planner::new();
