@@ -16,7 +16,7 @@ mod tables;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use self::tables::{BUCKET_SIZE, BUCKETS, EXACT, OWNERS};
+use self::tables::{BUCKET_SIZE, BUCKETS, EXACT, MAYBE, OWNERS};
 
 /// An offset at which triggers occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,17 @@ pub(crate) struct Owners(u16);
 
 impl Owners {
     const ENCODING: u16 = 1 << Family::ALL.len();
+    const KEY: u16 = Self::ENCODING << 1;
+
+    /// Whether a key may end here whose value a trigger encodes.
+    pub(crate) const fn key(self) -> bool {
+        self.0 & Self::KEY != 0
+    }
+
+    /// The owners without the keys'.
+    pub(crate) const fn without_key(self) -> Self {
+        Self(self.0 & !Self::KEY)
+    }
 
     /// Whether an encoding is introduced here.
     pub(crate) const fn encoding(self) -> bool {
@@ -70,63 +81,115 @@ struct Batch {
 }
 
 impl Batch {
-    fn is_full(&self) -> bool {
-        self.len == BATCH
-    }
-
-    /// Adds what the set bits of `marked` stand for: offsets from `at` on in the buckets that
-    /// `buckets` tells. Says where to go on if that is too much.
+    /// Adds `at` if triggers occur there in earnest; false if there is no room for it.
+    ///
+    /// Most marks are of one bucket and are in vain, so what is not so is all that branches.
     #[inline(always)]
-    fn take(
-        &mut self,
-        bytes: &[u8],
-        at: usize,
-        mut marked: u64,
-        buckets: impl Fn(usize) -> [u8; 4],
-    ) -> Option<usize> {
-        while marked != 0 {
-            let lane = marked.trailing_zeros() as usize;
-            marked &= marked - 1;
-            let rest = bytes.get(at + lane..)?;
-            if self.is_full() {
-                return Some(at + lane);
-            }
-            let window = match rest.first_chunk() {
-                Some(window) => *window,
-                None => core::array::from_fn(|i| rest.get(i).copied().unwrap_or(PAST_END)),
-            };
-            self.verify(at + lane, u32::from_le_bytes(buckets(lane % 64)), window);
+    fn verify(&mut self, bytes: &[u8], at: usize) -> bool {
+        let Some(rest) = bytes.get(at..) else {
+            return true;
+        };
+        let [a, b, c, d] = match rest.first_chunk() {
+            Some(window) => *window,
+            None => core::array::from_fn(|i| rest.get(i).copied().unwrap_or(PAST_END)),
         }
-        None
-    }
-
-    /// Adds `at` if triggers of the marked `buckets` occur there in earnest. `window` holds the four
-    /// bytes at `at`.
-    #[inline(always)]
-    fn verify(&mut self, at: usize, mut buckets: u32, window: [u8; 4]) {
-        let [a, b, c, d] = window.map(usize::from);
+        .map(usize::from);
+        /// Stands behind the last trigger of a bucket, for there being none.
+        const NONE: u32 = 1 << BUCKET_SIZE;
+        let [first, second, third, fourth] = &MAYBE;
+        let mut buckets = first[a] & second[b] & third[c] & fourth[d];
         let mut owners = 0;
-        while buckets != 0 {
+        loop {
             let bucket = buckets.trailing_zeros() as usize % BUCKETS;
-            buckets &= buckets - 1;
+            buckets &= buckets.wrapping_sub(1);
             let [first, second, third, fourth] = &EXACT[bucket];
             let mut triggers = first[a] & second[b] & third[c] & fourth[d];
-            while triggers != 0 {
-                owners |= 1 << OWNERS[bucket][triggers.trailing_zeros() as usize % BUCKET_SIZE];
-                triggers &= triggers - 1;
+            loop {
+                let trigger = (u32::from(triggers) | NONE).trailing_zeros() as usize;
+                owners |= OWNERS[bucket][trigger % (BUCKET_SIZE + 1)];
+                triggers &= triggers.wrapping_sub(1);
+                if triggers == 0 {
+                    break;
+                }
+            }
+            if buckets == 0 {
+                break;
             }
         }
-        if owners != 0
-            && let Some(free) = self.found.get_mut(self.len)
-        {
-            *free = Candidate {
-                at,
-                owners: Owners(owners),
-            };
-            self.len += 1;
+        match self.found.get_mut(self.len) {
+            Some(free) => {
+                *free = Candidate {
+                    at,
+                    owners: Owners(owners),
+                };
+                self.len += usize::from(owners != 0);
+                true
+            }
+            None => owners == 0,
         }
     }
 }
+
+/// Vectors of 64 offsets that are marked before the first of them is verified.
+const VECTORS: usize = 16;
+
+/// A bit for each offset that triggers may occur at, from some offset on.
+type Marks = [u64; VECTORS];
+
+/// Marked offsets that are verified in one go.
+const LIST: usize = 128;
+
+/// Fills `batch` with the candidates from `from` on; returns where to go on.
+///
+/// `mark` marks offsets from the one it is given on; it may mark too many, and past the end. Few
+/// are, and where is hard to predict for a processor; so they are gathered without asking whether
+/// there is another, and verified in a loop of their own.
+#[inline(always)]
+fn fill(
+    bytes: &[u8],
+    from: usize,
+    batch: &mut Batch,
+    mark: impl Fn(&[u8], usize) -> Marks,
+) -> usize {
+    let mut at = from;
+    while at < bytes.len() {
+        let mut list = [0u16; LIST];
+        let mut listed = 0;
+        let mut base = 0;
+        for (i, marks) in mark(bytes, at).into_iter().enumerate() {
+            let count = marks.count_ones() as usize;
+            let mut left = marks;
+            let mut take = |place: usize| {
+                list[(listed + place) % LIST] = base + (left.trailing_zeros() as u16 & 63);
+                left &= left.wrapping_sub(1);
+            };
+            for place in 0..FEW {
+                take(place);
+            }
+            if count > FEW {
+                for place in FEW..count {
+                    take(place);
+                }
+            }
+            listed += count;
+            base += 64;
+            if listed > LIST - 64 || i == VECTORS - 1 {
+                for offset in list.iter().take(listed) {
+                    let at = at + usize::from(*offset);
+                    if !batch.verify(bytes, at) {
+                        return at;
+                    }
+                }
+                listed = 0;
+            }
+        }
+        at += 64 * VECTORS;
+    }
+    bytes.len()
+}
+
+/// Marks of one vector that are taken whether they are there or not.
+const FEW: usize = 3;
 
 impl<'b> Candidates<'b> {
     pub(crate) const fn new(bytes: &'b [u8], from: usize) -> Self {
