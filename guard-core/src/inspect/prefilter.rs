@@ -1,16 +1,18 @@
 //! Finds the occurrences of every trigger in one pass over the bytes as they lie.
 //!
 //! Two levels, after the idea of Teddy (Hyperscan; see the `aho-corasick` crate's packed searchers)
-//! with classes in place of literals: triggers are spread over 32 buckets; for each of the four
-//! positions look-ups (of 64 bytes at a time where the processor can) say which buckets a byte may be in, and an offset whose four positions
-//! agree on a bucket is then checked exactly by four table reads. All tables are computed at compile
-//! time; nothing is built at start. Knows bytes and triggers only; what an occurrence means is for
-//! others to say.
+//! with classes in place of literals: triggers are spread over 32 buckets. Look-ups for each of the
+//! four positions, of many bytes at a time where the processor can, mark the offsets whose four
+//! positions agree on a bucket; what is marked is then checked exactly by table reads. All tables
+//! are computed at compile time; nothing is built at start. Knows bytes and triggers only; what an
+//! occurrence means is for others to say.
 
-use crate::inspect::trigger::PAST_END;
+use crate::inspect::trigger::{PAST_END, WIDTH};
 use crate::rule::Family;
 
 mod grouping;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 mod tables;
 #[cfg(target_arch = "x86_64")]
@@ -86,18 +88,17 @@ impl Batch {
     /// Most marks are of one bucket and are in vain, so what is not so is all that branches.
     #[inline(always)]
     fn verify(&mut self, bytes: &[u8], at: usize) -> bool {
-        let Some(rest) = bytes.get(at..) else {
-            return true;
-        };
-        let [a, b, c, d] = match rest.first_chunk() {
-            Some(window) => *window,
-            None => core::array::from_fn(|i| rest.get(i).copied().unwrap_or(PAST_END)),
-        }
-        .map(usize::from);
         /// Stands behind the last trigger of a bucket, for there being none.
         const NONE: u32 = 1 << BUCKET_SIZE;
-        let [first, second, third, fourth] = &MAYBE;
-        let mut buckets = first[a] & second[b] & third[c] & fourth[d];
+        if at >= bytes.len() {
+            return true;
+        }
+        let window = window(bytes, at);
+        let [a, b, c, d] = window;
+        let mut buckets = buckets(window);
+        if buckets == 0 {
+            return true;
+        }
         let mut owners = 0;
         loop {
             let bucket = buckets.trailing_zeros() as usize % BUCKETS;
@@ -130,66 +131,88 @@ impl Batch {
     }
 }
 
-/// Vectors of 64 offsets that are marked before the first of them is verified.
-const VECTORS: usize = 16;
+/// Offsets that are marked in one go: a bit of a word each.
+const LANES: usize = 64;
+
+/// Words of marks that are made before the first marked offset is verified.
+const WORDS: usize = 16;
 
 /// A bit for each offset that triggers may occur at, from some offset on.
-type Marks = [u64; VECTORS];
-
-/// Marked offsets that are verified in one go.
-const LIST: usize = 128;
+type Marks = [u64; WORDS];
 
 /// Fills `batch` with the candidates from `from` on; returns where to go on.
 ///
-/// `mark` marks offsets from the one it is given on; it may mark too many, and past the end. Few
-/// are, and where is hard to predict for a processor; so they are gathered without asking whether
-/// there is another, and verified in a loop of their own.
+/// `mark` marks the offsets that bytes begin at: [`WORDS`] words, or what it takes for bytes that
+/// are fewer. It may mark too many, and past the end.
 #[inline(always)]
-fn fill(
-    bytes: &[u8],
-    from: usize,
-    batch: &mut Batch,
-    mark: impl Fn(&[u8], usize) -> Marks,
-) -> usize {
+fn fill(bytes: &[u8], from: usize, batch: &mut Batch, mark: impl Fn(&[u8]) -> Marks) -> usize {
     let mut at = from;
-    while at < bytes.len() {
-        let mut list = [0u16; LIST];
-        let mut listed = 0;
-        let mut base = 0;
-        for (i, marks) in mark(bytes, at).into_iter().enumerate() {
-            let count = marks.count_ones() as usize;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let words = rest.len().div_ceil(LANES);
+        for (word, marks) in mark(rest).into_iter().take(words).enumerate() {
             let mut left = marks;
-            let mut take = |place: usize| {
-                list[(listed + place) % LIST] = base + (left.trailing_zeros() as u16 & 63);
-                left &= left.wrapping_sub(1);
-            };
-            for place in 0..FEW {
-                take(place);
-            }
-            if count > FEW {
-                for place in FEW..count {
-                    take(place);
+            while left != 0 {
+                let at = at + word * LANES + left.trailing_zeros() as usize;
+                left &= left - 1;
+                if !batch.verify(bytes, at) {
+                    return at;
                 }
-            }
-            listed += count;
-            base += 64;
-            if listed > LIST - 64 || i == VECTORS - 1 {
-                for offset in list.iter().take(listed) {
-                    let at = at + usize::from(*offset);
-                    if !batch.verify(bytes, at) {
-                        return at;
-                    }
-                }
-                listed = 0;
             }
         }
-        at += 64 * VECTORS;
+        at += LANES * WORDS;
     }
     bytes.len()
 }
 
-/// Marks of one vector that are taken whether they are there or not.
-const FEW: usize = 3;
+/// The bytes at `bytes[at..]` that a trigger may span.
+#[inline(always)]
+fn window(bytes: &[u8], at: usize) -> [usize; WIDTH] {
+    let rest = bytes.get(at..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(window) => *window,
+        None => core::array::from_fn(|i| rest.get(i).copied().unwrap_or(PAST_END)),
+    }
+    .map(usize::from)
+}
+
+/// The buckets in which triggers may occur at a window.
+#[inline(always)]
+fn buckets(window: [usize; WIDTH]) -> u32 {
+    let [a, b, c, d] = window;
+    let [first, second, third, fourth] = &MAYBE;
+    first[a] & second[b] & third[c] & fourth[d]
+}
+
+/// Asks `mark` for the marks of one block of bytes after the other. A block tells the marks of
+/// `N` words; past the last that lies in the bytes as a whole, their end is copied to where a whole
+/// block can be read, with `padding` behind it.
+#[inline(always)]
+fn each_block<const N: usize, const BLOCK: usize>(
+    bytes: &[u8],
+    padding: u8,
+    mark: impl Fn(&[u8; BLOCK]) -> [u64; N],
+) -> Marks {
+    let mut marks = Marks::default();
+    let mut rest = bytes;
+    for marks in marks.chunks_exact_mut(N) {
+        if rest.is_empty() {
+            break;
+        }
+        let marked = match rest.first_chunk() {
+            Some(block) => mark(block),
+            None => {
+                let mut padded = [padding; BLOCK];
+                if let Some(begin) = padded.get_mut(..rest.len()) {
+                    begin.copy_from_slice(rest);
+                }
+                mark(&padded)
+            }
+        };
+        marks.copy_from_slice(&marked);
+        rest = rest.get(N * LANES..).unwrap_or_default();
+    }
+    marks
+}
 
 impl<'b> Candidates<'b> {
     pub(crate) const fn new(bytes: &'b [u8], from: usize) -> Self {
@@ -250,6 +273,9 @@ fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
             return next;
         }
     }
+    #[cfg(target_arch = "aarch64")]
+    return neon::search(bytes, from, batch);
+    #[cfg(not(target_arch = "aarch64"))]
     scalar::search(bytes, from, batch)
 }
 
@@ -271,7 +297,11 @@ mod tests {
     }
 
     fn searches() -> Vec<(&'static str, Search)> {
-        let searches: Vec<(&str, Search)> = vec![("best", search), ("scalar", scalar::search)];
+        let mut searches: Vec<(&str, Search)> = vec![("scalar", scalar::search)];
+        #[cfg(target_arch = "x86_64")]
+        searches.extend(x86::searches());
+        #[cfg(target_arch = "aarch64")]
+        searches.push(("neon", neon::search));
         searches
     }
 

@@ -91,10 +91,6 @@ const ASSIGNED: [u8; TRIGGERS] = {
     assigned
 };
 
-/// Vectors look eight buckets up at a time: one bit of a byte each.
-#[cfg(target_arch = "x86_64")]
-pub(super) const GROUPS: usize = BUCKETS / 8;
-
 /// `[position][byte]`: the buckets (bits) that hold a trigger whose class at the position holds the
 /// byte.
 pub(super) static MAYBE: [[u32; 256]; WIDTH] = {
@@ -115,6 +111,47 @@ pub(super) static MAYBE: [[u32; 256]; WIDTH] = {
         t += 1;
     }
     maybe
+};
+
+/// Vectors look eight buckets up at a time: one bit of a byte each.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) const GROUPS: usize = BUCKETS / 8;
+
+/// For one group and one position: the buckets that a low nibble and a high nibble are in. A byte
+/// can be in a bucket's class only if both its nibbles are.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[repr(C, align(16))]
+pub(super) struct Nibbles {
+    pub(super) low: [u8; 16],
+    pub(super) high: [u8; 16],
+}
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) static NIBBLES: [[Nibbles; WIDTH]; GROUPS] = {
+    const ZERO: Nibbles = Nibbles {
+        low: [0; 16],
+        high: [0; 16],
+    };
+    let mut nibbles = [const { [const { ZERO }; WIDTH] }; GROUPS];
+    let mut t = 0;
+    while t < TRIGGERS {
+        let bucket = ASSIGNED[t] as usize;
+        let mut position = 0;
+        while position < WIDTH {
+            let at = &mut nibbles[bucket / 8][position];
+            let mut byte = 0;
+            while byte < 256 {
+                if ENTRIES[t].trigger.classes[position].contains(to_u8(byte)) {
+                    at.low[byte & 15] |= 1 << (bucket % 8);
+                    at.high[byte >> 4] |= 1 << (bucket % 8);
+                }
+                byte += 1;
+            }
+            position += 1;
+        }
+        t += 1;
+    }
+    nibbles
 };
 
 /// For one group and one position: the buckets that a byte of ASCII is in, exactly, and those that

@@ -9,58 +9,38 @@ use core::arch::x86_64::{
 };
 
 use crate::inspect::prefilter::tables::{BYTES, Bytes, LAST};
-use crate::inspect::prefilter::{Batch, Marks, fill};
+use crate::inspect::prefilter::{Batch, LANES, each_block, fill};
 use crate::inspect::trigger::WIDTH;
-
-const LANES: usize = 64;
 
 /// Vectors that share a load of the tables, which are more than the registers hold.
 const SHARING: usize = 4;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2,popcnt")]
-pub(super) fn vbmi(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
-    fill(bytes, from, batch, |bytes, at| {
-        let mut marks = Marks::default();
-        let rest = bytes.get(at..).unwrap_or_default();
-        let mut first = 0;
-        for marks in marks.chunks_exact_mut(SHARING) {
-            let Some(block) = rest.get(first..).filter(|block| !block.is_empty()) else {
-                break;
-            };
-            first += SHARING * LANES;
-            // Past the last block that lies in the bytes as a whole, their end is copied to where
-            // whole blocks can be read.
-            let marked = match block.first_chunk() {
-                Some(block) => mark(block),
-                None => {
-                    let mut padded = [LAST; BLOCK];
-                    if let Some(begin) = padded.get_mut(..block.len()) {
-                        begin.copy_from_slice(block);
-                    }
-                    mark(&padded)
-                }
-            };
-            marks.copy_from_slice(&marked);
+pub(super) fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
+    fill(bytes, from, batch, |bytes| {
+        if bytes.len() <= LANES {
+            each_block(bytes, LAST, |block: &[u8; LANES + WIDTH - 1]| {
+                mark::<1>(block)
+            })
+        } else {
+            each_block(bytes, LAST, |block: &[u8; SHARING * LANES + WIDTH - 1]| {
+                mark::<SHARING>(block)
+            })
         }
-        marks
     })
 }
 
-/// What marks for [`SHARING`] vectors are told from.
-const BLOCK: usize = SHARING * LANES + WIDTH - 1;
-
-/// The marks of the first [`SHARING`] vectors of `block`.
+/// The marks of the first `N` vectors of `block`, which holds them and three bytes more.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn mark(block: &[u8; BLOCK]) -> [u64; SHARING] {
-    let mut loaded = [[_mm512_setzero_si512(); SHARING]; WIDTH];
+fn mark<const N: usize>(block: &[u8]) -> [u64; N] {
+    let mut loaded = [[_mm512_setzero_si512(); N]; WIDTH];
     let mut high = _mm512_setzero_si512();
     for (position, loaded) in loaded.iter_mut().enumerate() {
         for (vector, loaded) in loaded.iter_mut().enumerate() {
-            let from = block[position + vector * LANES..].as_ptr();
-            // SAFETY: position is at most 3 and vector at most SHARING - 1, so LANES bytes from
-            // there on are within BLOCK; the load needs no alignment.
-            *loaded = unsafe { _mm512_loadu_si512(from.cast()) };
+            let from: &[u8] = &block[position + vector * LANES..][..LANES];
+            // SAFETY: from is LANES readable bytes; the load needs no alignment.
+            *loaded = unsafe { _mm512_loadu_si512(from.as_ptr().cast()) };
             high = _mm512_or_si512(high, *loaded);
         }
     }
@@ -73,7 +53,7 @@ fn mark(block: &[u8; BLOCK]) -> [u64; SHARING] {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn mark_ascii(loaded: &[[__m512i; SHARING]; WIDTH]) -> [u64; SHARING] {
+fn mark_ascii<const N: usize>(loaded: &[[__m512i; N]; WIDTH]) -> [u64; N] {
     // The look-up takes seven bits of a byte.
     marks(loaded, |tables, byte| {
         _mm512_permutex2var_epi8(low(tables), byte, upper(tables))
@@ -83,7 +63,7 @@ fn mark_ascii(loaded: &[[__m512i; SHARING]; WIDTH]) -> [u64; SHARING] {
 #[cold]
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn mark_all(loaded: &[[__m512i; SHARING]; WIDTH]) -> [u64; SHARING] {
+fn mark_all<const N: usize>(loaded: &[[__m512i; N]; WIDTH]) -> [u64; N] {
     marks(loaded, |tables, byte| {
         let buckets = _mm512_permutex2var_epi8(low(tables), byte, upper(tables));
         let nibbles = _mm512_and_si512(_mm512_srli_epi16::<4>(byte), _mm512_set1_epi8(0x0f));
@@ -95,13 +75,13 @@ fn mark_all(loaded: &[[__m512i; SHARING]; WIDTH]) -> [u64; SHARING] {
 /// Marks where all positions agree on a bucket; `look_up` tells the buckets of each byte.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn marks(
-    loaded: &[[__m512i; SHARING]; WIDTH],
+fn marks<const N: usize>(
+    loaded: &[[__m512i; N]; WIDTH],
     look_up: impl Fn(&Bytes, __m512i) -> __m512i,
-) -> [u64; SHARING] {
-    let mut any = [_mm512_setzero_si512(); SHARING];
+) -> [u64; N] {
+    let mut any = [_mm512_setzero_si512(); N];
     for tables in &BYTES {
-        let mut group = [_mm512_set1_epi8(-1); SHARING];
+        let mut group = [_mm512_set1_epi8(-1); N];
         for (tables, loaded) in tables.iter().zip(loaded) {
             for (all, loaded) in group.iter_mut().zip(loaded) {
                 *all = _mm512_and_si512(*all, look_up(tables, *loaded));
