@@ -216,6 +216,9 @@ impl<'s> Decoder<'s> {
         while self.at < self.source.len() && out.room() > 0 {
             let plain = out.put_plain(&self.source[self.at..], self.layer);
             self.at += plain;
+            if self.layer == Layer::Form {
+                self.percents(out);
+            }
             let Some(byte) = self.source.get(self.at).filter(|_| out.room() > 0) else {
                 break;
             };
@@ -228,6 +231,17 @@ impl<'s> Decoder<'s> {
             self.at += unit.source;
         }
         self.at = self.at.min(self.source.len());
+    }
+
+    /// Undoes percent escapes one behind the other: other scripts come in long runs of them.
+    fn percents(&mut self, out: &mut impl Output) {
+        while let Some([b'%', high, low]) = self.source.get(self.at..self.at + 3)
+            && let Some(byte) = loose::hex_byte(*high, *low)
+            && out.room() > 0
+        {
+            out.put(&[byte]);
+            self.at += 3;
+        }
     }
 }
 
@@ -267,7 +281,7 @@ const fn spaced(word: u64) -> u64 {
     // The high bit of each byte that differs in any other, exactly.
     let low = (differing & (ONES * 0x7f)) + ONES * 0x7f;
     let plus = !(low | differing) & (ONES * 0x80);
-    word ^ (plus >> 7) * (b'+' ^ b' ') as u64
+    word ^ ((plus >> 7) * (b'+' ^ b' ') as u64)
 }
 
 impl Source for Decoder<'_> {

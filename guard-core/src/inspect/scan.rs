@@ -24,11 +24,10 @@ const DEPTH: u32 = 10;
 /// work.
 const ALTERNATIVES: u32 = 1;
 
-/// What things cost, in bytes looked at: a candidate, a form's name or value, a family's look around one, asking a family to
+/// What things cost, in bytes looked at: a candidate, a name or value of a form, asking a family to
 /// confirm, finding and undoing a unit, telling of a finding.
 const CANDIDATE: usize = 4;
 const FIELD: usize = 8;
-const CONTEXT: usize = 8;
 const CONFIRM: usize = 16;
 const UNIT: usize = 128;
 const FINDING: usize = 128;
@@ -402,7 +401,7 @@ impl Scan {
             || candidate.owners.families().any(|index| {
                 let rules = &RULES[index];
                 self.wanted.contains(rules.family)
-                    && self.effort.spend(CONTEXT)
+                    && self.effort.spend(rules.glance)
                     && (rules.context)(bytes, at)
             })
     }
@@ -436,7 +435,8 @@ impl Scan {
                 let rules = &RULES[index];
                 if !self.wanted.contains(rules.family)
                     || hits.families().contains(rules.family)
-                    || !self.effort.spend(CONTEXT)
+                    || (rules.hopeless)(text, at)
+                    || !self.effort.spend(rules.glance)
                     || !(rules.context)(text.bytes, at)
                 {
                     continue;

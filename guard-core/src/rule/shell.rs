@@ -21,7 +21,9 @@ mod word;
 pub(super) const RULES: Rules = Rules {
     family: Family::Shell,
     triggers: TRIGGERS,
+    glance: 8,
     context,
+    hopeless,
     confirm,
 };
 
@@ -72,6 +74,24 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("-exe"),
     Trigger::new("[dt]-[pa][ac]"),
 ];
+
+/// A line break of a text of many lines: a script or listing.
+fn hopeless(text: &Text<'_>, at: usize) -> bool {
+    let Some([b'\n', first, rest @ ..]) = text.bytes.get(at..) else {
+        return false;
+    };
+    // What `separated` skips before a word may hold breaks that do not count.
+    if !first.is_ascii_alphanumeric() {
+        return false;
+    }
+    let rest = rest
+        .get(..rest.len().min(separated::LISTED))
+        .unwrap_or_default();
+    memchr::memchr_iter(b'\n', rest)
+        .nth(separated::LINES)
+        .and_then(|third| rest.get(third + 1))
+        .is_some_and(|b| !b.is_ascii_whitespace())
+}
 
 /// On raw bytes: whether the word after the separator could be a command's name and is no key.
 fn context(bytes: &[u8], at: usize) -> bool {

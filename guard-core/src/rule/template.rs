@@ -5,7 +5,7 @@
 //! behind the template.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 mod expression;
 mod form;
@@ -16,7 +16,9 @@ use expression::Evidence;
 pub(super) const RULES: Rules = Rules {
     family: Family::Template,
     triggers: TRIGGERS,
+    glance: 8,
     context,
+    hopeless: never,
     confirm,
 };
 
@@ -98,6 +100,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
             expression(text, at, at + 2, b"}", false, effort)
         }
         [b'@', b'(', ..] => expression(text, at, at + 2, b")", false, effort),
+        [b'?' | b't' | b'T' | b'#', ..] | [b'<' | b'[', b'#', ..] if !effort.spend(CONTENT) => None,
         [b'?', ..] => instantiation(text, at),
         [b't' | b'T', ..] => reflection(text, at),
         [b'[', b'[', ..] => {
@@ -443,10 +446,11 @@ fn smarty(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         return found(DIRECTIVE, at, at + 5);
     }
     let body = rest.strip_prefix(b"if ")?;
-    let length = body.iter().take(CONTENT).position(|b| *b == b'}')?;
-    if !effort.spend(length) {
+    let close = body.iter().take(CONTENT).position(|b| *b == b'}');
+    if !effort.spend(close.map_or(CONTENT, |length| READING * length)) {
         return None;
     }
+    let length = close?;
     (expression::read(body.get(..length)?, false) == Evidence::Reach).then_some(())?;
     found(REACH, at, at + 4 + length + 1)
 }

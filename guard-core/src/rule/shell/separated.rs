@@ -11,6 +11,10 @@ use super::{WINDOW, WORD, found};
 
 const COMMAND: RuleId = RuleId::new("shell.command");
 
+/// Bytes after a line break in which further lines are counted, and how many there may be.
+pub(super) const LISTED: usize = 199;
+pub(super) const LINES: usize = 2;
+
 /// A command after a separator.
 pub(super) fn separated(
     text: &Text<'_>,
@@ -74,7 +78,7 @@ fn is_single_line(text: &Text<'_>, at: usize, width: usize, start: usize) -> boo
         .unwrap_or_default();
     let after = text
         .bytes
-        .get(start..text.bytes.len().min(start + 200))
+        .get(start..text.bytes.len().min(start + LISTED + 1))
         .unwrap_or_default();
     let lines = after
         .trim_ascii_end()
@@ -86,7 +90,7 @@ fn is_single_line(text: &Text<'_>, at: usize, width: usize, start: usize) -> boo
         .get(at + width..start)
         .is_some_and(|b| b.contains(&b'\t') || b.len() > 2);
     let fence = line.trim_ascii_start().starts_with(b"```") || line.starts_with(b">");
-    !fence && !indented && lines <= 2
+    !fence && !indented && lines <= LINES
 }
 
 fn after_line(command: &Command, anchor: Anchor) -> bool {
