@@ -88,6 +88,9 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         [b'$', b'{', b'{', ..] => expression(text, at, at + 3, b"}}", true, effort),
         [b'$', b'{', ..] => {
+            if !effort.spend(CONTENT) {
+                return None;
+            }
             lookup(text, at).or_else(|| expression(text, at, at + 2, b"}", false, effort))
         }
         // Perl: `@{[ system "id" ]}`.
