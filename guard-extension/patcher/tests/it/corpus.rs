@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use guard_patcher::elf::{Code, Elf};
-use guard_patcher::{How, Kind, Place, Reach, Site, Text, x86_64};
+use guard_patcher::elf::{Code, Elf, Machine};
+use guard_patcher::{How, Kind, Place, Reach, Site, Text, aarch64, x86_64};
 
 use crate::objdump::{self, Line};
 use crate::programs;
@@ -118,7 +118,7 @@ fn compare(path: &Path) {
             header: text.address() + 0x1100_0000,
         };
         let mut planner = x86_64::Planner::new();
-        each_site(text, |site| {
+        each_site(text, Machine::X86_64, |site| {
             let address = text.address_of(site.offset);
             found += 1;
             constant += usize::from(site.number.is_some());
@@ -156,11 +156,15 @@ fn compare(path: &Path) {
 }
 
 /// Calls `each` with every site of `text`.
-pub(crate) fn each_site(text: Text<'_>, mut each: impl FnMut(&Site)) {
+pub(crate) fn each_site(text: Text<'_>, machine: Machine, mut each: impl FnMut(&Site)) {
+    let survey = match machine {
+        Machine::Aarch64 => aarch64::survey,
+        _ => x86_64::survey,
+    };
     let mut room = [Site::NONE; 256];
     let mut from = Some(0);
     while let Some(start) = from {
-        let batch = x86_64::survey(text, start, None, Reach::All, &mut room);
+        let batch = survey(text, start, None, Reach::All, &mut room);
         for site in &*batch.sites {
             assert_ne!(
                 site.kind,
@@ -182,7 +186,7 @@ fn every_search_finds_the_same() {
         for code in Elf::parse(&file).unwrap().code() {
             let text = Text::new(code.bytes, code.address);
             let mut whole = Vec::new();
-            each_site(text, |site| whole.push(*site));
+            each_site(text, Machine::X86_64, |site| whole.push(*site));
             let key = |site: &Site| (site.offset, site.number, site.landings);
             let mut room = vec![Site::NONE; whole.len() + 1];
             let reach = Reach::All;
