@@ -1,7 +1,7 @@
 //! The plan for a site: a short jump into padding, or a long one over the site and its neighbours.
 
 use super::boundary::before;
-use super::cave::{JUMP, caves};
+use super::cave::{JUMP, cave};
 use super::decode::{Flow, Instruction, decode};
 use super::landing::short_landings;
 use super::trampoline::{Code, reach};
@@ -45,7 +45,9 @@ impl Planner {
         place: Place,
     ) -> Result<Patch, Unplaceable> {
         match site.kind {
-            Kind::Call => {}
+            Kind::Call if text.from(site.offset as usize).starts_with(&[0x0f, 0x05]) => {}
+            // Reported of another text, or written over by now.
+            Kind::Call => return Err(Unplaceable::Doubtful),
             Kind::Doubtful => return Err(Unplaceable::Doubtful),
             Kind::Int80 | Kind::Sysenter => return Err(Unplaceable::ForeignAbi),
         }
@@ -89,9 +91,8 @@ impl Planner {
         if !self.is_free(site.offset, behind) {
             return Err(Unplaceable::NoRoom);
         }
-        let cave = caves(text, site.offset)
-            .find(|cave| self.is_free(*cave, cave.saturating_add(JUMP)))
-            .ok_or(Unplaceable::NoRoom)?;
+        let is_free = |cave: u32| self.is_free(cave, cave.saturating_add(JUMP));
+        let cave = cave(text, site.offset, is_free).ok_or(Unplaceable::NoRoom)?;
         let short = i64::from(cave) - i64::from(behind);
         let short = i8::try_from(short).map_err(|_| Unplaceable::NoRoom)?;
 

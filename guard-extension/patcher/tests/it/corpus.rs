@@ -199,6 +199,11 @@ fn every_search_finds_the_same() {
             let offsets: Vec<_> = whole.iter().map(|site| site.offset).collect();
             let listed = x86_64::survey(text, 0, Some(&offsets), reach, &mut room).sites;
             assert_eq!(listed, whole);
+            let known: Vec<_> = whole
+                .iter()
+                .map(|s| Site::known(s.offset, s.number, s.landings, s.boundaries))
+                .collect();
+            assert_eq!(known, whole);
         }
     }
 }
