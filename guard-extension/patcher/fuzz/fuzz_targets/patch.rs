@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use guard_patcher::{Place, Reach, Site, Text, aarch64, x86_64};
+use guard_patcher::{How, Place, Reach, Site, Text, aarch64, x86_64};
 use libfuzzer_sys::fuzz_target;
 
 const ADDRESS: u64 = 0x40_0000;

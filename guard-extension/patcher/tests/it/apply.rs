@@ -100,6 +100,67 @@ fn glibc_under_a_shell() {
     );
 }
 
+/// Threads that are cancelled while they wait, by name of the libc that waits.
+const CANCELLED: &str = r#"
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+static int ends[2];
+static void *wait(void *argument) { char byte; read(ends[0], &byte, 1); return argument; }
+int main(void) {
+    int cancelled = 0;
+    pipe(ends);
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        void *result;
+        pthread_create(&thread, 0, wait, 0);
+        usleep(1000);
+        pthread_cancel(thread);
+        pthread_join(thread, &result);
+        cancelled += result == PTHREAD_CANCELED;
+    }
+    printf("%d %d\n", cancelled, getppid());
+    return 0;
+}
+"#;
+
+#[test]
+fn threads_of_musl_can_be_cancelled() {
+    let Some(original) = programs::required("/lib/x86_64-linux-musl/libc.so") else {
+        return;
+    };
+    if Command::new("musl-gcc").arg("--version").output().is_err() {
+        return programs::skip("musl-gcc (apt-get install musl-tools)");
+    }
+    let program = compiled("musl-gcc", "cancelled", CANCELLED, &["-pthread"]);
+    let libc = patched(&original);
+    let text = run(
+        Path::new("timeout"),
+        &["20", libc.to_str().unwrap(), program.to_str().unwrap()],
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&text.stdout),
+        format!("20 {PARENT}\n"),
+        "{text:?}"
+    );
+}
+
+fn compiled(compiler: &str, name: &str, source: &str, options: &[&str]) -> PathBuf {
+    fs::create_dir_all(directory()).unwrap();
+    let file = directory().join(format!("{name}.c"));
+    fs::write(&file, source).unwrap();
+    let program = directory().join(name);
+    let output = Command::new(compiler)
+        .args(["-O2", "-w"])
+        .args(options)
+        .arg("-o")
+        .args([&program, &file])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    program
+}
+
 /// Files, a pipe, a child and a signal, from a static program.
 const PROGRAM: &str = r#"
 #include <signal.h>
@@ -133,20 +194,11 @@ fn an_aarch64_program_under_emulation() {
             "the cross compiler and the emulator (tests/support/aarch64.sh install)",
         );
     }
-    fs::create_dir_all(directory()).unwrap();
-    let source = directory().join("program.c");
-    fs::write(&source, PROGRAM).unwrap();
-    let program = directory().join("program");
-    let [source, out] = [&source, &program].map(|path| path.to_str().unwrap());
-    let compiled = run(
-        Path::new("aarch64-linux-gnu-gcc"),
-        &["-O2", "-w", "-static", "-o", out, source],
-    );
-    assert!(compiled.status.success(), "{compiled:?}");
+    let program = compiled("aarch64-linux-gnu-gcc", "program", PROGRAM, &["-static"]);
     let emulator = Path::new("qemu-aarch64-static");
     let patched = run(emulator, &[patched(&program).to_str().unwrap()]);
     let text = String::from_utf8_lossy(&patched.stdout);
     assert_eq!(text, format!("1 5 7 100 {PARENT}\n"), "{patched:?}");
-    let original = run(emulator, &[out]);
+    let original = run(emulator, &[program.to_str().unwrap()]);
     assert!(original.stdout.starts_with(b"1 5 7 100 "), "{original:?}");
 }

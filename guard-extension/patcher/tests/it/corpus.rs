@@ -93,7 +93,9 @@ fn moved_to_eax(line: &Line) -> Option<u32> {
 
 #[test]
 fn sites_are_those_of_a_disassembler() {
-    println!("program | text KiB | byte hits | sites | constant | padding | displaced | open");
+    println!(
+        "program | text KiB | byte hits | sites | constant | padding | displaced | ahead | open"
+    );
     for path in programs::all() {
         compare(&path);
     }
@@ -104,7 +106,7 @@ fn compare(path: &Path) {
     let elf = Elf::parse(&file).unwrap();
     let theirs = Theirs::of(path);
     let (mut size, mut hits, mut found, mut constant) = (0, 0, 0, 0);
-    let (mut caves, mut displaced, mut open) = (0, 0, Vec::new());
+    let (mut caves, mut displaced, mut ahead, mut open) = (0, 0, 0, Vec::new());
     for code in elf.code() {
         let text = Text::new(code.bytes, code.address);
         size += code.bytes.len();
@@ -131,13 +133,14 @@ fn compare(path: &Path) {
             }
             match planner.plan(text, site, place) {
                 Ok(patch) if patch.how() == How::Cave => caves += 1,
+                Ok(patch) if patch.how() == How::Ahead => ahead += 1,
                 Ok(_) => displaced += 1,
                 Err(reason) => open.push(format!("{address:#x}: {reason}")),
             }
         });
     }
     println!(
-        "{} | {} | {hits} | {found} | {constant} | {caves} | {displaced} | {} {open:?}",
+        "{} | {} | {hits} | {found} | {constant} | {caves} | {displaced} | {ahead} | {} {open:?}",
         path.display(),
         size / 1024,
         open.len()

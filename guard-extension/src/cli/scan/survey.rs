@@ -57,6 +57,7 @@ impl Fate {
         match self {
             Self::Left => "left",
             Self::Open(_) => "open",
+            Self::Patched(How::Ahead) => "ahead",
             Self::Patched(How::Cave) => "padding",
             Self::Patched(How::Replaced) => "replaced",
             Self::Patched(_) => "displaced",
