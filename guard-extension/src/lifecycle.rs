@@ -190,13 +190,15 @@ async fn listen(shared: &Arc<Shared>, runtime_api: &str) -> Result<(), String> {
         .await
         .map_err(|error| format!("127.0.0.1: no port for the Runtime API proxy: {error}"))?;
     let parts = shared.process.as_ref().map(ProcessTier::parts);
-    let rendezvous = Rendezvous::bind(runtime_api, port, parts).map_err(|error| match error.kind() {
+    let rendezvous = Rendezvous::bind(runtime_api, port, parts).map_err(|error| {
+        match error.kind() {
         ErrorKind::AddrInUse => {
             "another process has taken the name under which the exec wrapper finds this extension: \
              attach the layer once"
                 .to_owned()
         }
         _ => format!("the exec wrapper cannot find this extension: {error}"),
+    }
     })?;
     let was_found = rendezvous.was_found();
     let runtime_api = runtime_api.to_owned();
