@@ -15,6 +15,7 @@ mod explain;
 mod inspect;
 mod probe;
 mod run;
+mod scan;
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,7 @@ const COMMANDS: &[Command] = &[
     exec::COMMAND,
     explain::COMMAND,
     inspect::COMMAND,
+    scan::COMMAND,
     probe::COMMAND,
     run::COMMAND,
 ];

@@ -11,25 +11,25 @@
 //! it. Must not know: what is done with events.
 
 use std::io::{self, ErrorKind};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use guard_core::decide::Guard;
 use guard_core::policy::{Mode, Policy, Tmp as TmpPolicy};
 use guard_core::secret::Secrets;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 
 use crate::endpoint::{self, Endpoint};
 use crate::http::connection::Connection;
 use crate::http::head::{self, write_field};
+use crate::process::{self, ProcessTier};
 use crate::proxy::{Proxy, Shared};
 use crate::rendezvous::Rendezvous;
 use crate::settings::{self, Settings};
 use crate::tmp::Tmp;
-use crate::{exit, findings, status};
+use crate::{exit, findings, status, unwrapped};
 
 /// The name that Lambda knows the extension by: that of its file.
 const NAME: &str = "guard";
@@ -37,10 +37,6 @@ const NAME: &str = "guard";
 /// How long the Extensions API may refuse connections: Amazon's emulator starts extensions before
 /// its port accepts. INIT as a whole has ten seconds.
 const REFUSED: Duration = Duration::from_secs(5);
-
-/// When the runtime has to have been started through the wrapper. It is the first thing that happens
-/// to it.
-const WRAPPED: Duration = Duration::from_secs(3);
 
 /// Longest body of the Extensions API that is read.
 const LONGEST: usize = 1 << 20;
@@ -83,7 +79,7 @@ struct Failure {
 
 async fn live(endpoint: Endpoint) -> u8 {
     let prepared = prepare(endpoint.clone()).await;
-    let mut api = match Api::register(endpoint).await {
+    let mut api = match Api::register(endpoint) {
         Ok(api) => api,
         Err(error) => {
             eprintln!("guard: the Extensions API did not register the extension: {error}");
@@ -94,13 +90,15 @@ async fn live(endpoint: Endpoint) -> u8 {
         Ok(shared) => shared,
         Err(failure) => {
             eprintln!("guard: {}", failure.message);
-            if let Err(error) = api.fail_init(&failure).await {
+            if let Err(error) = api.fail_init(&failure) {
                 eprintln!("guard: the Extensions API did not take that: {error}");
             }
             return failure.code;
         }
     };
-    let ended = api.wait_for_shutdown().await;
+    // It waits in a thread of its own: this one serves.
+    let waiting = tokio::task::spawn_blocking(move || api.wait_for_shutdown());
+    let ended = waiting.await.unwrap_or_else(|error| Err(error.into()));
     if let Some(shared) = shared {
         shared.end();
     }
@@ -126,7 +124,9 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
     if policy.mode() == Mode::Off {
         return Ok(None);
     }
-    if let Some(message) = status::missing_tier(&policy) {
+    let runtime_api = settings::variable(endpoint::VARIABLE).unwrap_or_default();
+    let process = process::choose(&policy, &runtime_api).await;
+    if let Some(message) = status::missing_tier(&policy, process.as_ref().err()) {
         return Err(Failure {
             error_type: "Guard.TierMissing",
             message,
@@ -135,8 +135,7 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
     }
     let mode = policy.mode();
     let tmp = matches!(policy.tmp(), TmpPolicy::Wipe).then(|| Tmp::new(PathBuf::from("/tmp")));
-    let shared = share(policy, endpoint, tmp);
-    let runtime_api = settings::variable(endpoint::VARIABLE).unwrap_or_default();
+    let (shared, why) = share(policy, endpoint, tmp, process);
     match listen(&shared, &runtime_api).await {
         Ok(()) => {}
         // Without a proxy the wrapper starts the function as it would be without Guard, and says so.
@@ -149,22 +148,32 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
             });
         }
     }
-    announce(&shared, &problems);
+    announce(&shared, why.as_deref(), &problems);
     Ok(Some(shared))
 }
 
-/// What a proxy needs, of this environment.
-pub(crate) fn share(policy: Policy, endpoint: Endpoint, tmp: Option<Tmp>) -> Arc<Shared> {
+/// What a proxy needs, of this environment; and why there is no process tier.
+pub(crate) fn share(
+    policy: Policy,
+    endpoint: Endpoint,
+    tmp: Option<Tmp>,
+    process: Result<ProcessTier, String>,
+) -> (Arc<Shared>, Option<String>) {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_encoded_bytes())));
     let secrets = Secrets::from_variables(variables);
-    Arc::new(Shared::new(Guard::new(policy), endpoint, secrets, tmp))
+    let (process, why) = match process {
+        Ok(process) => (Some(process), None),
+        Err(why) => (None, Some(why)),
+    };
+    let shared = Shared::new(Guard::new(policy), endpoint, secrets, tmp, process);
+    (Arc::new(shared), why)
 }
 
 /// Writes what is on, what is not, and what is wrong with the function's setup.
-pub(crate) fn announce(shared: &Shared, problems: &[String]) {
+pub(crate) fn announce(shared: &Shared, why_not_higher: Option<&str>, problems: &[String]) {
     let (policy, records) = (shared.guard.policy(), &shared.records);
-    let members = status::members(policy, &shared.secrets, problems);
+    let members = status::members(shared, why_not_higher, problems);
     records.write_members("status", &members);
     for found in findings::at_init(policy, &shared.secrets, settings::variable) {
         found.write(records);
@@ -180,7 +189,8 @@ async fn listen(shared: &Arc<Shared>, runtime_api: &str) -> Result<(), String> {
     let (proxy, port) = proxy
         .await
         .map_err(|error| format!("127.0.0.1: no port for the Runtime API proxy: {error}"))?;
-    let rendezvous = Rendezvous::bind(runtime_api, port).map_err(|error| match error.kind() {
+    let parts = shared.process.as_ref().map(ProcessTier::parts);
+    let rendezvous = Rendezvous::bind(runtime_api, port, parts).map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => {
             "another process has taken the name under which the exec wrapper finds this extension: \
              attach the layer once"
@@ -189,14 +199,14 @@ async fn listen(shared: &Arc<Shared>, runtime_api: &str) -> Result<(), String> {
         _ => format!("the exec wrapper cannot find this extension: {error}"),
     })?;
     let was_found = rendezvous.was_found();
+    let runtime_api = runtime_api.to_owned();
     tokio::spawn(proxy.serve());
     tokio::spawn(rendezvous.serve());
     let writing = Arc::clone(shared);
     tokio::spawn(async move { writing.records.keep_writing().await });
     let watching = Arc::clone(shared);
     tokio::spawn(async move {
-        tokio::time::sleep(WRAPPED).await;
-        if !was_found.load(Ordering::Relaxed) {
+        if unwrapped::is_unwrapped(&runtime_api, &was_found).await {
             let wrapper = settings::variable(findings::WRAPPER);
             findings::not_wrapped(wrapper.as_deref()).write(&watching.records);
         }
@@ -219,22 +229,20 @@ struct Answer {
 }
 
 impl Api {
-    async fn register(endpoint: Endpoint) -> io::Result<Self> {
-        let connection = connect(&endpoint).await?;
+    fn register(endpoint: Endpoint) -> io::Result<Self> {
+        let connection = connect(&endpoint)?;
         let mut api = Self {
             endpoint,
             connection,
             identifier: String::new(),
         };
         let body = json!({ "events": ["SHUTDOWN"] });
-        let answer = api
-            .call(
-                "POST",
-                "register",
-                &[("Lambda-Extension-Name", NAME)],
-                &body,
-            )
-            .await?;
+        let answer = api.call(
+            "POST",
+            "register",
+            &[("Lambda-Extension-Name", NAME)],
+            &body,
+        )?;
         match answer.identifier {
             Some(identifier) if answer.status == 200 => {
                 api.identifier = identifier;
@@ -248,7 +256,7 @@ impl Api {
         }
     }
 
-    async fn fail_init(&mut self, failure: &Failure) -> io::Result<()> {
+    fn fail_init(&mut self, failure: &Failure) -> io::Result<()> {
         let identifier = self.identifier.clone();
         let fields = [
             ("Lambda-Extension-Identifier", identifier.as_str()),
@@ -259,18 +267,16 @@ impl Api {
             "errorType": failure.error_type,
             "stackTrace": [],
         });
-        self.call("POST", "init/error", &fields, &body).await?;
+        self.call("POST", "init/error", &fields, &body)?;
         Ok(())
     }
 
     /// Waits for the only event that was registered for.
-    async fn wait_for_shutdown(&mut self) -> io::Result<()> {
+    fn wait_for_shutdown(&mut self) -> io::Result<()> {
         let identifier = self.identifier.clone();
         let fields = [("Lambda-Extension-Identifier", identifier.as_str())];
         loop {
-            let answer = self
-                .call("GET", "event/next", &fields, &Value::Null)
-                .await?;
+            let answer = self.call("GET", "event/next", &fields, &Value::Null)?;
             if answer.status != 200 {
                 return Err(io::Error::other(format!("status {}", answer.status)));
             }
@@ -282,7 +288,7 @@ impl Api {
     }
 
     /// Sends a request, without a body where that is null.
-    async fn call(
+    fn call(
         &mut self,
         method: &str,
         path: &str,
@@ -311,21 +317,19 @@ impl Api {
         }
         request.extend_from_slice(b"\r\n");
         if !self.connection.is_idle() {
-            self.connection = connect(&self.endpoint).await?;
+            self.connection = connect(&self.endpoint)?;
         }
         let connection = &mut self.connection;
-        connection.send(&[&request, body.as_bytes()]).await?;
+        connection.send(&[&request, body.as_bytes()])?;
         let response = loop {
             if let Some(response) = head::response(connection.unused(), false)? {
                 break response;
             }
-            if connection.fill().await? == 0 {
+            if connection.fill()? == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
         };
-        let (length, _) = connection
-            .collect(response.len, response.body, LONGEST)
-            .await?;
+        let (length, _) = connection.collect(response.len, response.body, LONGEST)?;
         let bytes = connection.unused();
         let head = bytes.get(..response.len).unwrap_or_default();
         let end = response.len + length;
@@ -339,16 +343,16 @@ impl Api {
     }
 }
 
-async fn connect(endpoint: &Endpoint) -> io::Result<Connection> {
+fn connect(endpoint: &Endpoint) -> io::Result<Connection> {
     let start = Instant::now();
     loop {
-        match TcpStream::connect(endpoint.address()).await {
+        match TcpStream::connect(endpoint.address()) {
             Ok(stream) => return Ok(Connection::new(stream)),
             Err(error)
                 if error.kind() == ErrorKind::ConnectionRefused && start.elapsed() < REFUSED =>
             {
                 // Nothing tells when another process begins to listen.
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                std::thread::sleep(Duration::from_millis(1));
             }
             Err(error) => return Err(error),
         }

@@ -13,7 +13,7 @@ use lexopt::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::{Command, Exit, print};
-use crate::proxy::TIER;
+use crate::process::TIER;
 
 mod question;
 

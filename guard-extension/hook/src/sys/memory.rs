@@ -94,9 +94,11 @@ pub fn copy_out(to: usize, bytes: &[u8]) -> Result<(), Errno> {
 
 /// Whether a page can be read.
 fn probe(page: usize) -> Result<(), Errno> {
+    // Not its first word, which in the first page of all would be no set.
+    let set = page | SET;
     // SAFETY: with an unknown operation the call changes nothing; it reads 8 bytes of the program's
     // memory or says that it cannot (rt_sigprocmask(2)).
-    let result = unsafe { syscall(RT_SIGPROCMASK, [usize::MAX, page, 0, SET, 0, 0]) };
+    let result = unsafe { syscall(RT_SIGPROCMASK, [usize::MAX, set, 0, SET, 0, 0]) };
     if result == EFAULT.result() {
         Err(EFAULT)
     } else {

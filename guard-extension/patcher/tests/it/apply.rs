@@ -5,22 +5,19 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::programs;
 use crate::rewrite::{PARENT, rewrite};
 
 fn patched(original: &str) -> Option<PathBuf> {
-    if !Path::new(original).exists() {
-        println!("skipped: {original} is not here");
-        return None;
-    }
-    let (file, outcome) = rewrite(&fs::read(original).unwrap());
-    println!("{original}: {outcome:?}");
-    assert!(outcome.open.is_empty());
-    let name = Path::new(original).file_name().unwrap();
+    let original = programs::required(original)?;
+    let (file, outcome) = rewrite(&fs::read(&original).unwrap());
+    println!("{}: {outcome:?}", original.display());
+    assert_eq!(outcome.open, []);
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join(format!("patched-{}", std::process::id()))
-        .join(original.trim_start_matches('/').replace('/', "-"));
+        .join(original.display().to_string().replace('/', "-"));
     fs::create_dir_all(&directory).unwrap();
-    let path = directory.join(name);
+    let path = directory.join(original.file_name().unwrap());
     fs::write(&path, file).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     Some(path)
@@ -72,7 +69,7 @@ fn glibc_under_a_shell() {
         return;
     };
     let library_path = libc.parent().unwrap().to_str().unwrap();
-    let loader = Path::new("/lib64/ld-linux-x86-64.so.2");
+    let loader = Path::new("/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2");
     let arguments = [
         "--library-path",
         library_path,
@@ -99,13 +96,4 @@ fn glibc_under_a_shell() {
         String::from_utf8_lossy(&parent.stdout).trim(),
         PARENT.to_string()
     );
-}
-
-#[test]
-#[ignore]
-fn manual() {
-    for p in std::env::var("MANUAL").unwrap().split(':') {
-        let out = patched(p);
-        println!("OUT {}", out.unwrap().display());
-    }
 }

@@ -4,7 +4,9 @@
 //! place of a note's.
 
 use guard_patcher::elf::{Elf, PT_LOAD, PT_NOTE};
-use guard_patcher::{How, Kind, Place, Reach, Site, Text, Unplaceable, x86_64};
+use guard_patcher::{How, Kind, Place, Text, Unplaceable, x86_64};
+
+use crate::corpus::each_site;
 
 /// What became of a program's sites.
 #[derive(Debug, Default)]
@@ -40,10 +42,6 @@ const PAGE: u64 = 4096;
 
 /// `original` with every site made to pass through [`ENTRY`], whatever its number.
 pub(crate) fn rewrite(original: &[u8]) -> (Vec<u8>, Outcome) {
-    assert_eq!(
-        ENTRY[x86_64::RESUME_RETURN as usize..].len() + 2,
-        ENTRY.len()
-    );
     let elf = Elf::parse(original).unwrap();
     let mut file = original.to_vec();
     let mut outcome = Outcome::default();
@@ -63,35 +61,30 @@ pub(crate) fn rewrite(original: &[u8]) -> (Vec<u8>, Outcome) {
     for code in elf.code() {
         let text = Text::new(code.bytes, code.address);
         let mut planner = x86_64::Planner::new();
-        let mut room = [Site::NONE; 64];
-        let mut from = Some(0);
-        while let Some(start) = from {
-            let batch = x86_64::survey(text, start, None, Reach::All, &mut room);
-            for site in batch.sites {
-                let place = Place {
-                    trampoline: base + island.len() as u64,
-                    header: base,
-                };
-                assert!(matches!(site.kind, Kind::Call));
-                let patch = match planner.plan(text, site, place) {
-                    Ok(patch) => patch,
-                    Err(reason) => {
-                        outcome.open.push((text.address_of(site.offset), reason));
-                        continue;
-                    }
-                };
-                match patch.how() {
-                    How::Cave => outcome.caves += 1,
-                    _ => outcome.displaced += 1,
+        each_site(text, |site| {
+            assert_eq!(site.kind, Kind::Call);
+            let place = Place {
+                trampoline: base + island.len() as u64,
+                header: base,
+            };
+            let patch = match planner.plan(text, site, place) {
+                Ok(patch) => patch,
+                Err(reason) => {
+                    let address = text.address_of(site.offset);
+                    outcome.open.push((address, reason));
+                    return;
                 }
-                for write in patch.writes() {
-                    let at = code.offset as usize + write.offset() as usize;
-                    file[at..][..write.bytes().len()].copy_from_slice(write.bytes());
-                }
-                island.extend(direct(patch.trampoline(), place, entry));
+            };
+            match patch.how() {
+                How::Cave => outcome.caves += 1,
+                _ => outcome.displaced += 1,
             }
-            from = batch.next;
-        }
+            for write in patch.writes() {
+                let at = code.offset as usize + write.offset() as usize;
+                file[at..][..write.bytes().len()].copy_from_slice(write.bytes());
+            }
+            island.extend(direct(patch.trampoline(), place, entry));
+        });
     }
 
     file.resize(file.len().next_multiple_of(PAGE as usize), 0);
