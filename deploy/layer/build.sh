@@ -33,9 +33,9 @@ native() {
         esac
     fi
     # With --target the flags are the program's alone, not the build scripts'.
-    RUSTFLAGS="-C target-feature=+crt-static $places" cargo build --locked --profile shipped \
+    RUSTFLAGS="-C target-feature=+crt-static $places" cargo build --locked --release \
         --package lambda-guard-extension --bin guard --target "$target"
-    program=${CARGO_TARGET_DIR:-target}/$target/shipped/guard
+    program=${CARGO_TARGET_DIR:-target}/$target/release/guard
 }
 
 build() {
@@ -54,9 +54,9 @@ build() {
             say "arm64: on Debian: sh tests/support/aarch64.sh install (as root), or build on an arm64 machine"
             return 69
         fi
-        AARCH64_RUSTFLAGS=$places sh tests/support/aarch64.sh build --locked --profile shipped --package lambda-guard-extension \
+        AARCH64_RUSTFLAGS=$places sh tests/support/aarch64.sh build --locked --release --package lambda-guard-extension \
             --bin guard
-        program=target/aarch64/aarch64-unknown-linux-gnu/shipped/guard
+        program=target/aarch64/aarch64-unknown-linux-gnu/release/guard
     else
         say "x86_64: build it on an x86_64 machine, this one is $(uname -m)"
         return 69
