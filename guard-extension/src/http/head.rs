@@ -176,11 +176,8 @@ pub(crate) fn request(bytes: &[u8]) -> Result<Option<Request>, Malformed> {
 pub(crate) fn response(bytes: &[u8], to_head: bool) -> Result<Option<Response>, Malformed> {
     let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
     let mut parsed = httparse::Response::new(&mut []);
-    let parsing = ParserConfig::default().parse_response_with_uninit_headers(
-        &mut parsed,
-        bytes,
-        &mut fields,
-    );
+    let parsing =
+        ParserConfig::default().parse_response_with_uninit_headers(&mut parsed, bytes, &mut fields);
     let Status::Complete(len) = parsing.map_err(malformed)? else {
         return incomplete(bytes);
     };

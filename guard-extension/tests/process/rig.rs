@@ -35,11 +35,17 @@ impl Ran {
         self.records.iter().filter(move |record| record["type"] == kind)
     }
 
-    /// The denial of a rule, of a target that ends so.
+    /// The denial of a rule, of a target that ends so. An address that a name was learned for is
+    /// recorded under the name: with its port it counts as well.
     pub(crate) fn denial(&self, rule: &str, target: &str) -> Option<&Value> {
         self.of("denial").find(|record| {
             let found = record["target"].as_str().unwrap_or_default();
-            record["rule"] == rule && found.ends_with(target)
+            let address = record["address"].as_str().map(|address| {
+                let port = found.rsplit(':').next().unwrap_or_default();
+                format!("{address}:{port}")
+            });
+            let is_it = |found: &str| found.trim_start_matches("udp:").ends_with(target);
+            record["rule"] == rule && (is_it(found) || address.as_deref().is_some_and(is_it))
         })
     }
 }
