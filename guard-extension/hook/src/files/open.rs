@@ -265,7 +265,7 @@ fn fast(process: &Process<'_>, request: &Request, scratch: &mut Scratch) -> Opti
 }
 
 /// The real path of the directory that a relative path begins at.
-pub(super) fn base(directory: usize, into: &mut crate::text::PathText) -> Option<()> {
+pub(crate) fn base(directory: usize, into: &mut crate::text::PathText) -> Option<()> {
     // The int of the call, not the register.
     if directory as u32 == sys::AT_FDCWD as u32 {
         sys::working_directory(into).ok()?;
