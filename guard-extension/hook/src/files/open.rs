@@ -138,16 +138,22 @@ impl Request {
         self.how.flags & flag == flag
     }
 
-    /// What openat2(2) demands; the other calls drop what does not fit.
+    /// What the kernel demands before it looks at the path; openat2(2) of all flags, the other calls
+    /// of those that are left. Kernels before 6.4 took a directory for a file to be created.
     const fn is_valid(&self) -> bool {
+        const ONLY: u64 = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
         let flags = self.how.flags;
         let creates = flags & (O_CREAT | O_TMPFILE) != 0;
-        let is_plain =
-            flags & O_PATH == 0 || flags & !(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) == 0;
+        let is_plain = flags & O_PATH == 0 || flags & !ONLY == 0;
+        let is_directory = flags & O_DIRECTORY != 0;
+        let is_nameless = flags & O_TMPFILE == 0
+            || (is_directory && flags & O_ACCMODE != 0 && flags & O_CREAT == 0);
         flags & !KNOWN == 0
             && (creates || self.how.mode == 0)
             && self.how.mode <= 0o7777
             && is_plain
+            && is_nameless
+            && !(is_directory && flags & O_CREAT != 0)
     }
 
     /// What is asked of a file that exists.
@@ -187,14 +193,16 @@ pub(super) fn decide(
         scratch.files.step = Step::Watch;
         return Answer::Instead(*call);
     }
+    // The calls that are made in its place do not check as much.
+    if !request.is_valid() {
+        return Answer::Return(EINVAL.result());
+    }
     scratch.files.attempts = 0;
     if let Err(answer) = path_argument(request.path, &mut scratch.given[0]) {
         return answer;
     }
     match fast(process, &request, scratch) {
         Some(call) => Answer::Instead(call),
-        // The structure of openat2 is not checked by the calls that are made in its place.
-        None if !request.is_valid() => Answer::Return(EINVAL.result()),
         None => match thorough(process, call.number, scratch) {
             Ok(call) => Answer::Instead(call),
             Err(errno) => Answer::Return(errno.result()),

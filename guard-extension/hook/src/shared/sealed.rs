@@ -219,6 +219,12 @@ impl<'a> SealedWriter<'a> {
         })
     }
 
+    /// Another writer's handle on a region that [`Self::create`] filled in. There is one at a time.
+    #[must_use]
+    pub const fn join(view: Sealed<'a>) -> Self {
+        Self { view }
+    }
+
     /// The runtime has asked for an event: rules marked `@init` end.
     pub fn begin_invoke(&self) {
         set(self.view.words, CONTROL, 1);
