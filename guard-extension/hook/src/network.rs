@@ -140,7 +140,7 @@ pub(crate) fn after(
         },
         Name::Sendmmsg => {
             if let Some(held) = memory.held.take() {
-                crate::sys::socket::close(held);
+                drop(crate::sys::Fd::held(held));
             }
             message::sent(call, memory, result)
         }

@@ -32,8 +32,9 @@ impl Racy {
 
     fn write(&self, bytes: &[u8]) {
         for (index, byte) in bytes.iter().enumerate() {
+            let to = self.0.get().cast::<u8>().wrapping_add(index);
             // SAFETY: within the array, as no address here is longer.
-            unsafe { self.0.get().cast::<u8>().add(index).write_volatile(*byte) };
+            unsafe { to.write_volatile(*byte) };
         }
     }
 }
