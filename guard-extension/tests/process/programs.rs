@@ -3,15 +3,23 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::rig::{check, compiled, directory, guarded, installed, plain, probe, text};
+use crate::rig::{check_in_invoke, compiled, directory, guarded, installed, plain, probe, text};
 
 const NONE: &[(&str, &str)] = &[("GUARD_EXEC_ALLOW", "")];
 
 #[test]
 fn a_program_however_it_is_started() {
     for way in ["exec", "vfork-exec", "execveat", "exec-bare"] {
-        check(NONE, "exec.denied", "/true", &[&probe(), way, "/usr/bin/true"]);
+        check_in_invoke(NONE, "exec.denied", "/true", &[&probe(), way, "/usr/bin/true"]);
     }
+}
+
+#[test]
+fn a_program_may_be_started_until_the_first_event() {
+    let (probe, policy) = (probe(), [("GUARD_MODE", "enforce"), ("GUARD_EXEC_ALLOW", "")]);
+    assert!(guarded(&policy, &[&probe, "exec", "/usr/bin/true"]).worked());
+    let policy = [policy[0], policy[1], ("PROBE_END_INIT", "1")];
+    assert!(!guarded(&policy, &[&probe, "exec", "/usr/bin/true"]).worked());
 }
 
 #[test]

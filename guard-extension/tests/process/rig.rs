@@ -119,6 +119,18 @@ pub(crate) fn check(policy: &[(&str, &str)], rule: &str, target: &str, command: 
     check_with(policy, rule, target, command, || {});
 }
 
+/// [`check`], after the init phase. For the probe only, which asks for an event.
+pub(crate) fn check_in_invoke(
+    policy: &[(&str, &str)],
+    rule: &str,
+    target: &str,
+    command: &[&str],
+) {
+    let mut policy = policy.to_vec();
+    policy.push(("PROBE_END_INIT", "1"));
+    check_with(&policy, rule, target, command, || {});
+}
+
 /// [`check`], with something to be done before every try.
 pub(crate) fn check_with(
     policy: &[(&str, &str)],
