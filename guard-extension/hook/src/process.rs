@@ -42,7 +42,9 @@ impl Process<'_> {
             policy.file(b"/", Access::Write, phase),
             policy.exec(b"/", phase),
         ];
-        decisions.iter().any(|decision| *decision != Decision::NotRestricted)
+        decisions
+            .iter()
+            .any(|decision| *decision != Decision::NotRestricted)
             || self.sealed.tmp() != TmpUse::Keep
     }
 

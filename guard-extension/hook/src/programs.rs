@@ -99,7 +99,13 @@ pub(crate) fn may_start(
         return goes_on(process, number, &subject, Decision::Denied, EACCES);
     }
     let decision = process.policy.exec(path, process.sealed.phase());
-    goes_on(process, number, &Subject::new(Kind::Exec, path), decision, EACCES)
+    goes_on(
+        process,
+        number,
+        &Subject::new(Kind::Exec, path),
+        decision,
+        EACCES,
+    )
 }
 
 /// readlink(2) of the program's own file, which under the loader would be the loader's.
@@ -201,7 +207,8 @@ fn prepare(
     let programs = &mut scratch.programs;
     // The path as text, for as long as it is not used up.
     let by_path = asked.directory_is_cwd() || given.bytes().starts_with(b"/");
-    let is_firm_name = by_path && !given.bytes().is_empty() && is_firm(process, given, names, spare);
+    let is_firm_name =
+        by_path && !given.bytes().is_empty() && is_firm(process, given, names, spare);
     let found = if given.bytes().is_empty() {
         sys::duplicate(asked.directory)?
     } else if is_own_name(asked.directory, given.bytes(), names) && !process.program.is_empty() {
@@ -305,7 +312,11 @@ fn prepare(
     };
     areas::keep(process.local, &made.area);
     let call = Call {
-        number: if directory == AT_FDCWD { number::EXECVE } else { number::EXECVEAT },
+        number: if directory == AT_FDCWD {
+            number::EXECVE
+        } else {
+            number::EXECVEAT
+        },
         args: match directory == AT_FDCWD {
             true => [path, made.argv, made.envp, 0, 0, 0],
             false => [directory, path, made.argv, made.envp, flags, 0],

@@ -146,19 +146,24 @@ fn aim(process: &Process<'_>, name: Name, call: &Call, memory: &mut Memory) -> A
                         2 => in_group(process, id),
                         _ => is_extension(process, id),
                     };
-                    if is_aimed { Aim::At(EPERM) } else { Aim::Copied(copy) }
+                    if is_aimed {
+                        Aim::At(EPERM)
+                    } else {
+                        Aim::Copied(copy)
+                    }
                 })
             }
             _ => Aim::None,
         },
         Name::Ioctl => match second & 0xffff_ffff {
             TIOCSTI | TIOCLINUX => Aim::At(EPERM),
-            FIOSETOWN | SIOCSPGRP => copied(call, 4, memory).map_or(Aim::None, |(copy, [id, _])| {
-                match reaches_extension(process, id.cast_signed()) {
+            FIOSETOWN | SIOCSPGRP => copied(call, 4, memory).map_or(
+                Aim::None,
+                |(copy, [id, _])| match reaches_extension(process, id.cast_signed()) {
                     true => Aim::At(EPERM),
                     false => Aim::Copied(copy),
-                }
-            }),
+                },
+            ),
             _ => Aim::None,
         },
         _ => Aim::None,
@@ -172,7 +177,10 @@ fn copied(call: &Call, length: usize, memory: &mut Memory) -> Option<(Call, [u32
     let [_, _, pointer, ..] = call.args;
     memory::copy_in(pointer, bytes.get_mut(..length)?).ok()?;
     let [a, b, c, d, e, f, g, h] = bytes;
-    memory.owner = [u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])];
+    memory.owner = [
+        u32::from_ne_bytes([a, b, c, d]),
+        u32::from_ne_bytes([e, f, g, h]),
+    ];
     let mut copy = *call;
     copy.args[2] = memory.owner.as_ptr().expose_provenance();
     Some((copy, memory.owner))
@@ -242,7 +250,9 @@ fn is_handle(process: &Process<'_>, descriptor: usize) -> bool {
     let extension = process.sealed.extension();
     let mut path = Text::<48>::new();
     let fits = path.push(b"/proc/self/fdinfo/").is_some()
-        && path.push_number(int(descriptor).unsigned_abs() as usize).is_some();
+        && path
+            .push_number(int(descriptor).unsigned_abs() as usize)
+            .is_some();
     let mut text = [0; 512];
     let how = sys::OpenHow {
         flags: 0o2_000_000,

@@ -231,7 +231,10 @@ impl Writer<'_> {
     }
 
     fn word_at(&mut self, at: usize, value: usize) -> Result<(), Errno> {
-        let place = self.memory.get_mut(at..).and_then(|rest| rest.first_chunk_mut());
+        let place = self
+            .memory
+            .get_mut(at..)
+            .and_then(|rest| rest.first_chunk_mut());
         *place.ok_or(E2BIG)? = value.to_ne_bytes();
         Ok(())
     }

@@ -55,7 +55,9 @@ impl Line {
     pub(super) fn arguments(&self) -> impl Iterator<Item = &[u8]> {
         let own = Some(self.argument.bytes()).filter(|argument| !argument.is_empty());
         let nested = self.nested.bytes();
-        let nested = nested.strip_suffix(b"\0").map(|all| all.split(|byte| *byte == 0));
+        let nested = nested
+            .strip_suffix(b"\0")
+            .map(|all| all.split(|byte| *byte == 0));
         own.into_iter().chain(nested.into_iter().flatten())
     }
 
@@ -74,10 +76,7 @@ impl Line {
             .and_then(|()| nested.push(self.nested.bytes()));
         // Argument list too long.
         fits.ok_or(Errno(7))?;
-        *self = Self {
-            nested,
-            ..*inner
-        };
+        *self = Self { nested, ..*inner };
         Ok(())
     }
 
@@ -104,7 +103,10 @@ impl Line {
 fn trim(text: &[u8]) -> &[u8] {
     let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
     let first = text.iter().position(is_text).unwrap_or(text.len());
-    let end = text.iter().rposition(is_text).map_or(first, |last| last + 1);
+    let end = text
+        .iter()
+        .rposition(is_text)
+        .map_or(first, |last| last + 1);
     text.get(first..end).unwrap_or_default()
 }
 
@@ -137,8 +139,7 @@ pub(super) fn look(link: &DescriptorPath, status: &Stat, line: &mut Line) -> Ima
 fn is_privileged(file: &Fd, status: &Stat) -> bool {
     let (user, group, refused) = sys::identity();
     let set_user = status.mode & S_ISUID != 0 && status.uid != user;
-    let set_group =
-        status.mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP && status.gid != group;
+    let set_group = status.mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP && status.gid != group;
     !refused && (set_user || set_group || sys::has_attribute(file, c"security.capability"))
 }
 
@@ -149,7 +150,11 @@ fn elf(file: &Fd, head: &[u8]) -> Image {
         return Image::Other;
     }
     // EM_X86_64, EM_AARCH64
-    let machine = if cfg!(target_arch = "x86_64") { 62 } else { 183 };
+    let machine = if cfg!(target_arch = "x86_64") {
+        62
+    } else {
+        183
+    };
     if head.get(4) != Some(&2) || head.get(5) != Some(&1) || short(head, 18) != Some(machine) {
         return Image::Foreign;
     }

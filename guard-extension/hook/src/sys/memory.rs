@@ -139,7 +139,8 @@ impl Reader {
 pub fn copy_out(to: usize, bytes: &[u8]) -> Result<(), Errno> {
     let mut done = 0;
     while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-        let at = to.checked_add(done).ok_or(EFAULT)?;
+        // The calls that ask take the null pointer for none at all.
+        let at = to.checked_add(done).filter(|at| *at != 0).ok_or(EFAULT)?;
         let part = rest.get(..PAGE - at % PAGE).unwrap_or(rest);
         probe_write(at, part.len())?;
         // SAFETY: the page can be written and belongs to the program, whose memory ours is not
