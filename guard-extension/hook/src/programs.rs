@@ -329,9 +329,7 @@ fn prepare(
 
 impl Asked {
     const fn directory_is_cwd(&self) -> bool {
-        #[allow(clippy::cast_possible_truncation, reason = "the int of the call")]
-        let directory = self.directory as u32;
-        directory == AT_FDCWD as u32
+        sys::int(self.directory) == sys::int(AT_FDCWD)
     }
 }
 
