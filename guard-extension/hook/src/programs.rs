@@ -335,7 +335,7 @@ impl Asked {
 
 /// Whether the program could not put another file there: the policy or the file system refuses to
 /// change the directory that the path's last component is in.
-fn is_firm(
+pub(crate) fn is_firm(
     process: &Process<'_>,
     path: &PathText,
     full: &mut PathText,
