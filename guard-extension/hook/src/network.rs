@@ -12,6 +12,11 @@
 //! | source routes | `EPERM` |
 //! | other kinds of sockets | as by a kernel without them |
 //!
+//! Loopback is an address as any other, and so is a local socket of the program's own: a policy that
+//! restricts connections lists what the program talks to itself about (`127.0.0.1:PORT`,
+//! `unix:/path`). What the platform needs on loopback, the extension adds to the policy. Binding and
+//! accepting are not restricted.
+//!
 //! Must not know: what stands in a policy, how calls get here.
 
 mod address;

@@ -420,6 +420,27 @@ fn asking_for_a_source_address_works_and_sends_nothing() {
     );
     server.set_nonblocking(true).unwrap();
     assert!(server.recv(&mut [0; 9]).is_err());
+    server.set_nonblocking(false).unwrap();
+    // Where nothing is refused, asking is no use of the name.
+    let monitoring = World::new(
+        &[("GUARD_MODE", "monitor"), ("GUARD_EGRESS_ALLOW", "")],
+        &[],
+    );
+    let learning = World::new(&[("GUARD_MODE", "enforce")], &[]);
+    for (world, wanted) in [(monitoring, "would"), (learning, "used")] {
+        world.learn("127.0.0.2", "api.example");
+        let client = socket(2, 2);
+        let fd = number(&client);
+        let address = v4("127.0.0.2", port);
+        assert_eq!(world.call(CONNECT, &[fd, at(&address), 16]), 0);
+        assert!(world.records().is_empty());
+        for _ in 0..2 {
+            assert_eq!(world.call(SENDTO, &[fd, at(&data), 4, 0, 0, 0]), 4);
+            assert_eq!(server.recv(&mut [0; 9]).unwrap(), 4);
+        }
+        let record = format!("{wanted} Host api.example {port} 17");
+        assert_eq!(world.records(), [record]);
+    }
     // With a rule for datagrams it is a connection as any other.
     let world = World::enforcing(&format!("udp:api.example:{port}"));
     world.learn("127.0.0.2", "api.example");
