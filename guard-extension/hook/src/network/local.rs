@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use guard_core::policy::Decision;
 
 use super::destination::usual;
-use super::{Memory, Use, Way, is_restricted};
+use super::{Memory, Use, Way};
 use crate::record::{Subject, goes_on};
 use crate::shared::Kind;
 use crate::sys::{self, Errno, Fd, OpenHow};
@@ -32,7 +32,7 @@ pub(super) fn decide(
         return Ok(usual(process));
     };
     let is_abstract = name.first() == Some(&0);
-    if is_abstract || !is_restricted(process) {
+    if is_abstract {
         let subject = Subject::new(Kind::Unix, name);
         return match goes_on(
             process,
@@ -52,16 +52,19 @@ pub(super) fn decide(
         mode: 0,
         resolve: 0,
     };
-    // What is not there is reported as it is without a policy.
-    let held = sys::open_at(sys::AT_FDCWD, &path, &how)?;
     let mut real = Real::new();
-    real_path(held.number(), &mut real)?;
+    let held = match find(&path, &how, &mut real) {
+        Ok(held) => held,
+        // What is not there is reported as it is without a policy.
+        Err(errno) if usual(process) == Way::Copy => return Err(errno),
+        Err(_) => return Ok(Way::AsIs),
+    };
     let subject = Subject::new(Kind::Unix, real.bytes());
     let decision = process.policy.unix(real.bytes());
     if !goes_on(process, number, &subject, decision, how_used.errno().0) {
         return Err(how_used.errno());
     }
-    if !process.enforces() {
+    if usual(process) == Way::AsIs {
         return Ok(Way::AsIs);
     }
     let mut link = DescriptorPath::new();
@@ -69,6 +72,13 @@ pub(super) fn decide(
     memory.address.set_path(link.bytes());
     memory.held = Some(held.keep());
     Ok(Way::Copy)
+}
+
+/// The file that a path leads to, and its path without links.
+fn find<const N: usize>(path: &Text<N>, how: &OpenHow, real: &mut Real) -> Result<Fd, Errno> {
+    let held = sys::open_at(sys::AT_FDCWD, path, how)?;
+    real_path(held.number(), real)?;
+    Ok(held)
 }
 
 /// Ends what [`decide`] began. Descriptors belong to the whole process: should another thread have
