@@ -12,6 +12,11 @@
 //! | source routes | `EPERM` |
 //! | other kinds of sockets | as by a kernel without them |
 //!
+//! Loopback is an address as any other, and so is a local socket of the program's own: a policy that
+//! restricts connections lists what the program talks to itself about (`127.0.0.1:PORT`,
+//! `unix:/path`). What the platform needs on loopback, the extension adds to the policy. Binding and
+//! accepting are not restricted.
+//!
 //! Must not know: what stands in a policy, how calls get here.
 
 mod address;
@@ -140,7 +145,7 @@ pub(crate) fn after(
         },
         Name::Sendmmsg => {
             if let Some(held) = memory.held.take() {
-                crate::sys::socket::close(held);
+                drop(crate::sys::Fd::held(held));
             }
             message::sent(call, memory, result)
         }
@@ -177,10 +182,16 @@ fn send(process: &Process<'_>, call: &Call, memory: &mut Memory) -> Result<Answe
         return Ok(Answer::Proceed);
     }
     memory.address.load(address, length)?;
-    let Some(way) = destination::decide_send(process, call.number, socket, flags, memory)? else {
+    if let Some(way) = destination::decide_send(process, call.number, socket, flags, memory)? {
+        return Ok(with_address(way, call, 4, memory));
+    }
+    if destination::usual(process) == Way::AsIs {
         return Ok(Answer::Proceed);
-    };
-    Ok(with_address(way, call, 4, memory))
+    }
+    // Nor will it be looked at if the descriptor is another socket's by then.
+    let mut copy = *call;
+    [copy.args[4], copy.args[5]] = [0, 0];
+    Ok(Answer::Instead(copy))
 }
 
 /// The call with the copy of the address at `at` and its length behind that.

@@ -146,10 +146,14 @@ fn prepare(
         if let Some(Way::Copy) = decided {
             way = Way::Copy;
         }
-        if let Some(name) = memory.batch.names.get_mut(index) {
-            *name = memory.address;
-            entry[NAME] = name.pointer();
-            entry[NAME_LENGTH] = name.len();
+        match memory.batch.names.get_mut(index) {
+            Some(name) if decided.is_some() => {
+                *name = memory.address;
+                entry[NAME] = name.pointer();
+                entry[NAME_LENGTH] = name.len();
+            }
+            // Nor will it be looked at if the descriptor is another socket's by then.
+            _ => (entry[NAME], entry[NAME_LENGTH]) = (0, 0),
         }
     }
     if entry[CONTROL] != 0 && entry[CONTROL_LENGTH] != 0 && way == Way::Copy {
