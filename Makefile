@@ -5,7 +5,7 @@ CARGO ?= cargo
 FUZZ_SECONDS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-fuzz test-aarch64 bench icount detection lint fmt clippy doc deny
+.PHONY: help demo layer test test-rust test-fuzz test-aarch64 bench icount detection lint fmt clippy doc deny
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do \
@@ -13,6 +13,9 @@ help: ## list the targets
 
 demo: needs-rust needs-python needs-namespaces ## attacks with and without Guard, under Amazon's emulator
 	@$(CARGO) run --package guard-tests --bin demo
+
+layer: ## the layer for x86_64 and arm64: target/layer/guard-*.zip; `make layer ARCH=x86_64` one of them
+	@sh deploy/layer/build.sh $(ARCH)
 
 test: test-rust test-fuzz test-aarch64 ## every test: unit, data, property, doc, emulator, fuzz, aarch64
 

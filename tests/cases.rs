@@ -1,6 +1,6 @@
 //! Every case of `tests/data/cases`, as a plain value and in every shape an event can give it.
 
-use guard_core::{Families, Family, Finding, Inspector};
+use guard_core::{Families, Finding, Inspector};
 use guard_tests::case::{self, Case};
 use guard_tests::skip;
 
@@ -18,28 +18,16 @@ fn cases() -> Option<Vec<Case>> {
     Some(cases)
 }
 
-/// The family that the case's file is named after; a file of another name is for all of them.
-fn family(case: &Case) -> Option<Family> {
-    Family::from_name(case.name.split(':').next().unwrap_or_default())
-}
-
-/// What the case expects of the families that it is for.
+/// What the case expects.
 fn expected(case: &Case) -> Vec<&str> {
-    let family = family(case).map(|family| format!("{family}."));
     let mut expected: Vec<_> = case.expect.iter().map(String::as_str).collect();
-    expected.retain(|rule| {
-        family
-            .as_ref()
-            .is_none_or(|family| rule.starts_with(family))
-    });
     expected.sort_unstable();
     expected
 }
 
-/// An inspector for the case's family: what others see in the same input is their files' business.
-fn inspector(case: &Case) -> Inspector {
-    let family = family(case).map(|family| Families::NONE.with(family));
-    Inspector::new(family.unwrap_or(Families::ALL))
+/// Every family: what one of them takes for benign another must not report.
+const fn inspector() -> Inspector {
+    Inspector::new(Families::ALL)
 }
 
 fn rules(findings: &[Finding]) -> Vec<&str> {
@@ -67,7 +55,7 @@ fn values() {
     let Some(cases) = cases() else { return };
     let mut failures = Vec::new();
     for case in &cases {
-        let findings: Vec<_> = inspector(case)
+        let findings: Vec<_> = inspector()
             .inspect_value(case.input.as_bytes())
             .collect();
         let expected = expected(case);
@@ -110,7 +98,7 @@ fn events() {
                 continue;
             }
             checked += 1;
-            let findings: Vec<_> = inspector(case).inspect(&event).collect();
+            let findings: Vec<_> = inspector().inspect(&event).collect();
             let found = rules(&findings);
             // A shape may make another family see something in an attack; never in a benign text.
             let expected = expected(case);

@@ -16,6 +16,7 @@ mod exercise;
 mod jndi;
 mod ldap;
 mod log;
+mod names;
 mod nosql;
 mod path;
 mod prototype;

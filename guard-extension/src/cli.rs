@@ -13,6 +13,7 @@ mod check;
 mod exec;
 mod explain;
 mod inspect;
+mod scan;
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,7 @@ const COMMANDS: &[Command] = &[
     exec::COMMAND,
     explain::COMMAND,
     inspect::COMMAND,
+    scan::COMMAND,
 ];
 
 /// Runs the command that the arguments name.

@@ -14,7 +14,14 @@ fn main() -> ExitCode {
     if name.file_name() == Some(OsStr::new("wrap")) {
         ExitCode::from(wrap::run(&arguments))
     } else if name.parent() == Some(Path::new("/opt/extensions")) {
-        ExitCode::from(lifecycle::run())
+        // The layer's wrapper is a file that names this one as its interpreter (execve(2)): the
+        // kernel hands over `wrap`, the file's own path, and what it was started with.
+        match arguments.split_first() {
+            Some((first, rest)) if first == "wrap" => {
+                ExitCode::from(wrap::run(rest.get(1..).unwrap_or_default()))
+            }
+            _ => ExitCode::from(lifecycle::run()),
+        }
     } else {
         // A panic has printed its message by then; what is left is to say whose fault it was.
         std::panic::catch_unwind(|| cli::run(lexopt::Parser::from_args(arguments)))

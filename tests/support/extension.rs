@@ -43,8 +43,19 @@ pub fn attach(wrapper_only: bool) -> Result<()> {
         fs::copy(program(), "/opt/guard/wrap").map_err(io)?;
         return Ok(());
     }
+    attach_program(&program())
+}
+
+/// Puts `program` in place as the extension and its exec wrapper.
+///
+/// # Errors
+///
+/// When `/opt` cannot be written.
+pub fn attach_program(program: &Path) -> Result<()> {
+    let io = |error: std::io::Error| format!("/opt: {error}");
+    fs::create_dir_all("/opt/guard").map_err(io)?;
     fs::create_dir_all("/opt/extensions").map_err(io)?;
-    fs::copy(program(), "/opt/extensions/guard").map_err(io)?;
+    fs::copy(program, "/opt/extensions/guard").map_err(io)?;
     symlink("../extensions/guard", "/opt/guard/wrap").map_err(io)
 }
 
@@ -119,7 +130,12 @@ pub fn exec_bootstrap(function: &Path) -> Result<PathBuf> {
     )
 }
 
-fn script(name: &str, text: &str) -> Result<PathBuf> {
+/// A bootstrap that does `text`, a shell's words.
+///
+/// # Errors
+///
+/// When the file cannot be written.
+pub fn script(name: &str, text: &str) -> Result<PathBuf> {
     // In /opt, which is the test's own and gone with it.
     let path = Path::new("/opt").join(format!("bootstrap-{name}"));
     let io = |error: std::io::Error| format!("{}: {error}", path.display());

@@ -2,8 +2,9 @@
 //!
 //! [`fetch`] brings Amazon's Runtime Interface Emulator and cargo-lambda from their Python wheels,
 //! [`isolation`] gives a test namespaces of its own, [`function`] builds the function under test,
-//! [`emulator`] and [`cargo_lambda`] run it, [`extension`] attaches the layer, [`http`] talks to them. [`demo`] holds the events of
-//! the demo and what they do, [`case`] the inspector's cases and their variants.
+//! [`emulator`] and [`cargo_lambda`] run it, [`extension`] and [`layer`] attach the layer, [`http`]
+//! talks to them, [`clients`] brings the clients and compilers of other languages. [`demo`] holds the
+//! events of the demo and what they do, [`case`] the inspector's cases and their variants.
 
 #![expect(
     clippy::exhaustive_enums,
@@ -12,6 +13,7 @@
 
 pub mod cargo_lambda;
 pub mod case;
+pub mod clients;
 pub mod demo;
 pub mod emulator;
 pub mod extension;
@@ -19,6 +21,7 @@ pub mod fetch;
 pub mod function;
 pub mod http;
 pub mod isolation;
+pub mod layer;
 pub mod process;
 
 use std::path::PathBuf;

@@ -8,6 +8,7 @@ use crate::inspect::{Effort, Match, Text, Trigger};
 use crate::rule::{Family, RuleId, Rules};
 
 mod name;
+mod table;
 mod walk;
 mod wrapper;
 

@@ -130,25 +130,23 @@ fn may_command(rest: &[u8]) -> bool {
         .iter()
         .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         .count();
-    let mut name = [0; command::LONGEST];
-    let (Some(name), Some(word)) = (name.get_mut(..length), rest.get(..length)) else {
+    let Some(name) = rest.get(..length).filter(|_| length <= command::LONGEST) else {
         return false;
     };
-    name.copy_from_slice(word);
-    name.make_ascii_lowercase();
+    let is = |word: &[u8]| name.eq_ignore_ascii_case(word);
     match rest.get(length) {
         None => true,
         // An assignment before the command is rare, a parameter is not.
         Some(b'=' | b':' | b'.') => false,
         Some(b'/') => {
-            matches!(&*name, b"" | b"usr" | b"bin" | b"sbin" | b"etc" | b"c")
-                || command::lookup(name).is_some()
+            const ROOTS: [&[u8]; 6] = [b"", b"usr", b"bin", b"sbin", b"etc", b"c"];
+            ROOTS.iter().any(|root| is(root)) || command::lookup_folded(name).is_some()
         }
         // Encoded or quoted: the name may go on.
         Some(b'\\' | b'%' | b'&' | b'\'' | b'"' | b'^' | b'?' | b'*' | b'$') => {
-            command::is_prefix(name) || command::lookup(name).is_some()
+            command::is_prefix(name) || command::lookup_folded(name).is_some()
         }
-        Some(_) => command::lookup(name).is_some(),
+        Some(_) => command::lookup_folded(name).is_some(),
     }
 }
 

@@ -30,7 +30,6 @@ const ARITHMETIC: RuleId = RuleId::new("template.arithmetic");
 const CALL: RuleId = RuleId::new("template.call");
 const REACH: RuleId = RuleId::new("template.reach");
 const DIRECTIVE: RuleId = RuleId::new("template.directive");
-const LOOKUP: RuleId = RuleId::new("template.lookup");
 
 const TRIGGERS: &[Trigger] = &[
     // Jinja, Twig, Handlebars, Angular, Go.
@@ -83,7 +82,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         [b'$', b'{', b'{', ..] => expression(text, at, at + 3, b"}}", true, effort),
         [b'$', b'{', ..] => {
-            lookup(text, at).or_else(|| expression(text, at, at + 2, b"}", false, effort))
+            expression(text, at, at + 2, b"}", false, effort)
         }
         // Perl: `@{[ system "id" ]}`.
         [b'@', b'{', b'[', ..] => {
@@ -299,20 +298,6 @@ fn statement(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         _ => None,
     }
-}
-
-/// `${script:javascript:...}`: interpolation that runs or fetches (CVE-2022-42889).
-fn lookup(text: &Text<'_>, at: usize) -> Option<Match> {
-    let rest = text.bytes.get(at + 2..)?;
-    let known: [&[u8]; 5] = [b"script:", b"url:", b"dns:", b"file:", b"java:"];
-    let prefix = known.iter().find(|prefix| {
-        rest.get(..prefix.len())
-            .is_some_and(|found| found.eq_ignore_ascii_case(prefix))
-    })?;
-    let after = rest.get(prefix.len()..)?;
-    (after.first()?.is_ascii_alphanumeric() && after.iter().take(200).any(|b| *b == b'}'))
-        .then_some(())?;
-    found(LOOKUP, at, at + 2 + prefix.len())
 }
 
 /// `$x.getClass()`, `x.getClass().forName(...)`: from any object to every class.

@@ -4,6 +4,7 @@ use core::sync::atomic::AtomicU64;
 
 use guard_core::policy::{Access, CompiledPolicy, Decision};
 
+use crate::network::Sockets;
 use crate::shared::{Ring, Sealed, TmpUse};
 
 /// The program under guard. Put together once, when it starts.
@@ -82,6 +83,7 @@ impl<'a> Children<'a> {
 pub struct Local {
     /// What was recorded already, by hash; lossy.
     pub(crate) seen: [AtomicU64; 256],
+    pub(crate) sockets: Sockets,
     /// Mappings with arguments of programs that were started: owner's process id and address, and
     /// length in bytes. See `programs::areas`.
     pub(crate) areas: [[AtomicU64; 3]; 32],
@@ -93,6 +95,7 @@ impl Local {
     pub const fn new() -> Self {
         Self {
             seen: [const { AtomicU64::new(0) }; 256],
+            sockets: Sockets::new(),
             areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],
         }
     }

@@ -351,7 +351,7 @@ impl Asked {
 
 /// Whether the program could not put another file there: the policy or the file system refuses to
 /// change the directory that the path's last component is in.
-fn is_firm(
+pub(crate) fn is_firm(
     process: &Process<'_>,
     path: &PathText,
     full: &mut PathText,
@@ -424,8 +424,21 @@ fn loader_of(
 ) -> Result<(), Errno> {
     let found = object(process, AT_FDCWD, name, 0, 0, spare)?;
     name_of(found.number(), name).map_err(|_| DENIED)?;
-    match may_start(process, number, name.bytes(), spare) {
+    match is_systems(name.bytes()) || may_start(process, number, name.bytes(), spare) {
         true => Ok(()),
         false => Err(DENIED),
     }
+}
+
+/// Whether a path is that of the system's own dynamic loader, where links have led to: it runs no
+/// program but the one that names it, so that an entry for that one suffices. Started by itself it
+/// is a program as any other.
+fn is_systems(path: &[u8]) -> bool {
+    let path = path.strip_prefix(b"/usr").unwrap_or(path);
+    let is_library = [b"/lib/".as_slice(), b"/lib64/"]
+        .iter()
+        .any(|of| path.starts_with(of));
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    // The last is musl's, which is its own loader.
+    is_library && (name.starts_with(b"ld-") || name == b"ld.so" || name == b"libc.so")
 }

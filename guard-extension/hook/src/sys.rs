@@ -8,6 +8,7 @@ pub mod memory;
 pub mod number;
 mod raw;
 pub mod region;
+pub(crate) mod socket;
 
 pub(crate) use area::Area;
 pub(crate) use call::*;

@@ -12,8 +12,12 @@ use super::Malformed;
 use super::chunked::{Chunked, Piece};
 use super::head::Body;
 
-/// Bytes read at once. A warm event and its head fit; the socket's own buffer holds what is longer.
+/// Bytes read at once. A warm event and its head fit.
 const READ: usize = 16 << 10;
+
+/// Bytes read at once where there is more than that: what one side of a loopback connection hands
+/// over in one piece.
+const MOST_READ: usize = 64 << 10;
 
 /// A buffer that grew beyond this for one long body is given back.
 const KEPT: usize = 64 << 10;
@@ -24,6 +28,8 @@ pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
     start: usize,
+    /// How much is read at once: more while there is more.
+    room: usize,
 }
 
 /// What stopped a body on its way.
@@ -52,6 +58,7 @@ impl Connection {
             stream,
             buffer: Vec::new(),
             start: 0,
+            room: READ,
         }
     }
 
@@ -74,8 +81,15 @@ impl Connection {
 
     /// Waits for more bytes and answers how many came; none at the connection's end.
     pub(crate) async fn fill(&mut self) -> io::Result<usize> {
-        self.make_room(READ);
-        self.stream.read_buf(&mut self.buffer).await
+        self.make_room(self.room);
+        let room = self.buffer.capacity() - self.buffer.len();
+        let count = self.stream.read_buf(&mut self.buffer).await?;
+        self.room = match count {
+            count if count == room => MOST_READ,
+            count if count < READ => READ,
+            _ => self.room,
+        };
+        Ok(count)
     }
 
     /// As [`Self::fill`], but only what is there already: nothing if that is nothing.

@@ -3,7 +3,9 @@
 //!
 //! Everything else in a head stays bytes, forwarded as they came. Must not know: sockets.
 
-use httparse::{EMPTY_HEADER, Header, Status};
+use std::mem::MaybeUninit;
+
+use httparse::{EMPTY_HEADER, Header, ParserConfig, Status};
 
 use super::Malformed;
 use crate::endpoint::Endpoint;
@@ -42,7 +44,28 @@ pub(crate) struct Request {
     pub(crate) closes: bool,
     /// Error trailers are announced, so that a stream can end in an error.
     pub(crate) has_error_trailers: bool,
+    /// Where the method and the path begin.
+    method: usize,
+    path: usize,
+    lines: Lines,
 }
+
+/// The lines of a request's head that may not go on as they are, in the order they stand in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Lines {
+    found: [Line; MOST_LINES],
+    count: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Line {
+    name: Name,
+    start: usize,
+    end: usize,
+}
+
+/// Each of them is there once in what a client sends; a length may be said twice.
+const MOST_LINES: usize = 8;
 
 /// What a request to the Runtime API asks for, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +88,16 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: Body,
     pub(crate) closes: bool,
+    named: Named,
+}
+
+/// Where in a response's head the values stand that tell of an invocation: start and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Named {
+    request_id: Option<(usize, usize)>,
+    trace_id: Option<(usize, usize)>,
+    invocation_id: Option<(usize, usize)>,
+    deadline_ms: Option<(usize, usize)>,
 }
 
 /// What `/next` says of an invocation beside its event.
@@ -87,39 +120,83 @@ pub(crate) const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";
 
 /// Reads the head that `bytes` begin with; nothing while it is not whole.
 pub(crate) fn request(bytes: &[u8]) -> Result<Option<Request>, Malformed> {
-    let mut fields = [EMPTY_HEADER; MOST_FIELDS];
-    let mut parsed = httparse::Request::new(&mut fields);
-    let Status::Complete(len) = parsed.parse(bytes).map_err(malformed)? else {
+    let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
+    let mut parsed = httparse::Request::new(&mut []);
+    let parsing = parsed.parse_with_uninit_headers(bytes, &mut fields);
+    let Status::Complete(len) = parsing.map_err(malformed)? else {
         return incomplete(bytes);
     };
-    let framing = Framing::of(parsed.headers, parsed.version)?;
+    let head = bytes.get(..len).unwrap_or_default();
+    // It goes on as it came: what one reader takes for a line's end, another may not.
+    if (head.iter().zip(head.iter().skip(1))).any(|pair| pair.0 != &b'\r' && pair.1 == &b'\n') {
+        return Err(Malformed("a head's line ends in a line feed alone"));
+    }
+    let mut framing = Framing::default();
+    let mut lines = Lines::default();
+    let (mut expects, mut has_error_trailers) = (false, false);
+    for Header { name, value } in &*parsed.headers {
+        let known = Name::of(name);
+        framing.see(known, value)?;
+        match known {
+            Name::Host | Name::ContentLength | Name::TransferEncoding => {}
+            Name::Expect => expects = value.eq_ignore_ascii_case(b"100-continue"),
+            Name::Trailer => {
+                has_error_trailers |=
+                    tokens(value).any(|token| token.eq_ignore_ascii_case(ERROR_TYPE.as_bytes()));
+            }
+            _ => continue,
+        }
+        let start = offset(head, name.as_bytes());
+        let rest = head.get(start..).unwrap_or_default();
+        let length = rest.iter().position(|byte| *byte == b'\n').unwrap_or(0) + 1;
+        lines.push(known, start, start + length)?;
+    }
+    let framing = framing.finish(parsed.version)?;
     let method = parsed.method.unwrap_or_default();
+    let path = parsed.path.unwrap_or_default();
     Ok(Some(Request {
         len,
-        target: target(method, parsed.path.unwrap_or_default()),
+        target: target(method, path),
         is_head: method == "HEAD",
         body: match (framing.is_chunked, framing.length) {
             (true, _) => Body::Chunked,
             (false, length) => Body::Length(length.unwrap_or(0)),
         },
-        expects: field(parsed.headers, "expect")
-            .is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue")),
+        expects,
         closes: framing.closes,
-        has_error_trailers: values(parsed.headers, "trailer")
-            .flat_map(tokens)
-            .any(|token| token.eq_ignore_ascii_case(ERROR_TYPE.as_bytes())),
+        has_error_trailers,
+        method: offset(head, method.as_bytes()),
+        path: offset(head, path.as_bytes()),
+        lines,
     }))
 }
 
 /// Reads the head that `bytes` begin with; nothing while it is not whole. `to_head`: the request's
 /// method was HEAD, so that there is no body whatever the head says.
 pub(crate) fn response(bytes: &[u8], to_head: bool) -> Result<Option<Response>, Malformed> {
-    let mut fields = [EMPTY_HEADER; MOST_FIELDS];
-    let mut parsed = httparse::Response::new(&mut fields);
-    let Status::Complete(len) = parsed.parse(bytes).map_err(malformed)? else {
+    let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
+    let mut parsed = httparse::Response::new(&mut []);
+    let parsing =
+        ParserConfig::default().parse_response_with_uninit_headers(&mut parsed, bytes, &mut fields);
+    let Status::Complete(len) = parsing.map_err(malformed)? else {
         return incomplete(bytes);
     };
-    let framing = Framing::of(parsed.headers, parsed.version)?;
+    let mut framing = Framing::default();
+    let mut named = Named::default();
+    for Header { name, value } in &*parsed.headers {
+        let known = Name::of(name);
+        framing.see(known, value)?;
+        let slot = match known {
+            Name::RequestId => &mut named.request_id,
+            Name::TraceId => &mut named.trace_id,
+            Name::InvocationId => &mut named.invocation_id,
+            Name::DeadlineMs => &mut named.deadline_ms,
+            _ => continue,
+        };
+        let start = offset(bytes, value);
+        slot.get_or_insert((start, start + value.len()));
+    }
+    let framing = framing.finish(parsed.version)?;
     let status = parsed.code.unwrap_or_default();
     let body = match (framing.is_chunked, framing.length) {
         _ if to_head || matches!(status, 100..=199 | 204 | 304) => Body::NONE,
@@ -132,25 +209,24 @@ pub(crate) fn response(bytes: &[u8], to_head: bool) -> Result<Option<Response>, 
         status,
         body,
         closes: framing.closes || body == Body::UntilClose,
+        named,
     }))
 }
 
-/// What the whole head `bytes` of an answer to `/next` says of the invocation; nothing when it names
-/// none.
-pub(crate) fn invocation(bytes: &[u8]) -> Option<Invocation> {
-    let mut fields = [EMPTY_HEADER; MOST_FIELDS];
-    let mut parsed = httparse::Response::new(&mut fields);
-    parsed.parse(bytes).ok()?;
-    let text = |name| {
-        field(parsed.headers, name)
-            .and_then(|value| std::str::from_utf8(value).ok())
-            .map(str::to_owned)
+/// What the head `bytes` of an answer to `/next`, which `response` was read from, says of the
+/// invocation; nothing when it names none.
+pub(crate) fn invocation(bytes: &[u8], response: &Response) -> Option<Invocation> {
+    let text = |span: Option<(usize, usize)>| {
+        let (start, end) = span?;
+        let value = std::str::from_utf8(bytes.get(start..end)?).ok()?;
+        Some(value.to_owned())
     };
+    let named = &response.named;
     Some(Invocation {
-        request_id: text("lambda-runtime-aws-request-id").filter(|id| is_id(id))?,
-        trace_id: text("lambda-runtime-trace-id"),
-        invocation_id: text(INVOCATION_ID),
-        deadline_ms: text("lambda-runtime-deadline-ms").and_then(|ms| ms.parse().ok()),
+        request_id: text(named.request_id).filter(|id| is_id(id))?,
+        trace_id: text(named.trace_id),
+        invocation_id: text(named.invocation_id),
+        deadline_ms: text(named.deadline_ms).and_then(|ms| ms.parse().ok()),
     })
 }
 
@@ -163,35 +239,41 @@ pub(crate) fn response_field(bytes: &[u8], name: &str) -> Option<String> {
     std::str::from_utf8(value).ok().map(str::to_owned)
 }
 
-/// Writes the whole request head `bytes` as `endpoint` is to see it, without the empty line: its
-/// path, its name, nothing about leave to send a body; all else as it came. `framed`: with the
-/// fields that frame the body.
-pub(crate) fn write_request(bytes: &[u8], endpoint: &Endpoint, framed: bool, out: &mut Vec<u8>) {
-    let mut fields = [EMPTY_HEADER; MOST_FIELDS];
-    let mut parsed = httparse::Request::new(&mut fields);
-    if parsed.parse(bytes).is_err() {
-        return;
-    }
-    let path = parsed.path.unwrap_or_default();
-    out.extend_from_slice(parsed.method.unwrap_or_default().as_bytes());
-    out.push(b' ');
-    if path.starts_with('/') {
+/// Writes the head `bytes`, which `request` was read from, as `endpoint` is to see it, without the
+/// empty line: its path, its name, nothing about leave to send a body; all else byte for byte.
+/// `framed`: with the fields that frame the body.
+pub(crate) fn write_request(
+    bytes: &[u8],
+    request: &Request,
+    endpoint: &Endpoint,
+    framed: bool,
+    out: &mut Vec<u8>,
+) {
+    // The empty line's two bytes stay behind.
+    let head = bytes.get(..request.len.saturating_sub(2));
+    let head = head.unwrap_or_default();
+    let part = |start: usize, end: usize| head.get(start..end).unwrap_or_default();
+    out.extend_from_slice(part(request.method, request.path));
+    if head.get(request.path) == Some(&b'/') {
         out.extend_from_slice(endpoint.base().as_bytes());
     }
-    out.extend_from_slice(path.as_bytes());
-    let version: &[u8] = match parsed.version {
-        Some(0) => b" HTTP/1.0\r\n",
-        _ => b" HTTP/1.1\r\n",
-    };
-    out.extend_from_slice(version);
-    write_field(out, "Host", endpoint.authority().as_bytes());
-    for Header { name, value } in &*parsed.headers {
-        let is = |other: &str| name.eq_ignore_ascii_case(other);
-        let frames = is("content-length") || is("transfer-encoding") || is("trailer");
-        if is("host") || is("expect") || (frames && !framed) {
-            continue;
+    let (mut at, mut has_host) = (request.path, false);
+    for line in request.lines.iter() {
+        match line.name {
+            Name::Host | Name::Expect => {}
+            _ if framed => continue,
+            _ => {}
         }
-        write_field(out, name, value);
+        out.extend_from_slice(part(at, line.start));
+        at = line.end;
+        if line.name == Name::Host {
+            has_host = true;
+            write_field(out, "Host", endpoint.authority().as_bytes());
+        }
+    }
+    out.extend_from_slice(part(at, head.len()));
+    if !has_host {
+        write_field(out, "Host", endpoint.authority().as_bytes());
     }
 }
 
@@ -243,60 +325,127 @@ fn is_id(id: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':'))
 }
 
+impl Lines {
+    fn push(&mut self, name: Name, start: usize, end: usize) -> Result<(), Malformed> {
+        let is_repeated = self.iter().any(|line| line.name == name);
+        if is_repeated && matches!(name, Name::Host | Name::Expect) {
+            return Err(Malformed("a head names its host or expectation twice"));
+        }
+        let slot = self.found.get_mut(self.count);
+        *slot.ok_or(Malformed("a head frames its body too often"))? = Line { name, start, end };
+        self.count += 1;
+        Ok(())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Line> {
+        self.found.iter().take(self.count)
+    }
+}
+
+/// The fields that matter here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Name {
+    Connection,
+    ContentLength,
+    DeadlineMs,
+    Expect,
+    Host,
+    InvocationId,
+    #[default]
+    Other,
+    RequestId,
+    TraceId,
+    Trailer,
+    TransferEncoding,
+}
+
+impl Name {
+    fn of(name: &str) -> Self {
+        // No two have the same length: one comparison decides.
+        let (wanted, known) = match name.len() {
+            4 => ("host", Self::Host),
+            6 => ("expect", Self::Expect),
+            7 => ("trailer", Self::Trailer),
+            10 => ("connection", Self::Connection),
+            14 => ("content-length", Self::ContentLength),
+            17 => ("transfer-encoding", Self::TransferEncoding),
+            23 => ("lambda-runtime-trace-id", Self::TraceId),
+            26 => ("lambda-runtime-deadline-ms", Self::DeadlineMs),
+            28 => (INVOCATION_ID, Self::InvocationId),
+            29 => ("lambda-runtime-aws-request-id", Self::RequestId),
+            _ => return Self::Other,
+        };
+        if name.eq_ignore_ascii_case(wanted) {
+            known
+        } else {
+            Self::Other
+        }
+    }
+}
+
+#[derive(Debug, Default)]
 struct Framing {
     is_chunked: bool,
     length: Option<u64>,
     closes: bool,
+    keeps_alive: bool,
 }
 
 impl Framing {
-    fn of(fields: &[Header<'_>], version: Option<u8>) -> Result<Self, Malformed> {
-        let mut length = None;
-        for value in values(fields, "content-length") {
-            let digits = value.iter().all(u8::is_ascii_digit);
-            let text = std::str::from_utf8(value).unwrap_or_default();
-            let found: u64 = text
-                .parse()
-                .ok()
-                .filter(|_| digits)
-                .ok_or(Malformed("the content length is no number"))?;
-            if length.is_some_and(|length| length != found) {
-                return Err(Malformed("there are two content lengths"));
+    fn see(&mut self, name: Name, value: &[u8]) -> Result<(), Malformed> {
+        match name {
+            Name::ContentLength => {
+                let digits = value.iter().all(u8::is_ascii_digit);
+                let text = std::str::from_utf8(value).unwrap_or_default();
+                let found: u64 = text
+                    .parse()
+                    .ok()
+                    .filter(|_| digits)
+                    .ok_or(Malformed("the content length is no number"))?;
+                if self.length.is_some_and(|length| length != found) {
+                    return Err(Malformed("there are two content lengths"));
+                }
+                self.length = Some(found);
             }
-            length = Some(found);
+            Name::TransferEncoding => {
+                let mut codings = tokens(value);
+                let is_chunked = codings
+                    .next()
+                    .is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+                if self.is_chunked || !is_chunked || codings.next().is_some() {
+                    return Err(Malformed("the transfer coding is not chunked alone"));
+                }
+                self.is_chunked = true;
+            }
+            Name::Connection => {
+                for token in tokens(value) {
+                    self.closes |= token.eq_ignore_ascii_case(b"close");
+                    self.keeps_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+                }
+            }
+            _ => {}
         }
-        let mut codings = values(fields, "transfer-encoding").flat_map(tokens);
-        let is_chunked = match (codings.next(), codings.next()) {
-            (None, _) => false,
-            (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => true,
-            _ => return Err(Malformed("the transfer coding is not chunked alone")),
-        };
-        if is_chunked && length.is_some() {
+        Ok(())
+    }
+
+    fn finish(mut self, version: Option<u8>) -> Result<Self, Malformed> {
+        if self.is_chunked && self.length.is_some() {
             return Err(Malformed("there is a content length beside chunks"));
         }
-        let has = |wanted: &[u8]| {
-            values(fields, "connection")
-                .flat_map(tokens)
-                .any(|token| token.eq_ignore_ascii_case(wanted))
-        };
-        let closes = has(b"close") || (version == Some(0) && !has(b"keep-alive"));
-        Ok(Self {
-            is_chunked,
-            length,
-            closes,
-        })
+        self.closes |= version == Some(0) && !self.keeps_alive;
+        Ok(self)
     }
 }
 
-fn values<'h>(fields: &'h [Header<'_>], name: &str) -> impl Iterator<Item = &'h [u8]> {
-    fields
-        .iter()
-        .filter(move |field| field.name.eq_ignore_ascii_case(name))
-        .map(|field| field.value)
+/// Where `part`, a part of `whole`, begins in it.
+fn offset(whole: &[u8], part: &[u8]) -> usize {
+    part.as_ptr().addr().saturating_sub(whole.as_ptr().addr())
 }
 
 fn field<'h>(fields: &'h [Header<'_>], name: &str) -> Option<&'h [u8]> {
-    values(fields, name).next()
+    let mut fields = fields.iter();
+    let found = fields.find(|field| field.name.eq_ignore_ascii_case(name));
+    found.map(|field| field.value)
 }
 
 fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -396,12 +545,37 @@ mod tests {
         let head = b"POST /a?b HTTP/1.1\r\nhost: 127.0.0.1:1\r\nX-Odd:  \tvalue \r\nExpect: \
                      100-continue\r\nContent-Length: 3\r\nUser-Agent: x\r\n\r\nabc";
         let mut out = Vec::new();
-        write_request(head, &endpoint("http://h:2/base/"), true, &mut out);
+        let parsed = request(head).unwrap().unwrap();
+        let endpoint = endpoint("http://h:2/base/");
+        write_request(head, &parsed, &endpoint, true, &mut out);
         assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "POST /base/a?b HTTP/1.1\r\nHost: h:2\r\nX-Odd: value\r\nContent-Length: 3\r\n\
+            String::from_utf8(std::mem::take(&mut out)).unwrap(),
+            "POST /base/a?b HTTP/1.1\r\nHost: h:2\r\nX-Odd:  \tvalue \r\nContent-Length: 3\r\n\
              User-Agent: x\r\n"
         );
+        write_request(head, &parsed, &endpoint, false, &mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "POST /base/a?b HTTP/1.1\r\nHost: h:2\r\nX-Odd:  \tvalue \r\nUser-Agent: x\r\n"
+        );
+    }
+
+    #[test]
+    fn a_head_that_two_may_read_differently_is_refused() {
+        for head in [
+            "GET / HTTP/1.1\nHost: x\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\n\n",
+            "GET / HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+        ] {
+            assert!(request(head.as_bytes()).is_err(), "{head:?}");
+        }
+        let mut out = Vec::new();
+        let head = b"\r\nGET / HTTP/1.0\r\nA: b\r\n\r\n";
+        let parsed = request(head).unwrap().unwrap();
+        write_request(head, &parsed, &endpoint("h:2"), true, &mut out);
+        assert_eq!(out, b"GET / HTTP/1.0\r\nA: b\r\nHost: h:2\r\n");
     }
 
     #[test]
@@ -418,11 +592,9 @@ mod tests {
     #[test]
     fn an_id_that_could_change_a_path_is_none() {
         let head = |id: &str| {
-            invocation(
-                format!("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: {id}\r\n\r\n")
-                    .as_bytes(),
-            )
-            .map(|invocation| invocation.request_id)
+            let head = format!("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: {id}\r\n\r\n");
+            let parsed = response(head.as_bytes(), false).unwrap().unwrap();
+            invocation(head.as_bytes(), &parsed).map(|invocation| invocation.request_id)
         };
         assert_eq!(head("7f3c-1"), Some("7f3c-1".to_owned()));
         for id in ["", "a/b", "a b", "a?b"] {

@@ -140,12 +140,11 @@ impl Exchange {
             Ok(()) => self.response(upstream, is_head).await,
             Err(Stopped::Source(error)) => Err(error),
             Err(Stopped::Destination(error)) => {
-                let response = self.response(upstream, is_head).await.map_err(|_| error)?;
+                let response = self.response(upstream, is_head).await;
+                let mut response = response.map_err(|_| error)?;
                 // The rest of the request's body is in the way of another.
-                Ok(Response {
-                    closes: true,
-                    ..response
-                })
+                response.closes = true;
+                Ok(response)
             }
         }
     }
@@ -154,7 +153,13 @@ impl Exchange {
     pub(super) fn write_head(&mut self, request: &Request) {
         self.scratch.clear();
         let bytes = self.client.unused().get(..request.len).unwrap_or_default();
-        head::write_request(bytes, &self.shared.endpoint, true, &mut self.scratch);
+        head::write_request(
+            bytes,
+            request,
+            &self.shared.endpoint,
+            true,
+            &mut self.scratch,
+        );
         self.scratch.extend_from_slice(b"\r\n");
     }
 

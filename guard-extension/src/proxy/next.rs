@@ -25,7 +25,7 @@ impl Exchange {
             let response = self.exchange(request.is_head).await?;
             let head = self.answer_bytes().get(..response.len).unwrap_or_default();
             let invocation = match response.status {
-                200 => head::invocation(head),
+                200 => head::invocation(head, &response),
                 _ => None,
             };
             let Some(invocation) = invocation else {

@@ -1,9 +1,10 @@
 //! A response or an error on its way out.
 //!
 //! In `monitor` it passes as it comes, and what it holds is recorded. In `enforce` nothing of a
-//! secret may leave: bytes that may be the start of one wait for the next, and of a response that is
-//! not streamed the first [`WINDOW`] bytes wait for its end, so that most can still be replaced by an
-//! error when they turn out to hold one. What has begun by then is cut before the secret.
+//! secret may leave: bytes that may be the start of one wait for the next. A response that comes
+//! with its length and within one read of the socket, as most do, is looked at whole and can still
+//! be replaced by an error. A longer one, or one that is streamed, is on its way by then and is cut
+//! before the secret.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -19,9 +20,9 @@ use crate::http::chunked::{Chunked, Piece};
 use crate::http::connection::{Connection, Stopped};
 use crate::http::head::{Body, ERROR_BODY, ERROR_TYPE, Request, write_field, write_request};
 
-/// How much of a response waits for its end. What is cut ends the runtime with it, under Amazon's
-/// emulator as well; responses this long are rare, and as much fits beside a guard of 6 MB.
-const WINDOW: usize = 1 << 20;
+/// How much of a response that is not streamed waits for its end: a few reads' worth, since a
+/// runtime may write head and body apart. Nothing beyond is held, whatever the response's length.
+const WINDOW: usize = 64 << 10;
 
 /// The longest response that withheld records can be merged into: Lambda takes no longer one.
 const LONGEST: usize = 8 << 20;
@@ -42,6 +43,8 @@ impl Exchange {
         is_response: bool,
     ) -> io::Result<bool> {
         let shared = Arc::clone(&self.shared);
+        // While the records still belong to the invocation.
+        shared.drain();
         let (mut running, answering) = shared.invocations.answer(request_id);
         let trimmed = running.as_mut().and_then(|running| running.trimmed.take());
         let subject = Subject {
@@ -94,7 +97,7 @@ impl Exchange {
             });
         let merged = trimmed.merge(response);
         self.scratch.clear();
-        write_request(bytes, &shared.endpoint, false, &mut self.scratch);
+        write_request(bytes, request, &shared.endpoint, false, &mut self.scratch);
         self.client.consume(end);
         let response = match merged {
             _ if leaks => self.withhold(subject).await?,
@@ -122,6 +125,24 @@ impl Exchange {
     /// Forwards an answer as far as it holds no secret.
     async fn scanned(&mut self, request: &Request, subject: &Subject<'_>) -> io::Result<bool> {
         let shared = Arc::clone(&self.shared);
+        if let Body::Length(length) = request.body
+            && let Some(body) = self.client.unused().get(request.len..)
+            && let Some(body) = usize::try_from(length).ok().and_then(|n| body.get(..n))
+        {
+            // All of it is there, as of most: it is looked at where it lies.
+            let start = Instant::now();
+            let leak = shared.secrets.find(body);
+            let is_withheld = leak.is_some_and(|leak| {
+                shared.leaks(subject.request_id, subject.trace_id, &leak, start)
+            });
+            if !is_withheld {
+                return self.pass(request, |_| {}).await;
+            }
+            let end = request.len + body.len();
+            self.client.consume(end);
+            let response = self.withhold(subject).await?;
+            return self.reply(&response).await;
+        }
         let mut scanner = shared.secrets.scanner();
         self.write_head(request);
         self.client.consume(request.len);
@@ -162,18 +183,23 @@ impl Exchange {
             let is_first = upstream.is_none();
             if is_first && is_done {
                 // Whole in the buffer: it can be sent again where a connection turns out stale.
-                source.write(&held, &mut self.scratch);
+                source.begin(held.len(), &mut self.scratch);
+                self.scratch.extend_from_slice(&held);
+                source.end(held.len(), &mut self.scratch);
                 break self.exchange(false).await?;
             }
             if !is_first {
                 self.scratch.clear();
             }
-            source.write(held.get(..ready).unwrap_or_default(), &mut self.scratch);
+            source.begin(ready, &mut self.scratch);
+            let mut behind = Vec::new();
+            source.end(ready, &mut behind);
             let mut connection = match upstream.take() {
                 Some(connection) => connection,
                 None => self.upstream().await?,
             };
-            let sent = connection.send(&[&self.scratch]).await;
+            let data = held.get(..ready).unwrap_or_default();
+            let sent = connection.send(&[&self.scratch, data, &behind]).await;
             if is_done || sent.is_err() {
                 let relayed = sent.map_err(Stopped::Destination);
                 break self.answer_to(connection, relayed, false).await?;
@@ -306,20 +332,23 @@ impl Source {
         Ok(())
     }
 
-    /// Writes `data` as the body's next bytes, and the body's end if this is it.
-    fn write(&self, data: &[u8], out: &mut Vec<u8>) {
-        if self.chunked.is_none() {
-            out.extend_from_slice(data);
-            return;
+    /// Writes what stands before the body's next `length` bytes.
+    fn begin(&self, length: usize, out: &mut Vec<u8>) {
+        if self.is_chunked() && length > 0 {
+            out.extend_from_slice(format!("{length:x}\r\n").as_bytes());
         }
-        if !data.is_empty() {
-            out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
-            out.extend_from_slice(data);
-            out.extend_from_slice(b"\r\n");
-        }
-        if self.is_done() {
-            out.extend_from_slice(b"0\r\n");
-            out.extend_from_slice(&self.trailers);
+    }
+
+    /// Writes what stands behind them, and the body's end if that is it.
+    fn end(&self, length: usize, out: &mut Vec<u8>) {
+        if self.is_chunked() {
+            if length > 0 {
+                out.extend_from_slice(b"\r\n");
+            }
+            if self.is_done() {
+                out.extend_from_slice(b"0\r\n");
+                out.extend_from_slice(&self.trailers);
+            }
         }
     }
 }

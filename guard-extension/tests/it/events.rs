@@ -19,7 +19,7 @@ fn a_benign_event_passes_byte_for_byte() {
         request.head,
         format!(
             "GET /.rt/f/2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: {address}\r\n\
-             User-Agent: a/1\r\nX-odd: two  words\r\n\r\n"
+             User-Agent: a/1\r\nX-odd:  two  words \r\n\r\n"
         )
     );
     let sent = event("1", r#"{"a": "b\u00e9"}"#);

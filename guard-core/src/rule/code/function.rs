@@ -2,6 +2,8 @@
 //!
 //! It knows names only, not where a call stands.
 
+use crate::rule::names::Names;
+
 /// What a call of a function must look like to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -32,15 +34,19 @@ use Kind::{Codes, Delay, Load, Loop, Method, Request, Run, Show, Shown, Sure};
 /// Longest name in [`FUNCTIONS`].
 pub(super) const LONGEST: usize = 26;
 
+static NAMES: Names<{ FUNCTIONS.len() }> = {
+    let mut list = [[].as_slice(); FUNCTIONS.len()];
+    let mut i = 0;
+    while i < list.len() {
+        list[i] = FUNCTIONS[i].0.as_bytes();
+        i += 1;
+    }
+    Names::new(list)
+};
+
 /// The kind of the function called `name`, in any case.
 pub(super) fn lookup(name: &[u8]) -> Option<Kind> {
-    let mut folded = [0; LONGEST];
-    let slot = folded.get_mut(..name.len())?;
-    slot.copy_from_slice(name);
-    slot.make_ascii_lowercase();
-    let found = FUNCTIONS
-        .binary_search_by(|(known, _)| known.as_bytes().cmp(slot))
-        .ok()?;
+    let found = NAMES.find_folded(name)?;
     FUNCTIONS.get(found).map(|(_, kind)| *kind)
 }
 

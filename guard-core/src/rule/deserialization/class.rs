@@ -57,7 +57,10 @@ pub(super) fn is_java_gadget(name: &[u8]) -> bool {
         .take_while(|b| matches!(b, b'L' | b'['))
         .count();
     let name = name.get(marks..).unwrap_or_default();
-    PACKAGES.iter().any(|p| name.starts_with(p))
+    let first = name.first();
+    PACKAGES
+        .iter()
+        .any(|p| p.first() == first && name.starts_with(p))
 }
 
 /// Whether a .NET type of this name does more than hold data.

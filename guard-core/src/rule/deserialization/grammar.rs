@@ -127,7 +127,7 @@ pub(super) fn yaml(rest: &[u8]) -> Option<usize> {
 pub(super) fn xml(rest: &[u8]) -> Option<usize> {
     let end = rest.iter().position(|b| *b == b'>').unwrap_or(rest.len());
     let tag = rest.get(..end)?;
-    let has = |bytes: &[u8], wanted: &[u8]| bytes.windows(wanted.len()).any(|w| w == wanted);
+    let has = |bytes: &[u8], wanted: &[u8]| memchr::memmem::find(bytes, wanted).is_some();
     let inner = rest.get(end..)?;
     let hostile = if class::is_java_gadget(tag.get(1..)?) {
         true

@@ -17,8 +17,15 @@ pub(super) enum Weight {
 
 use Weight::{Step, Strong, Weak};
 
+use super::table::{Entry, Table};
+
+static ROOTED_TABLE: Table<{ ROOTED.len() }> = Table::new(ROOTED);
+static ANYWHERE_TABLE: Table<{ ANYWHERE.len() }> = Table::new(ANYWHERE);
+static HIDDEN_TABLE: Table<{ HIDDEN.len() }> = Table::new(HIDDEN);
+static MOUNTED_TABLE: Table<{ MOUNTED.len() }> = Table::new(MOUNTED);
+
 /// What may stand at the root of a file system (or, after steps upwards, anywhere).
-const ROOTED: &[(&[u8], Weight)] = &[
+const ROOTED: &[Entry] = &[
     (b"etc/passwd", Strong),
     (b"etc/shadow", Strong),
     (b"etc/master.passwd", Strong),
@@ -152,7 +159,7 @@ const ROOTED: &[(&[u8], Weight)] = &[
 ];
 
 /// What gives a file away whatever directory it is in.
-const ANYWHERE: &[(&[u8], Weight)] = &[
+const ANYWHERE: &[Entry] = &[
     (b"web-inf/", Strong),
     (b"web-infweb.xml", Weak),
     (b"meta-inf/", Weak),
@@ -184,7 +191,7 @@ const ANYWHERE: &[(&[u8], Weight)] = &[
 ];
 
 /// Names that begin with a dot; listed without it.
-const HIDDEN: &[(&[u8], Weight)] = &[
+const HIDDEN: &[Entry] = &[
     (b"ssh/", Strong),
     (b"aws/", Strong),
     (b"env", Weak),
@@ -222,7 +229,7 @@ const HIDDEN: &[(&[u8], Weight)] = &[
 ];
 
 /// Below `etc/`: what containers and manifests mount, no secret by name.
-const MOUNTED: &[(&[u8], Weight)] = &[
+const MOUNTED: &[Entry] = &[
     (b"config", Step),
     (b"configs", Step),
     (b"secret", Step),
@@ -252,10 +259,10 @@ pub(super) fn rooted(bytes: &[u8], at: usize) -> Option<(usize, Weight)> {
     if let Some(end) = process(bytes, at) {
         return Some((end, Strong));
     }
-    let (end, weight) = find(ROOTED, bytes, at)?;
+    let (end, weight) = ROOTED_TABLE.find(bytes, at)?;
     let below = bytes.get(at).is_some_and(|b| b.eq_ignore_ascii_case(&b'e'));
     let bare = bytes.get(end).is_none_or(|b| !b.is_ascii_alphanumeric());
-    if below && weight == Weak && (bare || find(MOUNTED, bytes, end).is_some()) {
+    if below && weight == Weak && (bare || MOUNTED_TABLE.find(bytes, end).is_some()) {
         return Some((end, Step));
     }
     Some((end, weight))
@@ -264,9 +271,9 @@ pub(super) fn rooted(bytes: &[u8], at: usize) -> Option<(usize, Weight)> {
 /// The name that `bytes[at..]` begins with, in whatever directory.
 pub(super) fn anywhere(bytes: &[u8], at: usize) -> Option<(usize, Weight)> {
     if bytes.get(at) == Some(&b'.') {
-        return find(HIDDEN, bytes, at + 1);
+        return HIDDEN_TABLE.find(bytes, at + 1);
     }
-    find(ANYWHERE, bytes, at)
+    ANYWHERE_TABLE.find(bytes, at)
 }
 
 /// `proc/PID/` of any process.
@@ -282,33 +289,20 @@ fn process(bytes: &[u8], at: usize) -> Option<usize> {
     (digits > 0 && bytes.get(end).copied().is_some_and(is_separator)).then_some(end + 1)
 }
 
-fn find(names: &[(&[u8], Weight)], bytes: &[u8], at: usize) -> Option<(usize, Weight)> {
-    let first = bytes.get(at)?.to_ascii_lowercase();
-    names
-        .iter()
-        .filter(|(name, _)| name.first() == Some(&first))
-        .find_map(|(name, weight)| prefix(name, bytes, at).map(|end| (end, *weight)))
+/// Where `name` ends if `bytes[at..]` begins with it.
+fn prefix(name: &[u8], bytes: &[u8], at: usize) -> Option<usize> {
+    name.iter()
+        .try_fold(at, |at, &wanted| step(wanted, bytes, at))
 }
 
-/// Where `name` ends if `bytes[at..]` begins with it and it ends at a boundary.
-fn prefix(name: &[u8], bytes: &[u8], at: usize) -> Option<usize> {
-    let mut i = at;
-    for &wanted in name {
-        if wanted == b'/' {
-            i = separators(bytes, i)?;
-        } else if bytes
-            .get(i)
-            .is_some_and(|b| b.eq_ignore_ascii_case(&wanted))
-        {
-            i += 1;
-        } else {
-            return None;
-        }
+/// Where one byte of a name ends if it stands at `bytes[at..]`.
+#[inline]
+pub(super) fn step(wanted: u8, bytes: &[u8], at: usize) -> Option<usize> {
+    if wanted == b'/' {
+        return separators(bytes, at);
     }
-    let open = name.last().is_some_and(|b| matches!(b, b'/' | b'.' | b'_'));
-    // `apache2`, `auth.log`, `passwd-`, `passwd~`: a log's or daemon's name may go on.
-    let goes_on = bytes.get(i).is_some_and(u8::is_ascii_alphabetic);
-    (open || !goes_on).then_some(i)
+    let byte = bytes.get(at)?;
+    byte.eq_ignore_ascii_case(&wanted).then_some(at + 1)
 }
 
 /// The end of a run of separators (`/./`, `\\`, `//` are one) that begins at `i`, if one does.

@@ -36,7 +36,7 @@ pub(super) fn token(bytes: &[u8], starts: bool, at: usize) -> Token {
         .iter()
         .rev()
         .take(REACH)
-        .take_while(|b| is_path(**b))
+        .take_while(|b| PATH[usize::from(**b)])
         .count();
     let start = at - back;
     let end = at
@@ -45,7 +45,7 @@ pub(super) fn token(bytes: &[u8], starts: bool, at: usize) -> Token {
             .unwrap_or_default()
             .iter()
             .take(REACH)
-            .take_while(|b| is_path(**b))
+            .take_while(|b| PATH[usize::from(**b)])
             .count();
     let anchor = if back == REACH {
         Anchor::Value
@@ -138,6 +138,17 @@ fn spaced(before: &[u8]) -> bool {
 const fn is_key(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']')
 }
+
+/// What [`is_path`] says, to be read once a byte: tokens are walked often.
+static PATH: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = is_path(byte.to_le_bytes()[0]);
+        byte += 1;
+    }
+    table
+};
 
 const fn is_path(byte: u8) -> bool {
     !matches!(

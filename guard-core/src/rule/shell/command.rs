@@ -2,6 +2,8 @@
 //!
 //! It knows words only, not where one stands.
 
+use crate::rule::names::Names;
+
 /// How likely a word after a separator is to be meant as a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Name {
@@ -18,61 +20,52 @@ use Name::{Sure, Term, Word};
 /// Longest name in [`COMMANDS`].
 pub(super) const LONGEST: usize = 17;
 
+static NAMES: Names<{ COMMANDS.len() }> = {
+    let mut list = [[].as_slice(); COMMANDS.len()];
+    let mut i = 0;
+    while i < list.len() {
+        list[i] = COMMANDS[i].0.as_bytes();
+        i += 1;
+    }
+    Names::new(list)
+};
+
 /// The strength of `word` (in lower case) as a command's name.
 pub(super) fn lookup(word: &[u8]) -> Option<Name> {
     let word = word.strip_suffix(b".exe").unwrap_or(word);
-    if let Some((name, strength)) = COMMANDS.get(position(word))
-        && name.as_bytes() == word
-    {
-        return Some(*strength);
+    strength(NAMES.find(word)).or_else(|| versioned(word))
+}
+
+/// The same for a word in any case.
+pub(super) fn lookup_folded(word: &[u8]) -> Option<Name> {
+    let word = match word.split_last_chunk::<4>() {
+        Some((word, end)) if b".exe".eq_ignore_ascii_case(end) => word,
+        _ => word,
+    };
+    strength(NAMES.find_folded(word)).or_else(|| versioned(word))
+}
+
+fn strength(place: Option<usize>) -> Option<Name> {
+    COMMANDS.get(place?).map(|(_, strength)| *strength)
+}
+
+/// Versioned interpreters: `python3`, `python2.7`, `php8`, `ruby3.2`.
+fn versioned(word: &[u8]) -> Option<Name> {
+    if !word.last()?.is_ascii_digit() && word.last() != Some(&b'.') {
+        return None;
     }
-    // Versioned interpreters: `python3`, `python2.7`, `php8`, `ruby3.2`.
     let digits = word.iter().rposition(u8::is_ascii_alphabetic)? + 1;
     let (stem, version) = word.split_at_checked(digits)?;
-    let versioned = matches!(
-        stem,
-        b"python" | b"php" | b"ruby" | b"lua" | b"perl" | b"gcc"
-    ) && version.iter().all(|b| b.is_ascii_digit() || *b == b'.');
-    (versioned && !version.is_empty()).then_some(Term)
+    let versioned = [&b"python"[..], b"php", b"ruby", b"lua", b"perl", b"gcc"]
+        .iter()
+        .any(|name| stem.eq_ignore_ascii_case(name))
+        && version.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    versioned.then_some(Term)
 }
 
-/// The first sixteen bytes of each name as a number, which sorts as the names do: comparing them
-/// takes a few instructions, where this is asked for every separator in an event.
-static KEYS: [u128; COMMANDS.len()] = {
-    let mut keys = [0; COMMANDS.len()];
-    let mut i = 0;
-    while i < keys.len() {
-        keys[i] = key(COMMANDS[i].0.as_bytes());
-        assert!(
-            i == 0 || keys[i - 1] < keys[i],
-            "names out of order, or alike for sixteen bytes"
-        );
-        i += 1;
-    }
-    keys
-};
-
-const fn key(word: &[u8]) -> u128 {
-    let mut bytes = [0; 16];
-    let mut i = 0;
-    while i < word.len() && i < bytes.len() {
-        bytes[i] = word[i];
-        i += 1;
-    }
-    u128::from_be_bytes(bytes)
-}
-
-/// Where `word` is among the names, or would be.
-fn position(word: &[u8]) -> usize {
-    let key = key(word);
-    KEYS.partition_point(|other| *other < key)
-}
-
-/// Whether a known name begins with `word` (in lower case).
+/// Whether a known name begins with `word`, in any case.
 pub(super) fn is_prefix(word: &[u8]) -> bool {
-    COMMANDS
-        .get(position(word))
-        .is_some_and(|(name, _)| name.as_bytes().starts_with(word))
+    NAMES.any_begins_with(word)
 }
 
 /// Whether `word` is an argument that makes an ambiguous Windows command plain.

@@ -26,6 +26,9 @@ pub(super) fn separated(text: &Text<'_>, at: usize, width: usize) -> Option<Matc
         b'\n' | b'\\' => {
             is_single_line(text, at, width, start)
                 && after_line(&command, anchor)
+                && (command.strength == Name::Sure
+                    || command.tail != Tail::Separator
+                    || goes_on_as_shell(text, command.after))
                 && (separator == b'\n' || at == 0 || command.tail >= Tail::Soft)
         }
         _ if start > at + width

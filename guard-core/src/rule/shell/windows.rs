@@ -66,7 +66,7 @@ pub(super) fn power_shell(text: &Text<'_>, at: usize) -> Option<Match> {
         b"-exec bypass",
         b"-ep bypass",
     ];
-    let hidden = (0..body.len()).any(|i| {
+    let hidden = memchr::memchr_iter(b'-', body).any(|i| {
         let here = body.get(i..).unwrap_or_default();
         flags.iter().any(|flag| {
             here.get(..flag.len())

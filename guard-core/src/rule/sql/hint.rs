@@ -91,26 +91,46 @@ fn is_function(name: &[u8]) -> bool {
 }
 
 fn worded(bytes: &[u8], at: usize) -> bool {
-    const WORDS: [&[u8]; 17] = [
-        b"group", b"having", b"order", b"union", b"limit", b"like", b"in(", b"in (", b"is n",
-        b"is t", b"between", b"rlike", b"regexp", b"not ", b"div", b"glob", b"sounds",
-    ];
-    WORDS.iter().any(|w| starts(bytes, at, w))
+    let Some(first) = bytes.get(at) else {
+        return false;
+    };
+    let words: &[&[u8]] = match first | 0x20 {
+        b'b' => &[b"between"],
+        b'd' => &[b"div"],
+        b'g' => &[b"group", b"glob"],
+        b'h' => &[b"having"],
+        b'i' => &[b"in(", b"in (", b"is n", b"is t"],
+        b'l' => &[b"limit", b"like"],
+        b'n' => &[b"not "],
+        b'o' => &[b"order"],
+        b'r' => &[b"rlike", b"regexp"],
+        b's' => &[b"sounds"],
+        b'u' => &[b"union"],
+        _ => return false,
+    };
+    words.iter().any(|w| starts(bytes, at, w))
 }
 
 fn word(bytes: &[u8], at: usize) -> bool {
-    const VALUES: [&[u8]; 8] = [
-        b"true", b"false", b"null", b"exists", b"case", b"select", b"binary", b"not",
-    ];
     let end = after_word(bytes, at);
     let name = bytes.get(at..end).unwrap_or_default();
-    if VALUES.iter().any(|v| v.eq_ignore_ascii_case(name)) {
+    let is = |word: &[u8]| name.eq_ignore_ascii_case(word);
+    let value = match name.first().map(|b| b | 0x20) {
+        Some(b't') => is(b"true"),
+        Some(b'f') => is(b"false"),
+        Some(b'n') => is(b"null") || is(b"not"),
+        Some(b'e') => is(b"exists"),
+        Some(b'c') => is(b"case"),
+        Some(b's') => is(b"select"),
+        Some(b'b') => is(b"binary"),
+        Some(b'u') => starts(name, 0, b"utl_"),
+        Some(b'd') => starts(name, 0, b"dbms"),
+        _ => false,
+    };
+    if value {
         return true;
     }
     let next = after_white(bytes, end);
-    if [b"utl_", b"dbms"].iter().any(|p| starts(name, 0, *p)) {
-        return true;
-    }
     match bytes.get(next) {
         None => false,
         Some(byte) if veils(*byte) => true,

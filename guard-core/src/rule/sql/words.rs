@@ -4,6 +4,8 @@
 //! are those of the reference manuals of MySQL 8, PostgreSQL 16, SQL Server 2022, Oracle 19c, SQLite
 //! 3, Db2, Firebird and HSQLDB.
 
+use crate::rule::names::Names;
+
 /// The part a word plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
@@ -47,38 +49,74 @@ pub(super) enum Word {
     Plain,
 }
 
-/// The longest word of the tables.
-const LONGEST: usize = 32;
-
 type Entry = (&'static [u8], Word);
+
+/// The number of words in the tables.
+const COUNT: usize = {
+    let (mut count, mut first) = (0, b'a');
+    while first <= b'z' {
+        count += bucket(first).len();
+        first += 1;
+    }
+    count
+};
+
+static WORDS: [Entry; COUNT] = LIST;
+
+const LIST: [Entry; COUNT] = {
+    let mut list: [Entry; COUNT] = [(&[], Word::Plain); COUNT];
+    let (mut count, mut first) = (0, b'a');
+    while first <= b'z' {
+        let entries = bucket(first);
+        let mut i = 0;
+        while i < entries.len() {
+            list[count] = entries[i];
+            count += 1;
+            i += 1;
+        }
+        first += 1;
+    }
+    list
+};
+
+static NAMES: Names<COUNT> = {
+    let mut names = [[].as_slice(); COUNT];
+    let mut i = 0;
+    while i < COUNT {
+        names[i] = LIST[i].0;
+        i += 1;
+    }
+    Names::new(names)
+};
 
 /// What part `word` plays, in any case.
 pub(super) fn classify(word: &[u8]) -> Word {
-    let mut lower = [0; LONGEST];
-    let Some(lower) = lower.get_mut(..word.len()) else {
-        return Word::Plain;
-    };
-    for (to, from) in lower.iter_mut().zip(word) {
-        *to = from.to_ascii_lowercase();
-    }
-    let lower = &*lower;
-    let hostile_package = lower.starts_with(b"xp_")
-        || lower.starts_with(b"sp_")
-        || lower.starts_with(b"dbms_")
-        || lower.starts_with(b"utl_");
-    if hostile_package {
+    if is_hostile_package(word) {
         return Word::Hostile;
     }
-    let Some(first) = lower.first() else {
-        return Word::Plain;
-    };
-    bucket(*first)
-        .iter()
-        .find(|(name, _)| *name == lower)
+    NAMES
+        .find_folded(word)
+        .and_then(|place| WORDS.get(place))
         .map_or(Word::Plain, |(_, part)| *part)
 }
 
-fn bucket(first: u8) -> &'static [Entry] {
+/// Whether a name is of a package that reaches out of the database.
+fn is_hostile_package(word: &[u8]) -> bool {
+    let [first, _, third, rest @ ..] = word else {
+        return false;
+    };
+    let begins = |prefix: &[u8]| {
+        word.get(..prefix.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+    };
+    match first | 0x20 {
+        b'x' | b's' => *third == b'_' && (begins(b"xp_") || begins(b"sp_")),
+        b'd' | b'u' => rest.contains(&b'_') && (begins(b"dbms_") || begins(b"utl_")),
+        _ => false,
+    }
+}
+
+const fn bucket(first: u8) -> &'static [Entry] {
     use Word::{
         Arithmetic, As, Between, Case, Clause, Connective, Exists, From, Function, Group, Having,
         Hostile, In, Into, Is, Like, Limit, Not, Order, Prefix, Procedure, Select, Union, Value,

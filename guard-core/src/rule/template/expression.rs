@@ -138,6 +138,7 @@ pub(super) fn is_well_formed(content: &[u8]) -> bool {
                 }
                 length
             }
+            b'(' | b'[' if !begins_operand(rest.get(1..).unwrap_or_default()) => return false,
             b'(' | b'[' => {
                 depth += 1;
                 1
@@ -156,6 +157,15 @@ pub(super) fn is_well_formed(content: &[u8]) -> bool {
         };
     }
     depth == 0 && content.len() <= 200
+}
+
+/// Whether an operand, or the end of an empty list, may stand at the start of `rest`: a path
+/// (`file(./name)`) is none in any of these languages.
+fn begins_operand(rest: &[u8]) -> bool {
+    !matches!(
+        rest.trim_ascii_start(),
+        [b'.' | b'/' | b',' | b'*' | b':' | b'=' | b'|' | b'&' | b'%', ..]
+    )
 }
 
 /// Whether `.` at the start of `rest` is followed by a member's name.

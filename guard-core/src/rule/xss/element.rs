@@ -79,9 +79,10 @@ pub(super) fn may_be_named(bytes: &[u8], at: usize) -> bool {
 }
 
 fn element(name: &[u8]) -> Option<Element> {
+    let first = name.first()?.to_ascii_lowercase();
     ELEMENTS
         .iter()
-        .find(|(n, _)| n.eq_ignore_ascii_case(name))
+        .find(|(n, _)| n.first() == Some(&first) && n.eq_ignore_ascii_case(name))
         .map(|(_, element)| *element)
 }
 

@@ -97,9 +97,10 @@ fn usage(word: &[u8]) -> Option<Use> {
         18 => &[(b"insertadjacenthtml", Use::Called)],
         _ => &[],
     };
+    let first = word.first()?.to_ascii_lowercase();
     names
         .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(word))
+        .find(|(name, _)| name.first() == Some(&first) && name.eq_ignore_ascii_case(word))
         .map(|(_, usage)| *usage)
 }
 

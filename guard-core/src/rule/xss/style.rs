@@ -81,10 +81,14 @@ pub(super) fn is_active(content: &[u8]) -> bool {
         b"script:",
         b"@im\\",
     ];
-    let holds = |word: &&[u8]| {
-        content
-            .windows(word.len())
-            .any(|w| w.eq_ignore_ascii_case(word))
+    let begins = |(at, byte): (usize, &u8)| {
+        matches!(byte | 0x20, b'e' | b'@' | b'-' | b'b' | b's' | b'`')
+            && words.iter().any(|word| {
+                word.first().is_some_and(|b| b.eq_ignore_ascii_case(byte))
+                    && content
+                        .get(at..at + word.len())
+                        .is_some_and(|w| w.eq_ignore_ascii_case(word))
+            })
     };
-    words.iter().any(holds) || script::find_sink(content, 0..content.len()).is_some()
+    content.iter().enumerate().any(begins) || script::find_sink(content, 0..content.len()).is_some()
 }

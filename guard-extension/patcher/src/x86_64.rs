@@ -1,0 +1,22 @@
+//! x86_64: `syscall` instructions, found among bytes of any length, and jumps put in their place.
+
+mod boundary;
+mod cave;
+mod decode;
+mod landing;
+mod number;
+mod plan;
+mod scan;
+mod survey;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod trampoline;
+
+pub use crate::header::{HEADER, TABLE, header};
+pub use decode::{Flow, Instruction, LENGTH_MAX, decode};
+pub use plan::Planner;
+pub use survey::{survey, survey_for};
+
+/// What to add to the resume address to come back with a result instead of making the call.
+pub const RESUME_RETURN: u64 = 2;

@@ -1,0 +1,261 @@
+//! The plan for a site: a short jump into padding, or a long one over the site and its neighbours.
+
+use super::boundary::before;
+use super::cave::{JUMP, caves};
+use super::decode::{Flow, Instruction, decode};
+use super::landing::short_landings;
+use super::trampoline::{Code, reach};
+use crate::patch::{Bytes, WRITE_MAX};
+use crate::{How, Kind, Patch, Place, Site, Text, Unplaceable, Write};
+
+/// A patch touches nothing further than this from its site: 129 bytes to padding, and that.
+const AROUND: u32 = 150;
+/// Instructions before a site that may be moved, at most.
+const EARLIER: usize = 3;
+
+/// Plans patches, site after site in the order of the text; remembers what is written already.
+#[derive(Debug, Clone)]
+pub struct Planner {
+    /// Start and end of the last writes, oldest overwritten first.
+    taken: [(u32, u32); 32],
+    next: usize,
+}
+
+impl Planner {
+    /// For one text.
+    pub const fn new() -> Self {
+        Self {
+            taken: [(0, 0); 32],
+            next: 0,
+        }
+    }
+
+    /// The patch that makes `site` pass through a trampoline at `place`. With a constant number the
+    /// trampoline asks always, with any other it looks the number up in the header's table.
+    ///
+    /// `text` may or may not hold the patches planned before, but not those of another planner.
+    ///
+    /// # Errors
+    ///
+    /// When there is no safe patch: the site stays open.
+    pub fn plan(
+        &mut self,
+        text: Text<'_>,
+        site: &Site,
+        place: Place,
+    ) -> Result<Patch, Unplaceable> {
+        match site.kind {
+            Kind::Call => {}
+            Kind::Doubtful => return Err(Unplaceable::Doubtful),
+            Kind::Int80 | Kind::Sysenter => return Err(Unplaceable::ForeignAbi),
+        }
+        let (_, oldest) = self.oldest();
+        if oldest != 0 && oldest.saturating_add(2 * AROUND) > site.offset {
+            return Err(Unplaceable::Crowded);
+        }
+        let patch = self.cave(text, site, place).or_else(|reason| {
+            match self.displace(text, site, place) {
+                // Padding that is there but out of reach says more than none of the rest.
+                Err(Unplaceable::NoRoom) => Err(reason),
+                other => other,
+            }
+        })?;
+        for write in patch.writes() {
+            self.take(write.offset(), write.end());
+        }
+        Ok(patch)
+    }
+
+    fn oldest(&self) -> (u32, u32) {
+        self.taken.get(self.next).copied().unwrap_or_default()
+    }
+
+    fn take(&mut self, start: u32, end: u32) {
+        if let Some(taken) = self.taken.get_mut(self.next) {
+            *taken = (start, end);
+        }
+        self.next = (self.next + 1) % self.taken.len();
+    }
+
+    fn is_free(&self, start: u32, end: u32) -> bool {
+        self.taken
+            .iter()
+            .all(|(taken, until)| end <= *taken || *until <= start)
+    }
+
+    /// A short jump to a long one in padding.
+    fn cave(&self, text: Text<'_>, site: &Site, place: Place) -> Result<Patch, Unplaceable> {
+        let behind = site.offset.saturating_add(2);
+        if !self.is_free(site.offset, behind) {
+            return Err(Unplaceable::NoRoom);
+        }
+        let cave = caves(text, site.offset)
+            .find(|cave| self.is_free(*cave, cave.saturating_add(JUMP)))
+            .ok_or(Unplaceable::NoRoom)?;
+        let short = i64::from(cave) - i64::from(behind);
+        let short = i8::try_from(short).map_err(|_| Unplaceable::NoRoom)?;
+
+        let mut code = Code::new(place);
+        let (trampoline, resume) = code
+            .call(site.number.is_some())
+            .and_then(|()| code.leave(text.address_of(behind)))
+            .and_then(|()| code.finish())
+            .ok_or(Unplaceable::OutOfReach)?;
+        let mut site_bytes = Bytes::new();
+        site_bytes.push(&[0xeb, short.cast_unsigned()]);
+        Ok(Patch {
+            how: How::Cave,
+            trampoline,
+            resume,
+            cave: Some(long_jump(text, cave, cave + JUMP, place)?),
+            site: Write::new(site.offset, site_bytes),
+        })
+    }
+
+    /// A long jump over the site and instructions before and behind it.
+    fn displace(&self, text: Text<'_>, site: &Site, place: Place) -> Result<Patch, Unplaceable> {
+        let first = site.offset.saturating_sub(31);
+        let short = short_landings(text, site.offset, first, site.offset.saturating_add(31));
+        let landings = site.landings | short;
+        let earlier = Earlier::new(text, site);
+        let mut reason = Unplaceable::NoRoom;
+        // Rather what comes before, which the compiler made for this call, than what comes behind,
+        // where a block may start that an indirect jump leads to; both together at last.
+        let before = (1..=earlier.count).map(|count| (count, false));
+        let behind = (0..=earlier.count).map(|count| (count, true));
+        for (count, goes_on) in before.chain(behind) {
+            let start = earlier.start(count).unwrap_or(site.offset);
+            let Some(end) = end(text, site, start, goes_on) else {
+                continue;
+            };
+            if is_landed_on(site, landings, start, end) || !self.is_free(start, end) {
+                continue;
+            }
+            match displaced(text, site, place, start, end) {
+                Ok(patch) => return Ok(patch),
+                Err(Unplaceable::OutOfReach) => reason = Unplaceable::OutOfReach,
+                Err(_) => {}
+            }
+        }
+        Err(reason)
+    }
+}
+
+impl Default for Planner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where the instructions before a site start, nearest first.
+struct Earlier {
+    starts: [u32; EARLIER],
+    count: usize,
+}
+
+impl Earlier {
+    fn new(text: Text<'_>, site: &Site) -> Self {
+        let (mut starts, mut count) = ([0; EARLIER], 0);
+        let mut at = site.offset;
+        for slot in &mut starts {
+            let Some((start, instruction)) = before(text, site.offset, site.boundaries, at) else {
+                break;
+            };
+            if instruction.flow() != Flow::Next {
+                break;
+            }
+            *slot = start;
+            at = start;
+            count += 1;
+        }
+        Self { starts, count }
+    }
+
+    fn start(&self, count: usize) -> Option<u32> {
+        self.starts.get(count.checked_sub(1)?).copied()
+    }
+}
+
+/// The first end of an instruction that leaves room for a jump from `start` on; only that of the
+/// site itself unless it `goes_on`.
+fn end(text: Text<'_>, site: &Site, start: u32, goes_on: bool) -> Option<u32> {
+    let mut end = site.offset.checked_add(2)?;
+    while end.checked_sub(start)? < JUMP {
+        if !goes_on {
+            return None;
+        }
+        end = end.checked_add(decode(text.from(end as usize))?.len())?;
+    }
+    Some(end)
+}
+
+/// Whether a branch lands behind `start` and before `end`.
+fn is_landed_on(site: &Site, landings: u64, start: u32, end: u32) -> bool {
+    (start.saturating_add(1)..end).any(|offset| {
+        (offset + 32)
+            .checked_sub(site.offset)
+            .and_then(|bit| landings.checked_shr(bit))
+            .is_none_or(|bits| bits & 1 == 1)
+    })
+}
+
+fn displaced(
+    text: Text<'_>,
+    site: &Site,
+    place: Place,
+    start: u32,
+    end: u32,
+) -> Result<Patch, Unplaceable> {
+    let mut code = Code::new(place);
+    let mut at = start;
+    let mut goes_on = true;
+    while at < end {
+        let instruction = decode(text.from(at as usize)).ok_or(Unplaceable::NoRoom)?;
+        if at == site.offset {
+            code.call(site.number.is_some())
+                .ok_or(Unplaceable::OutOfReach)?;
+        } else if !goes_on {
+            // Behind a return only padding is sure not to be executed.
+            if !is_padding(text, at, &instruction) {
+                return Err(Unplaceable::NoRoom);
+            }
+        } else {
+            code.displaced(text, at, &instruction)
+                .ok_or(Unplaceable::OutOfReach)?;
+            goes_on = !matches!(instruction.flow(), Flow::Jump | Flow::Stop);
+        }
+        at = at.saturating_add(instruction.len());
+    }
+    if goes_on {
+        code.leave(text.address_of(end))
+            .ok_or(Unplaceable::OutOfReach)?;
+    }
+    let (trampoline, resume) = code.finish().ok_or(Unplaceable::NoRoom)?;
+    Ok(Patch {
+        how: How::Displaced,
+        trampoline,
+        resume,
+        cave: None,
+        site: long_jump(text, start, end, place)?,
+    })
+}
+
+fn is_padding(text: Text<'_>, at: u32, instruction: &Instruction) -> bool {
+    instruction.is_nop() || text.from(at as usize).first() == Some(&0xcc)
+}
+
+/// A jump to the trampoline at `start`, with traps up to `end`.
+fn long_jump(text: Text<'_>, start: u32, end: u32, place: Place) -> Result<Write, Unplaceable> {
+    let from = text.address_of(start.saturating_add(JUMP));
+    let displacement = reach(from, place.trampoline).ok_or(Unplaceable::OutOfReach)?;
+    let mut bytes = Bytes::<WRITE_MAX>::new();
+    bytes.push(&[0xe9]);
+    bytes.push(&displacement);
+    for _ in start.saturating_add(JUMP)..end {
+        bytes.push(&[0xcc]);
+    }
+    if bytes.is_overfull() {
+        return Err(Unplaceable::NoRoom);
+    }
+    Ok(Write::new(start, bytes))
+}

@@ -1,0 +1,318 @@
+//! The examples in other languages, copied as a user would copy them, with and without the layer
+//! under Amazon's emulator.
+//!
+//! Each holds `events/NAME.json` with what it answers in `expected/NAME.json`, and `events/hostile.json`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use guard_tests::emulator::Emulator;
+use guard_tests::function::{self, Profile};
+use guard_tests::isolation::{Isolation, isolated};
+use guard_tests::{Result, clients, extension, fetch, layer, skip};
+
+const WRAPPER: (&str, &str) = ("AWS_LAMBDA_EXEC_WRAPPER", "/opt/guard/wrap");
+const ENFORCE: (&str, &str) = ("GUARD_MODE", "enforce");
+
+/// An example, ready to run.
+struct Example {
+    name: &'static str,
+    folder: PathBuf,
+    variables: Vec<(&'static str, String)>,
+}
+
+/// Outside of the namespaces, which have no network, nothing is built twice: inside only the folder
+/// is looked for.
+fn is_inside() -> bool {
+    std::env::var_os("TESTS_INSIDE").is_some()
+}
+
+impl Example {
+    /// Copies the example and runs `prepare` in the copy.
+    fn new(
+        name: &'static str,
+        prepare: fn(&Path) -> Result<Vec<(&'static str, String)>>,
+    ) -> Result<Self> {
+        fetch::EMULATOR.path()?;
+        let folder = if is_inside() {
+            guard_tests::target().join("rig/examples").join(name)
+        } else {
+            function::build("lambda-guard-extension", Profile::Debug)?;
+            layer::copy_example(name)?
+        };
+        let mut variables = prepare(&folder)?;
+        let path = format!(
+            "{}:/usr/local/bin:/usr/bin:/bin",
+            clients::python_folder()?.display()
+        );
+        variables.push(("PATH", path));
+        Ok(Self {
+            name,
+            folder,
+            variables,
+        })
+    }
+
+    fn start(&self, isolation: Isolation, variables: &[(&str, &str)]) -> Emulator {
+        let mut all: Vec<(&str, &str)> = self
+            .variables
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        all.extend_from_slice(variables);
+        Emulator::start(isolation, &self.folder.join("run"), &all).expect("the emulator starts")
+    }
+
+    fn read(&self, path: &str) -> String {
+        let path = self.folder.join(path);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// Names of the benign events.
+    fn benign(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.join("expected")).expect("expected/");
+        let mut names: Vec<String> = entries
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// The answer to an event of the example.
+fn send(emulator: &mut Emulator, example: &Example, event: &str) -> String {
+    let bytes = example.read(&format!("events/{event}"));
+    let response = emulator.invoke(bytes.as_bytes()).expect("an answer");
+    String::from_utf8_lossy(&response.body).into_owned()
+}
+
+/// What holds for every example: without Guard and with it the same answers to benign events, the
+/// hostile one blocked in `enforce` and reported in `monitor`.
+fn run(isolation: Isolation, example: &Example, rule: &str) {
+    let name = example.name;
+    let readme = example.read("README.md");
+    let mut plain = example.start(isolation, &[]);
+    let benign = example.benign();
+    assert!(!benign.is_empty(), "{name}: expected/ is empty");
+    let before: Vec<String> = benign
+        .iter()
+        .map(|event| send(&mut plain, example, event))
+        .collect();
+    let unguarded = send(&mut plain, example, "hostile.json");
+    assert!(!unguarded.contains("blocked by rule"), "{name}");
+    assert!(!plain.output().contains("\"guard\":1"), "{name}");
+
+    layer::attach().expect("the layer's files");
+    let mut guarded = example.start(isolation, &[WRAPPER, ENFORCE]);
+    let mut monitored = example.start(isolation, &[WRAPPER]);
+    for (event, before) in benign.iter().zip(&before) {
+        assert_eq!(
+            send(&mut guarded, example, event),
+            *before,
+            "{name} {event}"
+        );
+        assert_eq!(
+            send(&mut monitored, example, event),
+            *before,
+            "{name} {event}"
+        );
+        let expected = example.read(&format!("expected/{event}"));
+        assert_eq!(*before, expected.trim_end(), "{name} {event}");
+        assert!(
+            readme.contains(expected.trim_end()),
+            "{name}: README.md: {event}"
+        );
+    }
+    let blocked = send(&mut guarded, example, "hostile.json");
+    assert!(
+        blocked.contains(&format!("blocked by rule {rule}")),
+        "{name}: {blocked}"
+    );
+    assert!(
+        readme.contains(&format!("blocked by rule {rule}")),
+        "{name}: README.md"
+    );
+    assert_eq!(
+        send(&mut monitored, example, "hostile.json"),
+        unguarded,
+        "{name}"
+    );
+    // And on it goes.
+    for (event, before) in benign.iter().zip(&before) {
+        assert_eq!(
+            send(&mut guarded, example, event),
+            *before,
+            "{name} {event}"
+        );
+    }
+
+    let output = guarded.output();
+    assert!(output.contains("\"verdict\":\"block\""), "{name}: {output}");
+    assert!(!output.contains("wrapper"), "{name}: {output}");
+    let output = monitored.output();
+    assert!(
+        output.contains("\"verdict\":\"report\"")
+            && output.contains(&format!("\"rule\":\"{rule}\"")),
+        "{name}: {output}"
+    );
+}
+
+/// Runs `body` with the example, or says why not.
+fn with(
+    name: &'static str,
+    prepare: fn(&Path) -> Result<Vec<(&'static str, String)>>,
+    isolation: Isolation,
+    body: impl FnOnce(&Example),
+) {
+    if isolation == Isolation::Ports {
+        return skip(name, "/opt is needed, and namespaces for it");
+    }
+    match Example::new(name, prepare) {
+        Ok(example) => body(&example),
+        Err(reason) => skip(name, &reason),
+    }
+}
+
+/// Fetches and builds outside the namespaces; a reason not to is given inside.
+fn beforehand(name: &'static str, prepare: fn(&Path) -> Result<Vec<(&'static str, String)>>) {
+    if !is_inside() {
+        let _ = Example::new(name, prepare);
+    }
+}
+
+fn python(_: &Path) -> Result<Vec<(&'static str, String)>> {
+    let client = extension::python_client()?;
+    Ok(vec![("PYTHONPATH", client.display().to_string())])
+}
+
+fn node(folder: &Path) -> Result<Vec<(&'static str, String)>> {
+    let modules = clients::node_modules()?;
+    let link = folder.join("node_modules");
+    if !link.exists() {
+        std::os::unix::fs::symlink(&modules, &link)
+            .map_err(|error| format!("{}: {error}", link.display()))?;
+    }
+    Ok(vec![("WEBHOOK_SECRET", "example-signing-key".to_owned())])
+}
+
+fn go(folder: &Path) -> Result<Vec<(&'static str, String)>> {
+    clients::needs("go", "golang-go")?;
+    if !folder.join("links").exists() {
+        let cache = guard_tests::target().join("rig/go-cache");
+        layer::run(
+            Command::new("sh")
+                .arg(folder.join("build"))
+                .env("GOCACHE", cache)
+                .env("GOFLAGS", "-mod=mod")
+                .env("GOPROXY", "off"),
+        )?;
+    }
+    Ok(vec![("LINK_KEY", "example-link-key".to_owned())])
+}
+
+fn java(folder: &Path) -> Result<Vec<(&'static str, String)>> {
+    clients::needs("javac", "openjdk-17-jdk-headless")?;
+    if !folder.join("classes").exists() {
+        layer::run(Command::new("sh").arg(folder.join("build")))?;
+    }
+    Ok(Vec::new())
+}
+
+/// The image's files where the Dockerfile puts them, and its entrypoint, command and variables as it
+/// says: what a container runtime would start, without one.
+fn container(folder: &Path) -> Result<Vec<(&'static str, String)>> {
+    let client = extension::python_client()?;
+    let file = std::fs::read_to_string(folder.join("Dockerfile"))
+        .map_err(|error| format!("Dockerfile: {error}"))?;
+    let words = |instruction: &str| -> Result<Vec<String>> {
+        let line = file.lines().find_map(|line| line.strip_prefix(instruction));
+        let line = line.ok_or_else(|| format!("Dockerfile: no {instruction}"))?;
+        serde_json::from_str(line).map_err(|error| format!("Dockerfile: {instruction}: {error}"))
+    };
+    let mut command = words("ENTRYPOINT ")?;
+    command.extend(words("CMD ")?);
+    // The run without Guard is the same image without these lines.
+    let (wrap, plain) = command
+        .split_first()
+        .ok_or("Dockerfile: empty ENTRYPOINT")?;
+    if wrap != WRAPPER.1 {
+        return Err(format!("Dockerfile: ENTRYPOINT begins with {wrap}"));
+    }
+    let text = format!(
+        "#!/bin/sh\ncd {} && exec $AWS_LAMBDA_EXEC_WRAPPER {}\n",
+        folder.display(),
+        plain.join(" ")
+    );
+    let path = folder.join("run");
+    std::fs::write(&path, text)
+        .and_then(|()| {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&path, mode)
+        })
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(vec![("PYTHONPATH", client.display().to_string())])
+}
+
+#[test]
+fn the_python_example() {
+    beforehand("python", python);
+    isolated(|isolation| {
+        with("python", python, isolation, |example| {
+            run(isolation, example, "sql.tautology");
+        });
+    });
+}
+
+#[test]
+fn the_node_example() {
+    beforehand("node", node);
+    isolated(|isolation| {
+        with("node", node, isolation, |example| {
+            run(isolation, example, "prototype.member");
+        });
+    });
+}
+
+#[test]
+fn the_go_example() {
+    beforehand("go", go);
+    isolated(|isolation| {
+        with("go", go, isolation, |example| {
+            run(isolation, example, "path.traversal");
+        });
+    });
+}
+
+#[test]
+fn the_java_example() {
+    beforehand("java", java);
+    isolated(|isolation| {
+        with("java", java, isolation, |example| {
+            run(isolation, example, "jndi.lookup");
+            // The clean order of the hostile batch is invoiced, the other one named.
+            let partial = ("GUARD_ON_BLOCK", "partial");
+            let mut emulator = example.start(isolation, &[WRAPPER, ENFORCE, partial]);
+            assert_eq!(
+                send(&mut emulator, example, "hostile.json"),
+                "{\"batchItemFailures\":[{\"itemIdentifier\":\"059f36b4-87a3-44ab-83d2-661970000002\"}]}"
+            );
+            let output = emulator.output();
+            assert!(
+                output.contains("invoice: {\"customer\":\"Miriam O'Hara\""),
+                "{output}"
+            );
+            assert!(!output.contains("invoice: {\"customer\":\"$"), "{output}");
+        });
+    });
+}
+
+#[test]
+fn the_container_example() {
+    beforehand("container", container);
+    isolated(|isolation| {
+        with("container", container, isolation, |example| {
+            run(isolation, example, "log.header");
+        });
+    });
+}

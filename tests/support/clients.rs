@@ -1,0 +1,141 @@
+//! Runtime clients and compilers of other languages: fetched once, kept under `target/rig`.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::Result;
+use crate::layer::run;
+
+/// AWS's Node.js runtime client. It is compiled when it is installed, for a minute or more.
+const NODE_CLIENT: &str = "aws-lambda-ric@3.3.0";
+
+/// What compiles it, and where Debian has it.
+const NODE_TOOLS: [(&str, &str); 6] = [
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("c++", "g++"),
+    ("cmake", "cmake"),
+    ("autoreconf", "autoconf automake"),
+    ("libtoolize", "libtool"),
+];
+
+/// The `node_modules` with AWS's Node.js runtime client in it.
+///
+/// # Errors
+///
+/// In one line what is missing on this machine, or what npm said.
+pub fn node_modules() -> Result<PathBuf> {
+    let modules = install(NODE_CLIENT, &NODE_TOOLS, &[])?;
+    // Sources and objects of what was compiled: 130 MB that nothing reads again.
+    for folder in ["deps", "build"] {
+        let _ = fs::remove_dir_all(modules.join("aws-lambda-ric").join(folder));
+    }
+    Ok(modules)
+}
+
+/// Installs `packages` (npm's notation, separated by spaces) once, below a folder named after them;
+/// answers its `node_modules`.
+///
+/// # Errors
+///
+/// In one line what is missing on this machine, or what npm said.
+pub fn install(packages: &str, tools: &[(&str, &str)], options: &[&str]) -> Result<PathBuf> {
+    for (program, package) in tools {
+        needs(program, package)?;
+    }
+    let home = crate::target().join("rig");
+    let name = packages.replace('@', "-").replace(' ', "+");
+    let folder = home.join(&name);
+    let modules = folder.join("node_modules");
+    let io = |error: std::io::Error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(&home).map_err(io)?;
+    let lock = File::create(home.join(format!("{name}.lock"))).map_err(io)?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(|error| io(error.into()))?;
+    if modules.exists() {
+        return Ok(modules);
+    }
+    eprintln!("{packages}: installing with npm");
+    let part = home.join(format!("{name}.part"));
+    fs::create_dir_all(&part).map_err(io)?;
+    // Without one npm looks for a package.json further up.
+    fs::write(part.join("package.json"), "{ \"private\": true }\n").map_err(io)?;
+    let mut command = Command::new("npm");
+    command
+        .current_dir(&part)
+        .args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--no-package-lock",
+            "--loglevel=error",
+        ])
+        .args(options)
+        .args(packages.split(' '));
+    run(&mut command)?;
+    fs::rename(&part, &folder).map_err(io)?;
+    Ok(modules)
+}
+
+/// Whether `program` is there; the Debian package when not.
+///
+/// # Errors
+///
+/// When it is not.
+pub fn needs(program: &str, package: &str) -> Result<()> {
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status();
+    if found.is_ok_and(|status| status.success()) {
+        Ok(())
+    } else {
+        Err(format!("{program} is missing: apt-get install {package}"))
+    }
+}
+
+/// The folder of the Python that `python3` is: not always `/usr/bin`.
+///
+/// # Errors
+///
+/// When there is none.
+pub fn python_folder() -> Result<PathBuf> {
+    let output = Command::new("python3")
+        .args([
+            "-c",
+            "import os, sys; print(os.path.dirname(os.path.realpath(sys.executable)))",
+        ])
+        .output()
+        .map_err(|error| format!("python3: {error}: apt-get install python3"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().into())
+}
+
+/// The folder with `packages` (pip's notation, separated by spaces), installed once.
+///
+/// # Errors
+///
+/// In one line what is missing on this machine, or what pip said.
+pub fn python_packages(packages: &str) -> Result<PathBuf> {
+    let home = crate::target().join("rig");
+    let name = packages.replace("==", "-").replace(' ', "+");
+    let folder = home.join(&name);
+    let io = |error: std::io::Error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(&home).map_err(io)?;
+    let lock = File::create(home.join(format!("{name}.lock"))).map_err(io)?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(|error| io(error.into()))?;
+    if folder.exists() {
+        return Ok(folder);
+    }
+    needs("python3", "python3 python3-pip")?;
+    eprintln!("{packages}: installing with pip");
+    let part = home.join(format!("{name}.part"));
+    run(Command::new("python3")
+        .args(["-m", "pip", "install", "--quiet", "--target"])
+        .arg(&part)
+        .args(packages.split(' ')))?;
+    fs::rename(&part, &folder).map_err(io)?;
+    Ok(folder)
+}
