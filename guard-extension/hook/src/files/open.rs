@@ -323,7 +323,14 @@ fn text(process: &Process<'_>, scratch: &mut Scratch) -> Option<Call> {
     let [real, link] = &mut scratch.real;
     let follow = !request.has(O_NOFOLLOW) && !request.has(O_CREAT | O_EXCL);
     let mut spare = Spare { rest, link };
-    by_text(request.directory, given.bytes(), follow, real, &mut spare)?;
+    by_text(
+        request.directory,
+        given.bytes(),
+        follow,
+        process.local,
+        real,
+        &mut spare,
+    )?;
     let wants = request.wants_most();
     if !is_free(process, real.bytes(), wants, spare.rest) {
         return None;

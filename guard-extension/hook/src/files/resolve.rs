@@ -56,7 +56,7 @@ pub(crate) fn find(
         mode: 0,
         resolve: RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };
-    if by_text(directory, path, follow, real, spare).is_some()
+    if by_text(directory, path, follow, process.local, real, spare).is_some()
         && let Ok(found) = sys::open_at(sys::AT_FDCWD, real, &how)
     {
         return Ok(found);

@@ -2,10 +2,18 @@
 //!
 //! Cheaper than asking the kernel where a descriptor leads, which costs several look-ups in /proc.
 //! What comes out is a guess that others can outdate at any time: it is decided about and then used
-//! with `RESOLVE_NO_SYMLINKS`, so that a wrong guess fails.
+//! with `RESOLVE_NO_SYMLINKS`, so that a wrong guess fails. That is also why it may be remembered
+//! what was no link; a path that climbs by `..` is looked at anew each time, since its guess can be
+//! wrong without passing a link.
+
+use core::hash::Hasher;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::open::base;
+use super::path::climbs;
 use super::resolve::{MAX_LINKS, magic_owner};
+use crate::process::Local;
+use crate::record::Fnv;
 use crate::sys::{self, AT_FDCWD, Errno};
 use crate::text::PathText;
 
@@ -25,12 +33,28 @@ pub(crate) fn by_text(
     directory: usize,
     path: &[u8],
     follow: bool,
+    local: &Local,
     into: &mut PathText,
     spare: &mut Spare<'_>,
 ) -> Option<()> {
     if path.ends_with(b"/") || path.ends_with(b"/.") || path.ends_with(b"..") || path == b"." {
         return None;
     }
+    if !climbs(path) && walk(directory, path, follow, Some(local), into, spare)? {
+        return Some(());
+    }
+    walk(directory, path, follow, None, into, spare).map(drop)
+}
+
+/// Follows the path. With memory of what is no link, false when a link climbs.
+fn walk(
+    directory: usize,
+    path: &[u8],
+    follow: bool,
+    local: Option<&Local>,
+    into: &mut PathText,
+    spare: &mut Spare<'_>,
+) -> Option<bool> {
     into.clear();
     if !path.starts_with(b"/") {
         base(directory, into)?;
@@ -67,13 +91,24 @@ pub(crate) fn by_text(
         if is_last && !follow {
             break;
         }
+        let known = local.and_then(|local| known(local, into.bytes()));
+        if known.is_some_and(|(slot, hash)| slot.load(Ordering::Relaxed) == hash) {
+            continue;
+        }
         match sys::read_link(AT_FDCWD, into, spare.link) {
-            Err(EINVAL) => {}
+            Err(EINVAL) => {
+                if let Some((slot, hash)) = known {
+                    slot.store(hash, Ordering::Relaxed);
+                }
+            }
             Err(ENOENT) if is_last => {}
             Err(_) => return None,
             Ok(()) => {
                 links += 1;
                 let target = spare.link.bytes();
+                if local.is_some() && climbs(target) {
+                    return Some(false);
+                }
                 // A link that ends by a slash demands a directory.
                 if links > MAX_LINKS || target.ends_with(b"/") || target.ends_with(b".") {
                     return None;
@@ -91,7 +126,16 @@ pub(crate) fn by_text(
     if into.bytes().is_empty() {
         into.push(b"/")?;
     }
-    Some(())
+    Some(true)
+}
+
+/// Where it is remembered that a path is no link, and as what.
+fn known<'l>(local: &'l Local, path: &[u8]) -> Option<(&'l AtomicU64, u64)> {
+    let mut hash = Fnv::new();
+    hash.write(path);
+    let hash = hash.finish();
+    let slot = usize::try_from(hash >> 32).ok()? % local.plain.len();
+    Some((local.plain.get(slot)?, hash))
 }
 
 /// Takes the last component away, which has to be a directory.
