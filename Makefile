@@ -20,7 +20,7 @@ layer: ## the layer for x86_64 and arm64: target/layer/guard-*.zip; `make layer 
 test: test-rust test-fuzz test-aarch64 ## every test: unit, data, property, doc, emulator, fuzz, aarch64
 
 # order-service is what the emulator runs. Built here, where one sees it; the tests then find it so.
-test-rust: needs-rust needs-python ## unit, data, property and doc tests, emulator and cargo-lambda runs
+test-rust: needs-rust needs-python ## unit, data, property and doc tests, emulator and cargo-lambda runs, examples
 	$(CARGO) build --package order-service
 	$(CARGO) test --workspace
 

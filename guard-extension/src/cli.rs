@@ -13,6 +13,8 @@ mod check;
 mod exec;
 mod explain;
 mod inspect;
+mod probe;
+mod run;
 mod scan;
 
 /// How a command ends.
@@ -61,6 +63,8 @@ const COMMANDS: &[Command] = &[
     explain::COMMAND,
     inspect::COMMAND,
     scan::COMMAND,
+    probe::COMMAND,
+    run::COMMAND,
 ];
 
 /// Runs the command that the arguments name.

@@ -11,16 +11,16 @@
 //! it. Must not know: what is done with events.
 
 use std::io::{self, ErrorKind};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use guard_core::decide::Guard;
 use guard_core::policy::{Mode, Policy, Tmp as TmpPolicy};
 use guard_core::secret::Secrets;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use crate::endpoint::{self, Endpoint};
 use crate::http::connection::Connection;
@@ -30,7 +30,7 @@ use crate::proxy::{Proxy, Shared};
 use crate::rendezvous::Rendezvous;
 use crate::settings::{self, Settings};
 use crate::tmp::Tmp;
-use crate::{exit, findings, status};
+use crate::{exit, findings, status, unwrapped};
 
 /// The name that Lambda knows the extension by: that of its file.
 const NAME: &str = "guard";
@@ -38,10 +38,6 @@ const NAME: &str = "guard";
 /// How long the Extensions API may refuse connections: Amazon's emulator starts extensions before
 /// its port accepts. INIT as a whole has ten seconds.
 const REFUSED: Duration = Duration::from_secs(5);
-
-/// When the runtime has to have been started through the wrapper. It is the first thing that happens
-/// to it.
-const WRAPPED: Duration = Duration::from_secs(3);
 
 /// Longest body of the Extensions API that is read.
 const LONGEST: usize = 1 << 20;
@@ -84,7 +80,7 @@ struct Failure {
 
 async fn live(endpoint: Endpoint) -> u8 {
     let prepared = prepare(endpoint.clone()).await;
-    let mut api = match Api::register(endpoint).await {
+    let mut api = match Api::register(endpoint) {
         Ok(api) => api,
         Err(error) => {
             eprintln!("guard: the Extensions API did not register the extension: {error}");
@@ -95,13 +91,15 @@ async fn live(endpoint: Endpoint) -> u8 {
         Ok(shared) => shared,
         Err(failure) => {
             eprintln!("guard: {}", failure.message);
-            if let Err(error) = api.fail_init(&failure).await {
+            if let Err(error) = api.fail_init(&failure) {
                 eprintln!("guard: the Extensions API did not take that: {error}");
             }
             return failure.code;
         }
     };
-    let ended = api.wait_for_shutdown().await;
+    // It waits in a thread of its own: this one serves.
+    let waiting = tokio::task::spawn_blocking(move || api.wait_for_shutdown());
+    let ended = waiting.await.unwrap_or_else(|error| Err(error.into()));
     if let Some(shared) = shared {
         shared.end();
     }
@@ -204,14 +202,14 @@ fn listen(
         _ => format!("the exec wrapper cannot find this extension: {error}"),
     })?;
     let was_found = rendezvous.was_found();
+    let runtime_api = runtime_api.to_owned();
     tokio::spawn(proxy.serve());
     tokio::spawn(rendezvous.serve());
     let writing = Arc::clone(shared);
     tokio::spawn(async move { writing.records.keep_writing().await });
     let watching = Arc::clone(shared);
     tokio::spawn(async move {
-        tokio::time::sleep(WRAPPED).await;
-        if !was_found.load(Ordering::Relaxed) {
+        if unwrapped::is_unwrapped(&runtime_api, &was_found).await {
             let wrapper = settings::variable(findings::WRAPPER);
             findings::not_wrapped(wrapper.as_deref()).write(&watching.records);
         }
@@ -234,22 +232,20 @@ struct Answer {
 }
 
 impl Api {
-    async fn register(endpoint: Endpoint) -> io::Result<Self> {
-        let connection = connect(&endpoint).await?;
+    fn register(endpoint: Endpoint) -> io::Result<Self> {
+        let connection = connect(&endpoint)?;
         let mut api = Self {
             endpoint,
             connection,
             identifier: String::new(),
         };
         let body = json!({ "events": ["SHUTDOWN"] });
-        let answer = api
-            .call(
-                "POST",
-                "register",
-                &[("Lambda-Extension-Name", NAME)],
-                &body,
-            )
-            .await?;
+        let answer = api.call(
+            "POST",
+            "register",
+            &[("Lambda-Extension-Name", NAME)],
+            &body,
+        )?;
         match answer.identifier {
             Some(identifier) if answer.status == 200 => {
                 api.identifier = identifier;
@@ -263,7 +259,7 @@ impl Api {
         }
     }
 
-    async fn fail_init(&mut self, failure: &Failure) -> io::Result<()> {
+    fn fail_init(&mut self, failure: &Failure) -> io::Result<()> {
         let identifier = self.identifier.clone();
         let fields = [
             ("Lambda-Extension-Identifier", identifier.as_str()),
@@ -274,18 +270,16 @@ impl Api {
             "errorType": failure.error_type,
             "stackTrace": [],
         });
-        self.call("POST", "init/error", &fields, &body).await?;
+        self.call("POST", "init/error", &fields, &body)?;
         Ok(())
     }
 
     /// Waits for the only event that was registered for.
-    async fn wait_for_shutdown(&mut self) -> io::Result<()> {
+    fn wait_for_shutdown(&mut self) -> io::Result<()> {
         let identifier = self.identifier.clone();
         let fields = [("Lambda-Extension-Identifier", identifier.as_str())];
         loop {
-            let answer = self
-                .call("GET", "event/next", &fields, &Value::Null)
-                .await?;
+            let answer = self.call("GET", "event/next", &fields, &Value::Null)?;
             if answer.status != 200 {
                 return Err(io::Error::other(format!("status {}", answer.status)));
             }
@@ -297,7 +291,7 @@ impl Api {
     }
 
     /// Sends a request, without a body where that is null.
-    async fn call(
+    fn call(
         &mut self,
         method: &str,
         path: &str,
@@ -326,21 +320,19 @@ impl Api {
         }
         request.extend_from_slice(b"\r\n");
         if !self.connection.is_idle() {
-            self.connection = connect(&self.endpoint).await?;
+            self.connection = connect(&self.endpoint)?;
         }
         let connection = &mut self.connection;
-        connection.send(&[&request, body.as_bytes()]).await?;
+        connection.send(&[&request, body.as_bytes()])?;
         let response = loop {
             if let Some(response) = head::response(connection.unused(), false)? {
                 break response;
             }
-            if connection.fill().await? == 0 {
+            if connection.fill()? == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
         };
-        let (length, _) = connection
-            .collect(response.len, response.body, LONGEST)
-            .await?;
+        let (length, _) = connection.collect(response.len, response.body, LONGEST)?;
         let bytes = connection.unused();
         let head = bytes.get(..response.len).unwrap_or_default();
         let end = response.len + length;
@@ -354,16 +346,16 @@ impl Api {
     }
 }
 
-async fn connect(endpoint: &Endpoint) -> io::Result<Connection> {
+fn connect(endpoint: &Endpoint) -> io::Result<Connection> {
     let start = Instant::now();
     loop {
-        match TcpStream::connect(endpoint.address()).await {
+        match TcpStream::connect(endpoint.address()) {
             Ok(stream) => return Ok(Connection::new(stream)),
             Err(error)
                 if error.kind() == ErrorKind::ConnectionRefused && start.elapsed() < REFUSED =>
             {
                 // Nothing tells when another process begins to listen.
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                std::thread::sleep(Duration::from_millis(1));
             }
             Err(error) => return Err(error),
         }

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 /// that never rests logs a megabyte a day.
 const EVERY: Duration = Duration::from_secs(60);
 
+/// How often where something was found: an alarm on it is not to wait.
+const EVERY_NOTABLE: Duration = Duration::from_secs(1);
+
 /// What happened since the last line.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -26,11 +29,12 @@ pub(crate) struct Metrics {
     /// Responses with a secret in them.
     pub(crate) leaks: u64,
     families: [u64; Family::ALL.len()],
-    since: Instant,
+    /// When the last line was written.
+    since: Option<Instant>,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             inspected: 0,
             micros: 0,
@@ -38,7 +42,7 @@ impl Metrics {
             would_block: 0,
             leaks: 0,
             families: [0; Family::ALL.len()],
-            since: Instant::now(),
+            since: None,
         }
     }
 
@@ -51,6 +55,10 @@ impl Metrics {
     }
 
     /// The line, and new counters, when it is time for one or `now`; nothing when nothing happened.
+    ///
+    /// Asked when an invocation ends: an environment is frozen then, and may never wake again nor be
+    /// told. The first line therefore does not wait, and what is lost is less than a minute's clean
+    /// events.
     pub(crate) fn take(
         &mut self,
         now: bool,
@@ -58,10 +66,16 @@ impl Metrics {
         mode: Mode,
         time_ms: u64,
     ) -> Option<Value> {
-        if self.inspected == 0 || !(now || self.since.elapsed() >= EVERY) {
+        let every = match self.blocked + self.would_block + self.leaks {
+            0 => EVERY,
+            _ => EVERY_NOTABLE,
+        };
+        let is_time = |since: Instant| since.elapsed() >= every;
+        if self.inspected == 0 || !(now || self.since.is_none_or(is_time)) {
             return None;
         }
         let taken = std::mem::replace(self, Self::new());
+        self.since = Some(Instant::now());
         let mut metrics = vec![
             ("Inspected", taken.inspected),
             ("InspectionMicros", taken.micros),
@@ -114,8 +128,7 @@ mod tests {
         assert_eq!(metrics.take(true, "f", Mode::Enforce, 1), None);
         metrics.inspected = 3;
         metrics.found(Family::Sql);
-        assert_eq!(metrics.take(false, "f", Mode::Enforce, 1), None);
-        let line = metrics.take(true, "f", Mode::Enforce, 1).unwrap();
+        let line = metrics.take(false, "f", Mode::Enforce, 1).unwrap();
         assert_eq!(line["Inspected"], 3);
         assert_eq!(line["Findings.sql"], 1);
         assert_eq!(line["function"], "f");
@@ -128,5 +141,22 @@ mod tests {
                 .all(|metric| line[metric["Name"].as_str().unwrap()].is_u64())
         );
         assert_eq!(metrics.take(true, "f", Mode::Enforce, 1), None);
+    }
+
+    #[test]
+    fn a_line_waits_for_its_time_unless_something_was_found() {
+        let mut metrics = Metrics::new();
+        metrics.inspected = 1;
+        assert!(metrics.take(false, "f", Mode::Enforce, 1).is_some());
+        metrics.inspected = 1;
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
+        for (seconds, blocked, wanted) in [(2, 0, false), (0, 1, false), (2, 1, true), (61, 0, true)]
+        {
+            metrics.inspected = 1;
+            metrics.blocked = blocked;
+            metrics.since = ago(seconds);
+            let line = metrics.take(false, "f", Mode::Enforce, 1);
+            assert_eq!(line.is_some(), wanted, "{seconds} s, {blocked} blocked");
+        }
     }
 }

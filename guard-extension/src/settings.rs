@@ -12,6 +12,9 @@ use guard_core::{Policy, PolicyErrors};
 /// Largest policy file read: one byte above what the core takes, so that it sees it is too large.
 const LARGEST: u64 = (1 << 20) + 1;
 
+/// Where `guard run` finds the emulator: no setting of a policy.
+pub(crate) const EMULATOR: &str = "GUARD_EMULATOR";
+
 /// Why this process has no policy.
 #[derive(Debug)]
 pub struct SettingsError {
@@ -86,7 +89,9 @@ pub(crate) fn for_programs(policy: &Policy, runtime_api: &str) -> Policy {
 }
 
 fn read_as(variable: impl Fn(&str) -> Option<String>) -> Result<Policy, SettingsError> {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let names = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name != EMULATOR);
     let path = variable("GUARD_POLICY").filter(|path| path.starts_with('/'));
     let text = path.as_deref().map(read_file);
     let (text, file) = match text {

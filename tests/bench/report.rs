@@ -35,9 +35,19 @@ impl Report {
         report.say(&host());
         report.say(&format!(
             "{:<9} {:>8} {:>8} {:>6} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>7} {:>10} {:>10}",
-            "api", "event", "answer", "n", "none p50", "floor +50", "guard +50", "none p99",
-            "floor +99", "guard +99", "ratio",
-            "floor cpu", "guard cpu"
+            "api",
+            "event",
+            "answer",
+            "n",
+            "none p50",
+            "floor +50",
+            "guard +50",
+            "none p99",
+            "floor +99",
+            "guard +99",
+            "ratio",
+            "floor cpu",
+            "guard cpu"
         ));
         report
     }
@@ -141,7 +151,9 @@ impl Report {
                     "cost at {name}: ${wall:.4} per million warm invocations as measured, \
                      ${slowed:.4} if all of it slows down with the processor's share"
                 ));
-                self.row(&format!("dollars per million {name},,,,,{wall:.5},,,{slowed:.5},"));
+                self.row(&format!(
+                    "dollars per million {name},,,,,{wall:.5},,,{slowed:.5},"
+                ));
             }
         }
         if !self.is_recorded {
@@ -187,12 +199,17 @@ pub(crate) fn now(ids: [Option<u32>; 2]) -> [f64; 2] {
     ids.map(|id| id.map_or(f64::NAN, |id| busy(id).0))
 }
 
-/// Nanoseconds of processor time, and how often a process began to run.
+/// Nanoseconds of processor time, and how often it began to run, of a process with all its threads.
 fn busy(id: u32) -> (f64, f64) {
-    let text = fs::read_to_string(format!("/proc/{id}/schedstat")).unwrap_or_default();
-    let mut numbers = text.split_whitespace().map(|n| n.parse().unwrap_or(0.0));
-    let time = numbers.next().unwrap_or(0.0);
-    (time, numbers.nth(1).unwrap_or(0.0))
+    let threads = fs::read_dir(format!("/proc/{id}/task"))
+        .into_iter()
+        .flatten();
+    threads.flatten().fold((0.0, 0.0), |sum, thread| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+        let mut numbers = text.split_whitespace().map(|n| n.parse().unwrap_or(0.0));
+        let time: f64 = numbers.next().unwrap_or(0.0);
+        (sum.0 + time, sum.1 + numbers.nth(1).unwrap_or(0.0))
+    })
 }
 
 fn command(program: &str, arguments: &[&str]) -> String {

@@ -3,16 +3,28 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use guard_tests::Result;
 
 /// Where an answer's length stands in an event: see [`crate::figures::event`].
 const LENGTH: std::ops::Range<usize> = 10..17;
 
+/// How long the Runtime API may refuse connections.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Runs until the Runtime API goes.
 pub(crate) fn run() -> Result<()> {
     let api = std::env::var("AWS_LAMBDA_RUNTIME_API").map_err(|error| error.to_string())?;
-    let mut runtime = Runtime::connect(&api).map_err(|error| format!("{api}: {error}"))?;
+    // The emulator starts the function before its port accepts.
+    let start = Instant::now();
+    let mut runtime = loop {
+        match Runtime::connect(&api) {
+            Ok(runtime) => break runtime,
+            Err(error) if start.elapsed() > PATIENCE => return Err(format!("{api}: {error}")),
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
     loop {
         let answered = runtime.next().and_then(|id| runtime.answer(&id));
         if answered.is_err() {
@@ -85,7 +97,8 @@ impl Runtime {
             "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: 127.0.0.1\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n\""
         )?;
-        self.out.extend((2..length).map(|at| b"lorem ipsum "[at % 12]));
+        self.out
+            .extend((2..length).map(|at| b"lorem ipsum "[at % 12]));
         self.out.push(b'"');
         self.stream.get_mut().write_all(&self.out)
     }
@@ -129,7 +142,8 @@ impl Runtime {
             let size = usize::from_str_radix(line.trim(), 16).map_err(io::Error::other)?;
             let from = self.event.len();
             self.event.resize(from + size + 2, 0);
-            self.stream.read_exact(self.event.get_mut(from..).unwrap_or_default())?;
+            self.stream
+                .read_exact(self.event.get_mut(from..).unwrap_or_default())?;
             self.event.truncate(from + size);
             if size == 0 {
                 return Ok(id);

@@ -25,6 +25,13 @@ pub(crate) struct Candidate {
     pub(crate) owners: Owners,
 }
 
+impl Candidate {
+    /// The same in a text that begins elsewhere.
+    pub(crate) const fn moved_to(self, at: usize) -> Self {
+        Self { at, ..self }
+    }
+}
+
 /// Who asked for the triggers of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owners(u16);

@@ -21,11 +21,14 @@ mod word;
 pub(super) const RULES: Rules = Rules {
     family: Family::Shell,
     triggers: TRIGGERS,
+    glance: 8,
     context,
+    hopeless,
     confirm,
 };
 
-/// Bytes that one confirmation may look at: before the separator, the word, its first argument.
+/// What reading a word costs, and what judging it with all around it does, in bytes looked at.
+const WORD: usize = 48;
 const WINDOW: usize = 384;
 
 const TRIGGERS: &[Trigger] = &[
@@ -71,6 +74,24 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("-exe"),
     Trigger::new("[dt]-[pa][ac]"),
 ];
+
+/// A line break of a text of many lines: a script or listing.
+fn hopeless(text: &Text<'_>, at: usize) -> bool {
+    let Some([b'\n', first, rest @ ..]) = text.bytes.get(at..) else {
+        return false;
+    };
+    // What `separated` skips before a word may hold breaks that do not count.
+    if !first.is_ascii_alphanumeric() {
+        return false;
+    }
+    let rest = rest
+        .get(..rest.len().min(separated::LISTED))
+        .unwrap_or_default();
+    memchr::memchr_iter(b'\n', rest)
+        .nth(separated::LINES)
+        .and_then(|third| rest.get(third + 1))
+        .is_some_and(|b| !b.is_ascii_whitespace())
+}
 
 /// On raw bytes: whether the word after the separator could be a command's name and is no key.
 fn context(bytes: &[u8], at: usize) -> bool {
@@ -151,18 +172,23 @@ fn may_command(rest: &[u8]) -> bool {
 }
 
 fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let rest = text.bytes.get(at..)?;
+    match rest {
+        [b';' | b'|' | b'&' | b'\n', next, ..] if *next != b'$' => {
+            return separated::separated(text, at, 1, effort);
+        }
+        [b'\\', b'n', ..] => return separated::separated(text, at, 2, effort),
+        _ => {}
+    }
     if !effort.spend(WINDOW) {
         return None;
     }
-    let rest = text.bytes.get(at..)?;
     match rest {
         [b';' | b'|' | b'&', b'$', ..] => {
-            separated::assigned(text, at).or_else(|| separated::separated(text, at, 1))
+            separated::assigned(text, at).or_else(|| separated::separated(text, at, 1, effort))
         }
-        [b';' | b'|' | b'&' | b'\n', ..] => separated::separated(text, at, 1),
         [b'$', b'\'', ..] => expansion::ansi_quoted(text, at),
         [b'd' | b'D' | b'e' | b'E', b' ', ..] => windows::command_interpreter(text, at),
-        [b'\\', b'n', ..] => separated::separated(text, at, 2),
         [b'`', ..] => expansion::backquoted(text, at),
         [b'$', b'(', b'(', b'0'..=b'9', ..] => expansion::arithmetic(text, at),
         [b'$', b'(', ..] => expansion::substituted(text, at),

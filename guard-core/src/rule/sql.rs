@@ -5,7 +5,7 @@
 //! value, in front of what the program appends. It has no notion of JSON or of who sent the text.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 mod before;
 mod boolean;
@@ -20,7 +20,9 @@ mod words;
 pub(super) const RULES: Rules = Rules {
     family: Family::Sql,
     triggers: TRIGGERS,
+    glance: 32,
     context,
+    hopeless: never,
     confirm,
 };
 

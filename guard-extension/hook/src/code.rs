@@ -6,7 +6,7 @@
 use crate::calls::Name;
 use crate::files::{EACCES, name_of};
 use crate::process::Process;
-use crate::programs::may_start;
+use crate::programs::{is_firm, may_start};
 use crate::scratch::Scratch;
 use crate::sys::{self, Fd};
 use crate::{Answer, Call, Next};
@@ -42,9 +42,13 @@ pub(crate) fn decide(
         return Answer::Proceed;
     };
     let [real, names] = &mut scratch.real;
+    let [full, _] = &mut scratch.given;
     let goes_on = match name_of(own.number(), real) {
         // Memory under the name of a file: as without one.
         Ok(()) if !real.bytes().starts_with(b"/") || real.bytes().starts_with(b"/memfd:") => true,
+        // What the function's own code could not have put there came with the function: programs
+        // load libraries late, which starts nothing.
+        Ok(()) if is_firm(process, real, full, names) => true,
         Ok(()) => may_start(process, call.number, real.bytes(), names),
         Err(_) => !process.enforces(),
     };

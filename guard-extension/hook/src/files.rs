@@ -133,7 +133,9 @@ pub(crate) fn path_argument(from: usize, into: &mut PathText) -> Result<(), Answ
             into.clear();
             Err(refused(resolve::ENOENT))
         }
-        Ok(Some(length)) => into.filled(length).ok_or(refused(resolve::NAME_TOO_LONG)),
+        Ok(Some(length)) => into
+            .filled(length)
+            .ok_or_else(|| refused(resolve::NAME_TOO_LONG)),
         Ok(None) => {
             into.clear();
             Err(refused(resolve::NAME_TOO_LONG))

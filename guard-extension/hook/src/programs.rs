@@ -329,15 +329,13 @@ fn prepare(
 
 impl Asked {
     const fn directory_is_cwd(&self) -> bool {
-        #[allow(clippy::cast_possible_truncation, reason = "the int of the call")]
-        let directory = self.directory as u32;
-        directory == AT_FDCWD as u32
+        sys::int(self.directory) == sys::int(AT_FDCWD)
     }
 }
 
 /// Whether the program could not put another file there: the policy or the file system refuses to
 /// change the directory that the path's last component is in.
-fn is_firm(
+pub(crate) fn is_firm(
     process: &Process<'_>,
     path: &PathText,
     full: &mut PathText,
@@ -420,8 +418,19 @@ fn loader_of(
     }
     let found = object(process, AT_FDCWD, names, 0, 0, spare)?;
     name_of(found.number(), names).map_err(|_| DENIED)?;
-    match may_start(process, number, names.bytes(), spare) {
+    match is_systems(names.bytes()) || may_start(process, number, names.bytes(), spare) {
         true => Ok(()),
         false => Err(DENIED),
     }
+}
+
+/// Whether a path is that of the system's own dynamic loader, where links have led to: it runs no
+/// program but the one that names it, so that an entry for that one suffices. Started by itself it
+/// is a program as any other.
+fn is_systems(path: &[u8]) -> bool {
+    let path = path.strip_prefix(b"/usr").unwrap_or(path);
+    let is_library = [b"/lib/".as_slice(), b"/lib64/"].iter().any(|of| path.starts_with(of));
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    // The last is musl's, which is its own loader.
+    is_library && (name.starts_with(b"ld-") || name == b"ld.so" || name == b"libc.so")
 }

@@ -9,7 +9,7 @@ use crate::process::Process;
 use crate::record::{Subject, goes_on};
 use crate::scratch::Scratch;
 use crate::shared::Kind;
-use crate::sys::{self, memory};
+use crate::sys::{self, int, memory};
 use crate::text::Text;
 use crate::{Answer, Call, Next};
 
@@ -184,12 +184,6 @@ fn copied(call: &Call, length: usize, memory: &mut Memory) -> Option<(Call, [u32
     let mut copy = *call;
     copy.args[2] = memory.owner.as_ptr().expose_provenance();
     Some((copy, memory.owner))
-}
-
-/// The int that the kernel takes from a register.
-const fn int(register: usize) -> i32 {
-    #[allow(clippy::cast_possible_truncation, reason = "as the kernel does")]
-    (register as u32).cast_signed()
 }
 
 fn is_self(id: usize) -> bool {

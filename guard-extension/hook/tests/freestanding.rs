@@ -1,6 +1,8 @@
 //! The library needs nothing of the program that it is linked into: no symbol but those that the
 //! compiler itself calls for memory, and no panic is left in optimised code.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,8 +13,22 @@ const MEMORY: &[&str] = &["bcmp", "memcmp", "memcpy", "memmove", "memset"];
 fn rustc(out: &Path, source: &Path, arguments: &[&str]) {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let status = Command::new(rustc)
-        .args(["--edition", "2024", "-C", "opt-level=3", "-C", "panic=abort"])
-        .args(["-C", "codegen-units=1", "-C", "embed-bitcode=yes", "--cap-lints", "allow"])
+        .args([
+            "--edition",
+            "2024",
+            "-C",
+            "opt-level=3",
+            "-C",
+            "panic=abort",
+        ])
+        .args([
+            "-C",
+            "codegen-units=1",
+            "-C",
+            "embed-bitcode=yes",
+            "--cap-lints",
+            "allow",
+        ])
         .arg("--out-dir")
         .arg(out)
         .arg("-L")
@@ -29,8 +45,19 @@ fn build() -> PathBuf {
     std::fs::create_dir_all(&out).unwrap();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let core = here.join("../../guard-core/src/lib.rs");
-    rustc(&out, &core, &["--crate-type", "lib", "--crate-name", "guard_core"]);
-    let hook = ["--crate-type", "lib", "--crate-name", "guard_hook", "--extern", "guard_core"];
+    rustc(
+        &out,
+        &core,
+        &["--crate-type", "lib", "--crate-name", "guard_core"],
+    );
+    let hook = [
+        "--crate-type",
+        "lib",
+        "--crate-name",
+        "guard_hook",
+        "--extern",
+        "guard_core",
+    ];
     rustc(&out, &here.join("src/lib.rs"), &hook);
     let whole = [
         "--crate-type",
@@ -49,7 +76,11 @@ fn build() -> PathBuf {
 }
 
 fn symbols(library: &Path, arguments: &[&str]) -> Vec<String> {
-    let output = Command::new("nm").args(arguments).arg(library).output().unwrap();
+    let output = Command::new("nm")
+        .args(arguments)
+        .arg(library)
+        .output()
+        .unwrap();
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines()
@@ -74,7 +105,14 @@ fn nothing_is_undefined_and_nothing_panics() {
         .filter(|name| name.contains("panic") || name.contains("unwrap_failed"))
         .collect();
     assert!(panics.is_empty(), "panics: {panics:?}");
-    let thread_local = Command::new("readelf").arg("-lW").arg(&library).output().unwrap();
+    let thread_local = Command::new("readelf")
+        .arg("-lW")
+        .arg(&library)
+        .output()
+        .unwrap();
     let headers = String::from_utf8(thread_local.stdout).unwrap();
-    assert!(headers.contains("LOAD") && !headers.contains("TLS"), "{headers}");
+    assert!(
+        headers.contains("LOAD") && !headers.contains("TLS"),
+        "{headers}"
+    );
 }

@@ -1,12 +1,20 @@
 //! One end of a connection: a socket, and the bytes that came and were not used yet.
 //!
+//! Calls block, in a thread for each of a runtime's connections, of which there are few. An event
+//! loop would ask the system once more for each message, and what it is made of lies cold in the
+//! processor's caches by the time an event comes: measured here in November 2026, it took most of
+//! what a whole proxy may.
+//!
 //! Must not know: what the bytes mean, beyond where a body ends.
 
 use std::io::{self, ErrorKind, IoSlice};
-use std::task::{Context, Waker};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
-use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
+use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
 use super::Malformed;
 use super::chunked::{Chunked, Piece};
@@ -19,6 +27,10 @@ const READ: usize = 16 << 10;
 /// over in one piece.
 const MOST_READ: usize = 64 << 10;
 
+/// How long a server's answer is waited for before the client is looked after as well: a poll that
+/// nobody waits for any more would be given an event.
+const SOON: Duration = Duration::from_millis(20);
+
 /// A buffer that grew beyond this for one long body is given back.
 const KEPT: usize = 64 << 10;
 
@@ -30,6 +42,8 @@ pub(crate) struct Connection {
     start: usize,
     /// How much is read at once: more while there is more.
     room: usize,
+    /// Reading waits no longer than [`SOON`].
+    is_patient: bool,
 }
 
 /// What stopped a body on its way.
@@ -59,6 +73,17 @@ impl Connection {
             buffer: Vec::new(),
             start: 0,
             room: READ,
+            is_patient: false,
+        }
+    }
+
+    /// A connection to a server: what it says is waited for beside another connection, but not at
+    /// first.
+    pub(crate) fn to_server(stream: TcpStream) -> Self {
+        let is_patient = stream.set_read_timeout(Some(SOON)).is_ok();
+        Self {
+            is_patient,
+            ..Self::new(stream)
         }
     }
 
@@ -80,10 +105,72 @@ impl Connection {
     }
 
     /// Waits for more bytes and answers how many came; none at the connection's end.
-    pub(crate) async fn fill(&mut self) -> io::Result<usize> {
+    pub(crate) fn fill(&mut self) -> io::Result<usize> {
+        loop {
+            match self.receive(RecvFlags::empty()) {
+                Ok(count) => return Ok(count),
+                Err(Errno::AGAIN) => wait(&mut [PollFd::new(&self.stream, PollFlags::IN)], None)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// As [`Self::fill`], but only what is there already: nothing if that is nothing.
+    fn fill_now(&mut self) -> io::Result<Option<usize>> {
+        match self.receive(RecvFlags::DONTWAIT) {
+            Ok(count) => Ok(Some(count)),
+            Err(Errno::AGAIN) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// As [`Self::fill`], while `other` is there: its end, or more than `most` bytes that it sends
+    /// without having been asked, are [`ErrorKind::ConnectionAborted`]. Not after `until`: then the
+    /// wait is [`ErrorKind::TimedOut`].
+    pub(crate) fn fill_beside(
+        &mut self,
+        other: &mut Self,
+        most: usize,
+        until: Option<Instant>,
+    ) -> io::Result<usize> {
+        // What comes soon, as most does, is had for one call of the system.
+        if self.is_patient {
+            match self.receive(RecvFlags::empty()) {
+                Ok(count) => return Ok(count),
+                Err(Errno::AGAIN) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        loop {
+            let mut both = [
+                PollFd::new(&self.stream, PollFlags::IN),
+                PollFd::new(&other.stream, PollFlags::IN),
+            ];
+            wait(&mut both, until)?;
+            let [own, others] = both.map(|end| !end.revents().is_empty());
+            if own && let Some(count) = self.fill_now()? {
+                return Ok(count);
+            }
+            if others {
+                match other.fill_now() {
+                    Ok(None) => {}
+                    Ok(Some(count)) if count > 0 && other.unused().len() <= most => {}
+                    _ => return Err(ErrorKind::ConnectionAborted.into()),
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, flags: RecvFlags) -> rustix::io::Result<usize> {
         self.make_room(self.room);
         let room = self.buffer.capacity() - self.buffer.len();
-        let count = self.stream.read_buf(&mut self.buffer).await?;
+        let count = loop {
+            match recv(&self.stream, spare_capacity(&mut self.buffer), flags) {
+                Ok((count, _)) => break count,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        };
         self.room = match count {
             count if count == room => MOST_READ,
             count if count < READ => READ,
@@ -92,41 +179,10 @@ impl Connection {
         Ok(count)
     }
 
-    /// As [`Self::fill`], but only what is there already: nothing if that is nothing.
-    fn fill_now(&mut self) -> io::Result<Option<usize>> {
-        self.make_room(READ);
-        match self.stream.try_read_buf(&mut self.buffer) {
-            Ok(count) => Ok(Some(count)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Whether an idle connection can be used for another request. One whose other end has gone,
     /// or has something to say that nobody asked for, cannot.
     pub(crate) fn is_idle(&mut self) -> bool {
-        if !self.unused().is_empty() {
-            return false;
-        }
-        // Asks what is known already before it asks the system.
-        let mut context = Context::from_waker(Waker::noop());
-        self.stream.poll_read_ready(&mut context).is_pending()
-            || matches!(self.fill_now(), Ok(None))
-    }
-
-    /// Done when the other end has gone, or has sent more than `most` bytes without having been
-    /// asked.
-    pub(crate) async fn gone(&mut self, most: usize) {
-        loop {
-            if self.unused().len() > most || self.stream.readable().await.is_err() {
-                return;
-            }
-            match self.fill_now() {
-                Ok(None) => {}
-                Ok(Some(count)) if count > 0 => {}
-                _ => return,
-            }
-        }
+        self.unused().is_empty() && matches!(self.fill_now(), Ok(None))
     }
 
     fn make_room(&mut self, count: usize) {
@@ -139,7 +195,10 @@ impl Connection {
 
     /// Sends all of `parts`, in one call of the system where it takes that much. Ends early when
     /// the other end speaks before it has taken everything: what it says is then unused bytes here.
-    pub(crate) async fn send(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+    /// A server may refuse a body before it has read it, and then reads no more: whoever only writes
+    /// would wait for ever.
+    pub(crate) fn send(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        const FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
         let mut slices = [IoSlice::new(&[]); 4];
         let used = parts.len().min(slices.len());
         for (slice, part) in slices.iter_mut().zip(parts) {
@@ -148,25 +207,35 @@ impl Connection {
         let mut left = slices.get_mut(..used).unwrap_or_default();
         IoSlice::advance_slices(&mut left, 0);
         while !left.is_empty() {
-            match self.stream.try_write_vectored(left) {
+            let sent = match &*left {
+                [one] => send(&self.stream, one, FLAGS),
+                more => sendmsg(
+                    &self.stream,
+                    more,
+                    &mut SendAncillaryBuffer::default(),
+                    FLAGS,
+                ),
+            };
+            match sent {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => IoSlice::advance_slices(&mut left, count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait_to_send().await?,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(Errno::AGAIN) => self.wait_to_send()?,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
     }
 
-    /// Waits for room. A server may refuse a body before it has read it, and then reads no more:
-    /// whoever only writes would wait for ever.
-    async fn wait_to_send(&mut self) -> io::Result<()> {
+    fn wait_to_send(&mut self) -> io::Result<()> {
         loop {
-            tokio::select! {
-                biased;
-                writable = self.stream.writable() => return writable,
-                readable = self.stream.readable() => readable?,
+            let either = PollFlags::OUT | PollFlags::IN;
+            let mut end = [PollFd::new(&self.stream, either)];
+            wait(&mut end, None)?;
+            let [end] = end;
+            let came = end.revents();
+            if came.contains(PollFlags::OUT) {
+                return Ok(());
             }
             if let Some(count) = self.fill_now()? {
                 return Err(match count {
@@ -180,7 +249,7 @@ impl Connection {
     /// Reads all of `body`, which stands behind a head of `head` unused bytes; answers how long it
     /// is. It then stands right behind the head, chunks joined. Trailers of a chunked body come
     /// back whole, with the empty line that ends them.
-    pub(crate) async fn collect(
+    pub(crate) fn collect(
         &mut self,
         head: usize,
         body: Body,
@@ -199,25 +268,25 @@ impl Connection {
                 self.buffer
                     .reserve((head + length + READ).saturating_sub(self.buffer.len()));
                 while self.buffer.len() < head + length {
-                    if self.fill().await? == 0 {
+                    if self.fill()? == 0 {
                         return Err(ErrorKind::UnexpectedEof.into());
                     }
                 }
                 Ok((length, Vec::new()))
             }
             Body::UntilClose => {
-                while self.fill().await? > 0 {
+                while self.fill()? > 0 {
                     if self.unused().len() > head + most {
                         return Err(TOO_LONG.into());
                     }
                 }
                 Ok((self.unused().len().saturating_sub(head), Vec::new()))
             }
-            Body::Chunked => self.join(head, most, TOO_LONG).await,
+            Body::Chunked => self.join(head, most, TOO_LONG),
         }
     }
 
-    async fn join(
+    fn join(
         &mut self,
         head: usize,
         most: usize,
@@ -257,15 +326,32 @@ impl Connection {
                 self.buffer.drain(end..at);
                 return Ok((end - head, trailers));
             }
-            if self.fill().await? == 0 {
+            if self.fill()? == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
         }
     }
 }
 
+/// Waits until something happens at one of `ends`, or `until`: [`ErrorKind::TimedOut`].
+fn wait(ends: &mut [PollFd<'_>], until: Option<Instant>) -> io::Result<()> {
+    loop {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let left = left.map(|left| Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        });
+        match poll(ends, left.as_ref()) {
+            Ok(0) => return Err(ErrorKind::TimedOut.into()),
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Sends `body`, byte for byte as it comes from `source`, to `destination`; `see` is shown its data.
-pub(crate) async fn relay(
+pub(crate) fn relay(
     source: &mut Connection,
     destination: &mut Connection,
     body: Body,
@@ -277,7 +363,7 @@ pub(crate) async fn relay(
         Body::Chunked | Body::UntilClose => u64::MAX,
     };
     while left > 0 && !chunked.is_done() {
-        if source.unused().is_empty() && source.fill().await.map_err(Stopped::Source)? == 0 {
+        if source.unused().is_empty() && source.fill().map_err(Stopped::Source)? == 0 {
             return match body {
                 Body::UntilClose => Ok(()),
                 _ => Err(Stopped::Source(ErrorKind::UnexpectedEof.into())),
@@ -310,7 +396,6 @@ pub(crate) async fn relay(
         };
         destination
             .send(&[bytes.get(..count).unwrap_or_default()])
-            .await
             .map_err(Stopped::Destination)?;
         source.consume(count);
     }

@@ -1,7 +1,7 @@
 //! Answers in the function's place.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -35,17 +35,15 @@ pub(super) fn error_body(error_type: &str, message: &str) -> String {
 
 impl Exchange {
     /// Answers the invocation and reads what the Runtime API says to it; whether it was accepted.
-    pub(super) async fn answer(
+    pub(super) fn answer(
         &mut self,
         request_id: &str,
         invocation_id: Option<&str>,
         outcome: &Outcome<'_>,
     ) -> io::Result<()> {
-        let response = self.post(request_id, invocation_id, outcome).await?;
+        let response = self.post(request_id, invocation_id, outcome)?;
         let upstream = self.answering()?;
-        let (length, _) = upstream
-            .collect(response.len, response.body, LONGEST)
-            .await?;
+        let (length, _) = upstream.collect(response.len, response.body, LONGEST)?;
         upstream.consume(response.len + length);
         if response.closes {
             self.hang_up();
@@ -64,20 +62,23 @@ impl Exchange {
     }
 
     /// Answers the invocation; the Runtime API's own answer to that is left to be read.
-    pub(super) async fn post(
+    pub(super) fn post(
         &mut self,
         request_id: &str,
         invocation_id: Option<&str>,
         outcome: &Outcome<'_>,
     ) -> io::Result<Response> {
         self.write_answer(request_id, invocation_id, outcome);
-        match tokio::time::timeout(PATIENCE, self.exchange(false)).await {
-            Ok(response) => response,
-            Err(_) => Err(io::Error::new(
+        self.until = Some(Instant::now() + PATIENCE);
+        let response = self.exchange(false);
+        self.until = None;
+        response.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the Runtime API does not take the guard's answer",
-            )),
-        }
+            ),
+            _ => error,
+        })
     }
 
     fn write_answer(

@@ -1,9 +1,9 @@
 //! A runtime's connection, one exchange after the other.
 
 use std::io::{self, ErrorKind};
+use std::net::TcpStream;
 use std::sync::Arc;
-
-use tokio::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use super::Shared;
 use crate::http::Malformed;
@@ -13,6 +13,9 @@ use crate::http::head::{self, Body, Request, Response, Target};
 /// Most bytes that wait of a runtime that waits for an answer: its request and what it sends ahead.
 const AHEAD: usize = head::LONGEST + (64 << 10);
 
+/// After how long a rest a connection is looked at before it is used.
+const RESTED: Duration = Duration::from_millis(100);
+
 /// A runtime's connection and ours to the Runtime API.
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -21,20 +24,26 @@ pub(super) struct Exchange {
     upstream: Option<Connection>,
     /// The upstream connection has served an exchange before: its other end may have closed it.
     is_reused: bool,
+    /// When the upstream connection was last used.
+    used: Instant,
+    /// When an answer of the Runtime API is waited for no longer.
+    pub(super) until: Option<Instant>,
     /// Heads and small messages on their way out.
     pub(super) scratch: Vec<u8>,
 }
 
 /// Serves one connection of a runtime until one side ends it.
-pub(super) async fn serve(client: TcpStream, shared: Arc<Shared>) {
+pub(super) fn serve(client: TcpStream, shared: Arc<Shared>) {
     let mut exchange = Exchange {
         shared,
         client: Connection::new(client),
         upstream: None,
         is_reused: false,
+        used: Instant::now(),
+        until: None,
         scratch: Vec::new(),
     };
-    let Err(error) = exchange.run().await else {
+    let Err(error) = exchange.run() else {
         return;
     };
     // A side that has gone is the daily end of a connection; the runtime sees it as it would see the
@@ -48,14 +57,14 @@ pub(super) async fn serve(client: TcpStream, shared: Arc<Shared>) {
 }
 
 impl Exchange {
-    async fn run(&mut self) -> io::Result<()> {
-        while let Some(request) = self.request().await? {
+    fn run(&mut self) -> io::Result<()> {
+        while let Some(request) = self.request()? {
             let closes = request.closes;
             let goes_on = match &request.target {
-                Target::Next => self.next(&request).await?,
-                Target::Response(id) => self.outcome(&request, id, true).await?,
-                Target::Error(id) => self.outcome(&request, id, false).await?,
-                Target::Other => self.pass(&request, |_| {}).await?,
+                Target::Next => self.next(&request)?,
+                Target::Response(id) => self.outcome(&request, id, true)?,
+                Target::Error(id) => self.outcome(&request, id, false)?,
+                Target::Other => self.pass(&request, |_| {})?,
             };
             if closes || !goes_on {
                 return Ok(());
@@ -66,22 +75,20 @@ impl Exchange {
 
     /// The next request's head, which stays among the client's unused bytes; nothing when there is
     /// none.
-    async fn request(&mut self) -> io::Result<Option<Request>> {
+    fn request(&mut self) -> io::Result<Option<Request>> {
         loop {
             match head::request(self.client.unused()) {
                 Ok(Some(request)) => {
                     if request.expects {
                         // The upstream is not asked: it would be waited for on the runtime's time.
-                        self.client
-                            .send(&[b"HTTP/1.1 100 Continue\r\n\r\n"])
-                            .await?;
+                        self.client.send(&[b"HTTP/1.1 100 Continue\r\n\r\n"])?;
                     }
                     return Ok(Some(request));
                 }
                 Ok(None) => {}
-                Err(error) => return self.refuse(error).await,
+                Err(error) => return self.refuse(error),
             }
-            if self.client.fill().await? == 0 {
+            if self.client.fill()? == 0 {
                 return match self.client.unused() {
                     [] => Ok(None),
                     _ => Err(ErrorKind::UnexpectedEof.into()),
@@ -91,16 +98,16 @@ impl Exchange {
     }
 
     #[cold]
-    async fn refuse<T>(&mut self, error: Malformed) -> io::Result<T> {
+    fn refuse<T>(&mut self, error: Malformed) -> io::Result<T> {
         const REFUSED: &[u8] =
             b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        self.client.send(&[REFUSED]).await?;
+        self.client.send(&[REFUSED])?;
         Err(error.into())
     }
 
     /// Forwards a request and its answer as they are; `see` is shown the request's body. Answers
     /// whether the connection can be used again.
-    pub(super) async fn pass(
+    pub(super) fn pass(
         &mut self,
         request: &Request,
         mut see: impl FnMut(&[u8]),
@@ -116,31 +123,31 @@ impl Exchange {
                 see(body);
                 self.scratch.extend_from_slice(body);
                 self.client.consume(length);
-                self.exchange(request.is_head).await?
+                self.exchange(request.is_head)?
             }
             body => {
-                let mut upstream = self.upstream().await?;
-                upstream.send(&[&self.scratch]).await?;
-                let relayed = relay(&mut self.client, &mut upstream, body, see).await;
-                self.answer_to(upstream, relayed, request.is_head).await?
+                let mut upstream = self.upstream()?;
+                upstream.send(&[&self.scratch])?;
+                let relayed = relay(&mut self.client, &mut upstream, body, see);
+                self.answer_to(upstream, relayed, request.is_head)?
             }
         };
-        self.reply(&response).await
+        self.reply(&response)
     }
 
     /// The answer to a request whose body was relayed, or was not to its end: a server may refuse a
     /// body before it has read all of it.
-    pub(super) async fn answer_to(
+    pub(super) fn answer_to(
         &mut self,
         upstream: Connection,
         relayed: Result<(), Stopped>,
         is_head: bool,
     ) -> io::Result<Response> {
         match relayed {
-            Ok(()) => self.response(upstream, is_head).await,
+            Ok(()) => self.response(upstream, is_head),
             Err(Stopped::Source(error)) => Err(error),
             Err(Stopped::Destination(error)) => {
-                let response = self.response(upstream, is_head).await;
+                let response = self.response(upstream, is_head);
                 let mut response = response.map_err(|_| error)?;
                 // The rest of the request's body is in the way of another.
                 response.closes = true;
@@ -164,12 +171,12 @@ impl Exchange {
     }
 
     /// Sends the scratch buffer, a whole request, and waits for the head of its answer.
-    pub(super) async fn exchange(&mut self, is_head: bool) -> io::Result<Response> {
+    pub(super) fn exchange(&mut self, is_head: bool) -> io::Result<Response> {
         loop {
-            let mut upstream = self.upstream().await?;
+            let mut upstream = self.recent_upstream()?;
             let was_reused = self.is_reused;
-            let error = match upstream.send(&[&self.scratch]).await {
-                Ok(()) => match self.response(upstream, is_head).await {
+            let error = match upstream.send(&[&self.scratch]) {
+                Ok(()) => match self.response(upstream, is_head) {
                     Ok(response) => return Ok(response),
                     Err(error) => error,
                 },
@@ -190,7 +197,7 @@ impl Exchange {
 
     /// Waits for the head of an answer; interim answers are forwarded. Ends when the runtime goes: a
     /// poll that nobody waits for would be given an event.
-    async fn response(&mut self, mut upstream: Connection, is_head: bool) -> io::Result<Response> {
+    fn response(&mut self, mut upstream: Connection, is_head: bool) -> io::Result<Response> {
         loop {
             match head::response(upstream.unused(), is_head)? {
                 Some(response) if response.status == 101 => {
@@ -198,23 +205,19 @@ impl Exchange {
                 }
                 Some(response) if response.status < 200 => {
                     let head = upstream.unused().get(..response.len).unwrap_or_default();
-                    self.client.send(&[head]).await?;
+                    self.client.send(&[head])?;
                     upstream.consume(response.len);
                     continue;
                 }
                 Some(response) => {
                     self.upstream = Some(upstream);
                     self.is_reused = true;
+                    self.used = Instant::now();
                     return Ok(response);
                 }
                 None => {}
             }
-            let came = tokio::select! {
-                biased;
-                came = upstream.fill() => came?,
-                () = self.client.gone(AHEAD) => return Err(ErrorKind::ConnectionAborted.into()),
-            };
-            if came == 0 {
+            if upstream.fill_beside(&mut self.client, AHEAD, self.until)? == 0 {
                 return Err(match upstream.unused() {
                     [] => ErrorKind::UnexpectedEof.into(),
                     _ => Malformed("the Runtime API breaks off in a head").into(),
@@ -225,7 +228,7 @@ impl Exchange {
 
     /// Forwards an answer whose head is the upstream's next bytes. Answers whether the connection
     /// can be used again.
-    pub(super) async fn reply(&mut self, response: &Response) -> io::Result<bool> {
+    pub(super) fn reply(&mut self, response: &Response) -> io::Result<bool> {
         let Some(upstream) = &mut self.upstream else {
             return Err(ErrorKind::NotConnected.into());
         };
@@ -234,28 +237,40 @@ impl Exchange {
             Body::Length(length) => Body::Length(length.saturating_add(response.len as u64)),
             body => {
                 let head = upstream.unused().get(..response.len).unwrap_or_default();
-                self.client.send(&[head]).await?;
+                self.client.send(&[head])?;
                 upstream.consume(response.len);
                 body
             }
         };
-        relay(upstream, &mut self.client, body, |_| {}).await?;
+        relay(upstream, &mut self.client, body, |_| {})?;
         if response.closes {
             self.upstream = None;
         }
         Ok(!response.closes)
     }
 
+    /// The connection to the Runtime API for a request that can be sent again if it turns out to be
+    /// closed: one that was used just now need not be looked at.
+    fn recent_upstream(&mut self) -> io::Result<Connection> {
+        match self
+            .upstream
+            .take_if(|upstream| upstream.unused().is_empty() && self.used.elapsed() < RESTED)
+        {
+            Some(upstream) => Ok(upstream),
+            None => self.upstream(),
+        }
+    }
+
     /// The connection to the Runtime API, a new one where the last cannot be used again.
-    pub(super) async fn upstream(&mut self) -> io::Result<Connection> {
+    pub(super) fn upstream(&mut self) -> io::Result<Connection> {
         if let Some(mut upstream) = self.upstream.take()
             && upstream.is_idle()
         {
             return Ok(upstream);
         }
         self.is_reused = false;
-        let stream = TcpStream::connect(self.shared.endpoint.address()).await?;
-        Ok(Connection::new(stream))
+        let stream = TcpStream::connect(self.shared.endpoint.address())?;
+        Ok(Connection::to_server(stream))
     }
 
     /// The upstream's unused bytes: the answer that is being read.

@@ -63,19 +63,27 @@ impl Invocations {
         }
     }
 
-    /// Whether nothing runs.
-    pub(super) fn is_idle(&self) -> bool {
+    /// Does `work` if nothing runs, and lets nothing begin meanwhile.
+    pub(super) fn when_idle(&self, work: impl FnOnce()) {
         let mut state = self.state();
-        let now = now_ms();
-        state.running.retain(|running| {
-            let deadline = running.invocation.deadline_ms.unwrap_or(u64::MAX);
-            deadline.saturating_add(GRACE_MS) > now
-        });
-        state.running.is_empty() && state.answering == 0
+        if state.is_idle() {
+            work();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_idle(&mut self) -> bool {
+        let now = now_ms();
+        self.running.retain(|running| {
+            let deadline = running.invocation.deadline_ms.unwrap_or(u64::MAX);
+            deadline.saturating_add(GRACE_MS) > now
+        });
+        self.running.is_empty() && self.answering == 0
     }
 }
 
@@ -108,15 +116,15 @@ mod tests {
     #[test]
     fn an_invocation_runs_until_its_answer_has_gone_or_its_deadline_is_long_past() {
         let invocations = Invocations::default();
-        assert!(invocations.is_idle());
+        assert!(invocations.state().is_idle());
         invocations.begin(running("a", None));
         invocations.begin(running("b", Some(1)));
-        assert!(!invocations.is_idle());
+        assert!(!invocations.state().is_idle());
         let (found, answering) = invocations.answer("a");
         assert_eq!(found.unwrap().invocation.request_id, "a");
-        assert!(!invocations.is_idle());
+        assert!(!invocations.state().is_idle());
         drop(answering);
-        assert!(invocations.is_idle());
+        assert!(invocations.state().is_idle());
         assert!(invocations.answer("b").0.is_none());
     }
 

@@ -17,12 +17,12 @@ const LONGEST: usize = 64 << 20;
 impl Exchange {
     /// Hands the runtime the next event that is not blocked. Answers whether the connection can be
     /// used again.
-    pub(super) async fn next(&mut self, request: &Request) -> io::Result<bool> {
+    pub(super) fn next(&mut self, request: &Request) -> io::Result<bool> {
         self.shared.before_next();
         loop {
             // Written again for each event: answers go through the same buffer.
             self.write_head(request);
-            let response = self.exchange(request.is_head).await?;
+            let response = self.exchange(request.is_head)?;
             let head = self.answer_bytes().get(..response.len).unwrap_or_default();
             let invocation = match response.status {
                 200 => head::invocation(head, &response),
@@ -30,12 +30,11 @@ impl Exchange {
             };
             let Some(invocation) = invocation else {
                 self.client.consume(request.len);
-                return self.reply(&response).await;
+                return self.reply(&response);
             };
-            let (length, trailers) = self
-                .answering()?
-                .collect(response.len, response.body, LONGEST)
-                .await?;
+            let (length, trailers) =
+                self.answering()?
+                    .collect(response.len, response.body, LONGEST)?;
             let end = response.len + length;
             let event = self
                 .answer_bytes()
@@ -55,9 +54,9 @@ impl Exchange {
                     let bytes = upstream.unused().get(..end).unwrap_or_default();
                     if is_chunked {
                         let (head, event) = bytes.split_at(response.len);
-                        send_chunk(client, head, event, &trailers).await?;
+                        send_chunk(client, head, event, &trailers)?;
                     } else {
-                        client.send(&[bytes]).await?;
+                        client.send(&[bytes])?;
                     }
                     upstream.consume(end);
                     if response.closes {
@@ -80,7 +79,7 @@ impl Exchange {
                     trimmed,
                 });
                 self.client.consume(request.len);
-                self.client.send(&[&rewritten, &event]).await?;
+                self.client.send(&[&rewritten, &event])?;
                 self.answering()?.consume(end);
                 if response.closes {
                     self.hang_up();
@@ -100,7 +99,7 @@ impl Exchange {
                 _ => Outcome::Error(BLOCKED, "event was blocked"),
             };
             let id = invocation.invocation_id.as_deref();
-            self.answer(&invocation.request_id, id, &outcome).await?;
+            self.answer(&invocation.request_id, id, &outcome)?;
             self.shared.answered();
         }
     }
@@ -116,7 +115,7 @@ fn unknown(request_id: &str) -> Answer {
 }
 
 /// Sends an event that came in chunks as one.
-async fn send_chunk(
+fn send_chunk(
     client: &mut crate::http::connection::Connection,
     head: &[u8],
     event: &[u8],
@@ -131,5 +130,5 @@ async fn send_chunk(
         after.extend_from_slice(b"\r\n0\r\n");
     }
     after.extend_from_slice(trailers);
-    client.send(&[&before, event, &after]).await
+    client.send(&[&before, event, &after])
 }

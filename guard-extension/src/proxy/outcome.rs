@@ -36,7 +36,7 @@ struct Subject<'a> {
 
 impl Exchange {
     /// Forwards the function's answer. Answers whether the connection can be used again.
-    pub(super) async fn outcome(
+    pub(super) fn outcome(
         &mut self,
         request: &Request,
         request_id: &str,
@@ -53,9 +53,9 @@ impl Exchange {
             invocation_id: invocation(running.as_ref(), |i| i.invocation_id.as_deref()),
         };
         let goes_on = match trimmed.filter(|_| is_response) {
-            Some(trimmed) => self.merged(request, &subject, &trimmed).await?,
-            None if !shared.looks_at_responses() => self.pass(request, |_| {}).await?,
-            None if shared.mode() == Mode::Enforce => self.scanned(request, &subject).await?,
+            Some(trimmed) => self.merged(request, &subject, &trimmed)?,
+            None if !shared.looks_at_responses() => self.pass(request, |_| {})?,
+            None if shared.mode() == Mode::Enforce => self.scanned(request, &subject)?,
             None => {
                 let mut scanner = shared.secrets.scanner();
                 let mut is_clean = true;
@@ -66,8 +66,7 @@ impl Exchange {
                         is_clean = false;
                         shared.leaks(subject.request_id, subject.trace_id, &leak, start);
                     }
-                })
-                .await?
+                })?
             }
         };
         drop(answering);
@@ -76,17 +75,14 @@ impl Exchange {
     }
 
     /// Forwards a response with what was withheld from its event named in it.
-    async fn merged(
+    fn merged(
         &mut self,
         request: &Request,
         subject: &Subject<'_>,
         trimmed: &Trimmed,
     ) -> io::Result<bool> {
         let shared = Arc::clone(&self.shared);
-        let (length, _) = self
-            .client
-            .collect(request.len, request.body, LONGEST)
-            .await?;
+        let (length, _) = self.client.collect(request.len, request.body, LONGEST)?;
         let end = request.len + length;
         let bytes = self.client.unused().get(..end).unwrap_or_default();
         let response = bytes.get(request.len..).unwrap_or_default();
@@ -100,7 +96,7 @@ impl Exchange {
         write_request(bytes, request, &shared.endpoint, false, &mut self.scratch);
         self.client.consume(end);
         let response = match merged {
-            _ if leaks => self.withhold(subject).await?,
+            _ if leaks => self.withhold(subject)?,
             Ok(body) => {
                 write_field(
                     &mut self.scratch,
@@ -109,21 +105,21 @@ impl Exchange {
                 );
                 self.scratch.extend_from_slice(b"\r\n");
                 self.scratch.extend_from_slice(&body);
-                self.exchange(false).await?
+                self.exchange(false)?
             }
             Err(error) => {
                 let id = subject.request_id;
                 let message = format!("blocked records could not be named: {error} (request {id})");
                 shared.records.notice(Some(id), &message);
                 let outcome = Outcome::Error(BLOCKED, &message);
-                self.post(id, subject.invocation_id, &outcome).await?
+                self.post(id, subject.invocation_id, &outcome)?
             }
         };
-        self.reply(&response).await
+        self.reply(&response)
     }
 
     /// Forwards an answer as far as it holds no secret.
-    async fn scanned(&mut self, request: &Request, subject: &Subject<'_>) -> io::Result<bool> {
+    fn scanned(&mut self, request: &Request, subject: &Subject<'_>) -> io::Result<bool> {
         let shared = Arc::clone(&self.shared);
         if let Body::Length(length) = request.body
             && let Some(body) = self.client.unused().get(request.len..)
@@ -136,12 +132,12 @@ impl Exchange {
                 shared.leaks(subject.request_id, subject.trace_id, &leak, start)
             });
             if !is_withheld {
-                return self.pass(request, |_| {}).await;
+                return self.pass(request, |_| {});
             }
             let end = request.len + body.len();
             self.client.consume(end);
-            let response = self.withhold(subject).await?;
-            return self.reply(&response).await;
+            let response = self.withhold(subject)?;
+            return self.reply(&response);
         }
         let mut scanner = shared.secrets.scanner();
         self.write_head(request);
@@ -152,7 +148,7 @@ impl Exchange {
         let mut held = Vec::new();
         let response = loop {
             let before = held.len();
-            source.read(&mut self.client, &mut held).await?;
+            source.read(&mut self.client, &mut held)?;
             let start = Instant::now();
             let new = held.get(before..).unwrap_or_default();
             let leak = match scanner.feed(new) {
@@ -164,10 +160,10 @@ impl Exchange {
             {
                 held.clear();
                 while !source.is_done() {
-                    source.read(&mut self.client, &mut held).await?;
+                    source.read(&mut self.client, &mut held)?;
                     held.clear();
                 }
-                break self.cut(request, subject, upstream).await?;
+                break self.cut(request, subject, upstream)?;
             }
             let is_done = source.is_done();
             let ready = match is_done {
@@ -186,7 +182,7 @@ impl Exchange {
                 source.begin(held.len(), &mut self.scratch);
                 self.scratch.extend_from_slice(&held);
                 source.end(held.len(), &mut self.scratch);
-                break self.exchange(false).await?;
+                break self.exchange(false)?;
             }
             if !is_first {
                 self.scratch.clear();
@@ -196,30 +192,30 @@ impl Exchange {
             source.end(ready, &mut behind);
             let mut connection = match upstream.take() {
                 Some(connection) => connection,
-                None => self.upstream().await?,
+                None => self.upstream()?,
             };
             let data = held.get(..ready).unwrap_or_default();
-            let sent = connection.send(&[&self.scratch, data, &behind]).await;
+            let sent = connection.send(&[&self.scratch, data, &behind]);
             if is_done || sent.is_err() {
                 let relayed = sent.map_err(Stopped::Destination);
-                break self.answer_to(connection, relayed, false).await?;
+                break self.answer_to(connection, relayed, false)?;
             }
             upstream = Some(connection);
             held.drain(..ready);
         };
-        self.reply(&response).await
+        self.reply(&response)
     }
 
     /// Ends an answer that holds a secret: by an error in its place, or where it has begun, by one
     /// behind it.
-    async fn cut(
+    fn cut(
         &mut self,
         request: &Request,
         subject: &Subject<'_>,
         upstream: Option<Connection>,
     ) -> io::Result<crate::http::head::Response> {
         let Some(mut upstream) = upstream else {
-            return self.withhold(subject).await;
+            return self.withhold(subject);
         };
         if request.body == Body::Chunked && request.has_error_trailers {
             let body = base64(error_body(WITHHELD, &withheld(subject.request_id)).as_bytes());
@@ -228,23 +224,22 @@ impl Exchange {
             write_field(&mut self.scratch, ERROR_TYPE, WITHHELD.as_bytes());
             write_field(&mut self.scratch, ERROR_BODY, body.as_bytes());
             self.scratch.extend_from_slice(b"\r\n");
-            let sent = upstream.send(&[&self.scratch]).await;
+            let sent = upstream.send(&[&self.scratch]);
             let relayed = sent.map_err(Stopped::Destination);
-            return self.answer_to(upstream, relayed, false).await;
+            return self.answer_to(upstream, relayed, false);
         }
         // Its length was promised and is not kept: the Runtime API sees it break off, takes nothing
         // more for the invocation, and the runtime ends as it does when an answer was refused.
         drop(upstream);
-        self.withhold(subject).await
+        self.withhold(subject)
     }
 
     /// Answers the invocation with an error; what the Runtime API says to that is the runtime's to
     /// read.
-    async fn withhold(&mut self, subject: &Subject<'_>) -> io::Result<crate::http::head::Response> {
+    fn withhold(&mut self, subject: &Subject<'_>) -> io::Result<crate::http::head::Response> {
         let message = withheld(subject.request_id);
         let outcome = Outcome::Error(WITHHELD, &message);
         self.post(subject.request_id, subject.invocation_id, &outcome)
-            .await
     }
 }
 
@@ -294,11 +289,11 @@ impl Source {
 
     /// Reads what there is, at least something unless the body is done, and adds its data to
     /// `data`.
-    async fn read(&mut self, from: &mut Connection, data: &mut Vec<u8>) -> io::Result<()> {
+    fn read(&mut self, from: &mut Connection, data: &mut Vec<u8>) -> io::Result<()> {
         if self.is_done() {
             return Ok(());
         }
-        if from.unused().is_empty() && from.fill().await? == 0 {
+        if from.unused().is_empty() && from.fill()? == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
         let bytes = from.unused();

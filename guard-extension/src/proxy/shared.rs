@@ -184,12 +184,12 @@ impl Shared {
         self.drain();
         let Some(tmp) = &self.tmp else { return };
         // Files of an invocation that still runs are its own.
-        if self.invocations.is_idle() {
+        self.invocations.when_idle(|| {
             let mut tmp = tmp.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(members) = tmp.wipe() {
                 self.records.write_members("tmp", &members);
             }
-        }
+        });
     }
 
     /// Writes counters and what is to be learned from them, and waits a moment for a reader.

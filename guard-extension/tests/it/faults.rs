@@ -196,3 +196,149 @@ fn records_that_nobody_reads_hold_up_nothing() {
     assert!(start.elapsed() < Duration::from_secs(20));
     assert!(guard.resident() < 12 << 10, "{} KiB", guard.resident());
 }
+
+#[test]
+fn connections_that_stand_half_open_hold_up_no_other() {
+    let guard = Guard::enforcing();
+    let before = guard.descriptors();
+    // Nothing sent, half a head, half a body, and a poll whose upstream never answers.
+    let silent = guard.connect();
+    let mut half_head = guard.connect();
+    half_head.send(&NEXT[..20]);
+    let mut half_body = guard.connect();
+    half_body.send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhalf");
+    let waiting_upstream = guard.accept();
+    let mut poll = guard.connect();
+    poll.send(NEXT);
+    let _mute = guard.accept();
+    // One that does all it should is served at once.
+    let mut client = guard.connect();
+    client.send(NEXT);
+    let mut upstream = guard.accept();
+    upstream.read().unwrap();
+    upstream.send(event("1", "{}"));
+    assert_eq!(client.read().unwrap().text(), "{}");
+    drop((silent, half_head, half_body, poll, client, upstream, waiting_upstream));
+    let start = std::time::Instant::now();
+    while guard.descriptors() > before {
+        assert!(start.elapsed() < Duration::from_secs(10), "descriptors leak");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_runtime_that_dies_in_its_answer_gives_none() {
+    for mode in ["enforce", "monitor"] {
+        let guard = Guard::start(&[("GUARD_MODE", mode)]);
+        let mut client = guard.connect();
+        // More than waits for its end in any mode.
+        let body = "x".repeat(200_000);
+        let whole = answer("1", "response", &body);
+        client.send(&whole[..whole.len() - 10]);
+        let mut upstream = guard.accept();
+        drop(client);
+        // The promised length does not come: the Runtime API takes nothing for an answer.
+        assert_eq!(upstream.read(), None, "{mode}");
+    }
+}
+
+#[test]
+fn a_short_answer_that_breaks_off_never_begins() {
+    let guard = Guard::enforcing();
+    guard.upstream.set_nonblocking(true).unwrap();
+    let mut client = guard.connect();
+    let whole = answer("1", "response", "{\"a\":\"b\"}");
+    client.send(&whole[..whole.len() - 3]);
+    client.stream().shutdown(Shutdown::Write).unwrap();
+    assert_eq!(client.rest(), b"");
+    assert!(guard.upstream.accept().is_err());
+}
+
+#[test]
+fn heads_without_end_and_broken_heads_end_the_connection() {
+    let mut guard = Guard::enforcing();
+    let long = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(200 << 10));
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(200));
+    for answer in [long.as_str(), many.as_str(), "HTTP/1.1 200 OK\r\nLambda-Run"] {
+        let mut client = guard.connect();
+        client.send(NEXT);
+        let mut upstream = guard.accept();
+        upstream.read().unwrap();
+        // The long one may be refused before it is sent.
+        let _ = std::io::Write::write_all(&mut upstream.stream(), answer.as_bytes());
+        let _ = upstream.stream().shutdown(Shutdown::Write);
+        assert_eq!(client.rest(), b"");
+        assert!(guard.record("notice").contains("Runtime API"));
+    }
+}
+
+const ATTACK: &str = r#"{"q":"1 UNION SELECT password FROM users--"}"#;
+
+#[test]
+fn a_refused_answer_to_a_blocked_event_is_said_and_the_next_event_is_fetched() {
+    let mut guard = Guard::enforcing();
+    let mut client = guard.connect();
+    client.send(NEXT);
+    let mut upstream = guard.accept();
+    upstream.read().unwrap();
+    upstream.send(event("1", ATTACK));
+    assert!(upstream.read().unwrap().line().contains("/1/error "));
+    upstream.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}");
+    assert!(guard.record("notice").contains("status 400"));
+    // Not answered again: the next request is a poll.
+    assert!(upstream.read().unwrap().line().starts_with("GET "));
+    upstream.send(event("2", "{}"));
+    assert_eq!(client.read().unwrap().text(), "{}");
+}
+
+#[test]
+fn an_answer_that_nobody_takes_is_given_up_in_time() {
+    let mut guard = Guard::enforcing();
+    let mut client = guard.connect();
+    client.send(NEXT);
+    let mut upstream = guard.accept();
+    upstream.read().unwrap();
+    let start = std::time::Instant::now();
+    upstream.send(event("1", ATTACK));
+    // Read, never answered: the event stays blocked, and the runtime sees its connection end.
+    upstream.read().unwrap();
+    assert_eq!(client.rest(), b"");
+    assert!(start.elapsed() < Duration::from_secs(15));
+    assert!(guard.record("notice").contains("does not take the guard's answer"));
+}
+
+#[test]
+fn a_killed_proxy_is_a_closed_connection() {
+    let guard = Guard::enforcing();
+    let mut client = guard.connect();
+    client.send(NEXT);
+    let mut upstream = guard.accept();
+    upstream.read().unwrap();
+    guard.kill();
+    assert_eq!(client.rest(), b"");
+    assert_eq!(upstream.rest(), b"");
+}
+
+#[test]
+fn a_connection_for_every_invocation_leaves_nothing_behind() {
+    let guard = Guard::enforcing();
+    let (mut memory, mut descriptors) = (0, 0);
+    for n in 0..600 {
+        let mut client = guard.connect();
+        client.send(NEXT);
+        let mut upstream = guard.accept();
+        upstream.read().unwrap();
+        upstream.send(event(&n.to_string(), "{}"));
+        client.read().unwrap();
+        client.send(answer(&n.to_string(), "response", "{}"));
+        upstream.read().unwrap();
+        upstream.send(ACCEPTED);
+        client.read().unwrap();
+        if n == 200 {
+            (memory, descriptors) = (guard.resident(), guard.descriptors());
+        }
+    }
+    // The last connections may still be closing.
+    assert!(guard.descriptors() <= descriptors + 8);
+    assert!(guard.resident() < memory + 512, "{} KiB", guard.resident());
+}

@@ -81,6 +81,13 @@ impl Guard {
         }
     }
 
+    /// Ends the proxy as Lambda or the kernel may.
+    pub(crate) fn kill(&self) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-9", &id]).status();
+        assert!(status.unwrap().success());
+    }
+
     /// Resident memory, in KiB.
     pub(crate) fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

@@ -118,6 +118,26 @@ fn scripts_and_missing_files_end_as_they_do_natively() {
 }
 
 #[test]
+fn libraries_load_late_from_where_the_function_cannot_write_and_not_from_elsewhere() {
+    let own = text(directory("library").join("library.so"));
+    fs::copy("/lib/x86_64-linux-gnu/libz.so.1", &own).unwrap();
+    let probe = probe();
+    let run = |library: &str| {
+        let policy = [
+            ("GUARD_MODE", "enforce"),
+            ("GUARD_EXEC_ALLOW", ""),
+            ("GUARD_FILE_WRITE", own.as_str()),
+            ("PROBE_END_INIT", "1"),
+        ];
+        guarded(&policy, &[&probe, "dlopen", library])
+    };
+    let ran = run("libz.so.1");
+    assert!(ran.worked(), "{ran:?}");
+    let ran = run(&own);
+    assert!(!ran.worked() && ran.denial("exec.denied", &own).is_some(), "{ran:?}");
+}
+
+#[test]
 fn a_static_program_sees_itself_and_not_the_loader() {
     let Some(program) = compiled("self", "cc", &["-static"]) else {
         return;

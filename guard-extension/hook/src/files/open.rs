@@ -289,8 +289,7 @@ fn fast(process: &Process<'_>, request: &Request, scratch: &mut Scratch) -> Opti
 
 /// The real path of the directory that a relative path begins at.
 pub(crate) fn base(directory: usize, into: &mut crate::text::PathText) -> Option<()> {
-    // The int of the call, not the register.
-    if directory as u32 == AT_FDCWD as u32 {
+    if sys::int(directory) == sys::int(AT_FDCWD) {
         sys::working_directory(into).ok()?;
     } else {
         name_of(directory, into).ok()?;

@@ -9,6 +9,12 @@ use crate::text::Text;
 /// Use the working directory (openat(2)).
 pub(crate) const AT_FDCWD: usize = (-100_isize).cast_unsigned();
 
+/// The int that the kernel takes from a register.
+pub(crate) const fn int(register: usize) -> i32 {
+    #[allow(clippy::cast_possible_truncation, reason = "as the kernel does")]
+    (register as u32).cast_signed()
+}
+
 /// How to open (openat2(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]

@@ -117,6 +117,12 @@ impl Guarded {
         decide(&self.process, &Call { number, args }, &mut self.scratch)
     }
 
+    /// Ends a call that was decided about as if the kernel had refused it.
+    #[allow(dead_code, reason = "for measurements")]
+    pub(crate) fn refused(&mut self, call: &Call) {
+        let _ = after(&self.process, call, &mut self.scratch, -1);
+    }
+
     /// Records since the last time.
     pub(crate) fn records(&self) -> Vec<Seen> {
         let mut all = Vec::new();
@@ -147,7 +153,7 @@ impl Place {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("hook-{}-{number}", std::process::id());
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let path = Path::new(option_env!("CARGO_TARGET_TMPDIR").unwrap_or("/var/tmp")).join(name);
         std::fs::create_dir_all(&path).unwrap();
         Self(path.canonicalize().unwrap())
     }

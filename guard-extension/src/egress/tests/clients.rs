@@ -111,7 +111,6 @@ fn resolvers_of_real_programs_get_what_they_expect() {
             skip(&format!("{client}: its tools are not installed"));
             continue;
         };
-        let mut usual = None;
         for (name, wanted) in [
             ("api.example", Some(vec!["192.0.2.10", "2001:db8::10"])),
             ("www.example", Some(vec!["192.0.2.11"])),
