@@ -107,8 +107,9 @@ impl Hasher for Fnv {
     }
 
     fn finish(&self) -> u64 {
-        // The high bits choose the slot.
-        self.0 ^ self.0.rotate_left(32)
+        // The high bits choose the slot: mixed from all, and nothing lost (splitmix64's last step).
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^ (mixed >> 27)
     }
 }
 
