@@ -61,6 +61,9 @@ build() {
         say "x86_64: build it on an x86_64 machine, this one is $(uname -m)"
         return 69
     fi
+    if [ "$machine" = x86_64 ]; then
+        sh guard-extension/process/build.sh "$(dirname "$program")"
+    fi
     python3 deploy/layer/pack.py "$program" "target/layer/guard-$1.zip"
 }
 

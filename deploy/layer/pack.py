@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Packs the layer: pack.py PROGRAM OUT.zip, or lays it out as it is below /opt: pack.py PROGRAM FOLDER
 
-PROGRAM is a static `guard`; what Lambda unpacks to /opt is the table PARTS. The same program gives
+PROGRAM is a static `guard`, with the parts that run inside the function's programs beside it where
+there are any (x86_64; build.sh makes them); what Lambda unpacks to /opt is the table PARTS. The same program gives
 the same bytes: sorted names, fixed times and modes, nothing of the machine that packed it.
 A folder is for container images and tests, and takes any program.
 """
@@ -20,8 +21,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 
 # Where it is below /opt: (mode, content). Content is bytes, or a path; PROGRAM is the argument.
-# Parts of the enforcing tiers go under guard/ as further rows; what is built for one architecture
-# lies beside PROGRAM.
 PROGRAM = object()
 PARTS = {
     "extensions/guard": (0o755, PROGRAM),
@@ -30,11 +29,25 @@ PARTS = {
     "guard/LICENSE-MIT": (0o644, os.path.join(ROOT, "LICENSE-MIT")),
 }
 
+# Files beside PROGRAM that go under guard/, both or none: the process tier needs both.
+BESIDE = ("guard-loader", "libguard.so")
+
 # What the README promises of the zipped layer.
 LARGEST = 3 << 20
 
 # The earliest time that a zip file can hold.
 EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def parts(program):
+    """PARTS, and those beside the program."""
+    folder = os.path.dirname(os.path.abspath(program))
+    beside = [os.path.join(folder, name) for name in BESIDE]
+    found = [os.path.exists(path) for path in beside]
+    if any(found) and not all(found):
+        sys.exit(f"{folder}: has one of {' and '.join(BESIDE)}, both are needed")
+    more = {f"guard/{os.path.basename(path)}": (0o755, path) for path in beside if all(found)}
+    return PARTS | more
 
 
 def content(part, program):
@@ -61,8 +74,9 @@ def check(program):
 
 
 def lay_out(program, folder):
-    for name in sorted(PARTS):
-        mode, source = PARTS[name]
+    all_parts = parts(program)
+    for name in sorted(all_parts):
+        mode, source = all_parts[name]
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
@@ -75,8 +89,9 @@ def pack(program, out):
     os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
     part = out + ".part"
     with zipfile.ZipFile(part, "w") as archive:
-        for name in sorted(PARTS):
-            mode, source = PARTS[name]
+        all_parts = parts(program)
+        for name in sorted(all_parts):
+            mode, source = all_parts[name]
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.create_system = 3  # Unix: the modes count
             entry.external_attr = (0o100000 | mode) << 16

@@ -17,13 +17,26 @@ use crate::function::{self, Profile};
 /// AWS's Python runtime client, as it comes from the registry.
 const CLIENT: &str = "awslambdaric==4.2.2";
 
-/// Builds the `guard` program.
+/// Builds the `guard` program, and beside it the parts that run inside the function's programs.
 ///
 /// # Errors
 ///
 /// When cargo does not succeed.
 pub fn build() -> Result<()> {
-    function::build("lambda-guard-extension", Profile::Debug).map(drop)
+    function::build("lambda-guard-extension", Profile::Debug)?;
+    if !cfg!(target_arch = "x86_64") {
+        return Ok(());
+    }
+    let folder = program();
+    let built = Command::new("sh")
+        .arg(crate::root().join("guard-extension/process/build.sh"))
+        .arg(folder.parent().unwrap_or(&folder))
+        .env("CARGO_TARGET_DIR", crate::target())
+        .status();
+    match built {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err("the parts inside of programs do not build".to_owned()),
+    }
 }
 
 /// Where [`build`] leaves it.
@@ -57,6 +70,12 @@ pub fn attach_program(program: &Path) -> Result<()> {
     fs::create_dir_all("/opt/guard").map_err(io)?;
     fs::create_dir_all("/opt/extensions").map_err(io)?;
     fs::copy(program, "/opt/extensions/guard").map_err(io)?;
+    for part in ["libguard.so", "guard-loader"] {
+        let from = program.with_file_name(part);
+        if from.exists() {
+            fs::copy(from, Path::new("/opt/guard").join(part)).map_err(io)?;
+        }
+    }
     symlink("../extensions/guard", "/opt/guard/wrap").map_err(io)
 }
 
