@@ -126,9 +126,9 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
         return Ok(None);
     }
     let runtime_api = settings::variable(endpoint::VARIABLE).unwrap_or_default();
-    let listener = Proxy::listen().await.map_err(|error| {
-        format!("127.0.0.1: no port for the Runtime API proxy: {error}")
-    });
+    let listener = Proxy::listen()
+        .await
+        .map_err(|error| format!("127.0.0.1: no port for the Runtime API proxy: {error}"));
     let port = listener.as_ref().ok().map(|(_, port)| *port);
     let process = process::choose(&policy, &runtime_api, port).await;
     if let Some(message) = status::missing_tier(&policy, process.as_ref().err()) {
@@ -193,13 +193,15 @@ fn listen(
     let (listener, port) = listener?;
     let proxy = Proxy::new(listener, Arc::clone(shared));
     let parts = shared.process.as_ref().map(ProcessTier::parts);
-    let rendezvous = Rendezvous::bind(runtime_api, port, parts).map_err(|error| match error.kind() {
+    let rendezvous = Rendezvous::bind(runtime_api, port, parts).map_err(|error| {
+        match error.kind() {
         ErrorKind::AddrInUse => {
             "another process has taken the name under which the exec wrapper finds this extension: \
              attach the layer once"
                 .to_owned()
         }
         _ => format!("the exec wrapper cannot find this extension: {error}"),
+    }
     })?;
     let was_found = rendezvous.was_found();
     let runtime_api = runtime_api.to_owned();

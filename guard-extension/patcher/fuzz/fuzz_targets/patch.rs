@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use guard_patcher::{Place, Reach, Site, Text, aarch64, x86_64};
+use guard_patcher::{How, Place, Reach, Site, Text, aarch64, x86_64};
 use libfuzzer_sys::fuzz_target;
 
 const ADDRESS: u64 = 0x40_0000;
@@ -41,10 +41,9 @@ fuzz_target!(|bytes: &[u8]| {
             let trampoline = patch.trampoline();
             assert!(trampoline.len() <= guard_patcher::TRAMPOLINE_MAX);
             assert_eq!(trampoline.len() % 16, 0);
-            assert_eq!(
-                &trampoline[usize::from(patch.resume())..][..2],
-                [0x0f, 0x05]
-            );
+            let resume = &trampoline[usize::from(patch.resume())..][..2];
+            let is_ahead = patch.how() == How::Ahead;
+            assert_eq!(resume, if is_ahead { [0xeb, 0x05] } else { [0x0f, 0x05] });
         }
         assert!(batch.next.is_none_or(|next| next > start));
         from = batch.next;
