@@ -122,18 +122,13 @@ fn main() {
         );
         compare(
             "fcntl(F_GETFL)",
-            || drop(native(number("fcntl"), [0, 3, 0, 0, 0, 0])),
-            || drop(guarded.call(number("fcntl"), [0, 3, 0, 0, 0, 0])),
+            || _ = native(number("fcntl"), [0, 3, 0, 0, 0, 0]),
+            || _ = guarded.call(number("fcntl"), [0, 3, 0, 0, 0, 0]),
         );
         compare(
             "kill(self, 0)",
-            || {
-                drop(native(
-                    number("kill"),
-                    [std::process::id() as usize, 0, 0, 0, 0, 0],
-                ))
-            },
-            || drop(guarded.call(number("kill"), [std::process::id() as usize, 0, 0, 0, 0, 0])),
+            || _ = native(number("kill"), [std::process::id() as usize, 0, 0, 0, 0, 0]),
+            || _ = guarded.call(number("kill"), [std::process::id() as usize, 0, 0, 0, 0, 0]),
         );
         let program = c("/usr/bin/env");
         let argv = [p(&program), 0];
@@ -161,7 +156,7 @@ fn main() {
     }
     compare(
         "getpid, not checked",
-        || drop(native(GETPID, [0; 6])),
+        || _ = native(GETPID, [0; 6]),
         || {
             assert!(!guard_hook::is_checked(GETPID));
             native(GETPID, [0; 6]);

@@ -15,10 +15,12 @@ mod judge;
 mod open;
 mod path;
 mod resolve;
+mod text;
 
 pub(crate) use judge::{EACCES, Wants, is_free};
 pub(crate) use path::{append, climbs, is_below, of_process, split};
-pub(crate) use resolve::{O_NOFOLLOW, name_of, object};
+pub(crate) use resolve::{O_NOFOLLOW, find, name_of, object};
+pub(crate) use text::Spare;
 
 pub(crate) use open::base;
 
@@ -26,8 +28,10 @@ pub(crate) use open::base;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     None,
-    /// Opened without following links.
+    /// Opened by its path as text, without following links.
     Fast,
+    /// The same, after its links were read.
+    Text,
     /// Opened through a descriptor.
     Reopen,
     /// Created in a directory's descriptor.

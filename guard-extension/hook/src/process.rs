@@ -84,6 +84,9 @@ pub struct Local {
     /// What was recorded already, by hash; lossy.
     pub(crate) seen: [AtomicU64; 256],
     pub(crate) sockets: Sockets,
+    /// Paths that were no symbolic links when they were looked at, by hash; lossy. What rests on
+    /// it is made to fail when it is out of date.
+    pub(crate) plain: [AtomicU64; 256],
     /// Mappings with arguments of programs that were started: owner's process id and address, and
     /// length in bytes. See `programs::areas`.
     pub(crate) areas: [[AtomicU64; 3]; 32],
@@ -96,6 +99,7 @@ impl Local {
         Self {
             seen: [const { AtomicU64::new(0) }; 256],
             sockets: Sockets::new(),
+            plain: [const { AtomicU64::new(0) }; 256],
             areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],
         }
     }

@@ -12,14 +12,14 @@ use guard_core::policy::Decision;
 
 use crate::calls::Name;
 use crate::files::{
-    self, EACCES, O_NOFOLLOW, Wants, append, base, climbs, is_below, name_of, object, of_process,
-    path_argument, split,
+    self, EACCES, O_NOFOLLOW, Spare, Wants, append, base, climbs, find, is_below, name_of, object,
+    of_process, path_argument, split,
 };
 use crate::process::Process;
 use crate::record::{Subject, goes_on};
 use crate::scratch::Scratch;
 use crate::shared::{Kind, TmpUse};
-use crate::sys::{self, AT_FDCWD, Area, Errno, Fd, OpenHow, memory, number};
+use crate::sys::{self, AT_FDCWD, Area, Errno, Fd, memory, number};
 use crate::text::{DescriptorPath, PathText};
 use crate::{Answer, Call, Next};
 use arguments::{Front, arguments};
@@ -207,21 +207,38 @@ fn prepare(
     let programs = &mut scratch.programs;
     // The path as text, for as long as it is not used up.
     let by_path = asked.directory_is_cwd() || given.bytes().starts_with(b"/");
+    // In monitor mode programs are started as they ask for it.
+    let is_strict = process.enforces() && process.restricts();
     let is_firm_name =
-        by_path && !given.bytes().is_empty() && is_firm(process, given, names, spare);
+        !is_strict || by_path && !given.bytes().is_empty() && is_firm(process, given, names, spare);
     let found = if given.bytes().is_empty() {
         sys::duplicate(asked.directory)?
-    } else if is_own_name(asked.directory, given.bytes(), names) && !process.program.is_empty() {
+    } else if !process.program.is_empty() && is_own_name(asked.directory, given.bytes(), names) {
         given.set(process.program).ok_or(NAME_TOO_LONG)?;
-        object(process, AT_FDCWD, given, 0, 0, spare)?
+        let mut spare = Spare {
+            rest: spare,
+            link: names,
+        };
+        find(process, AT_FDCWD, given.bytes(), 0, real, &mut spare)?
     } else {
         let nofollow = asked.flags & AT_SYMLINK_NOFOLLOW != 0;
-        // Worked on in a copy: the path itself is what scripts are given.
-        names.set(given.bytes()).ok_or(NAME_TOO_LONG)?;
         let flags = if nofollow { O_NOFOLLOW } else { 0 };
-        object(process, asked.directory, names, flags, 0, spare)?
+        let mut spare = Spare {
+            rest: spare,
+            link: names,
+        };
+        find(
+            process,
+            asked.directory,
+            given.bytes(),
+            flags,
+            real,
+            &mut spare,
+        )?
     };
-    name_of(found.number(), real).map_err(|_| DENIED)?;
+    if given.bytes().is_empty() {
+        name_of(found.number(), real).map_err(|_| DENIED)?;
+    }
     let status = sys::status(found.number())?;
     if status.kind() == sys::S_IFLNK {
         return Err(ELOOP);
@@ -234,11 +251,11 @@ fn prepare(
     }
     programs.link.of(found.number());
     // Without a kernel that can tell, a call with the path itself would.
-    if sys::is_permitted(&programs.link, sys::X_OK) == Some(false) {
+    if sys::is_executable(&found) == Some(false) {
         return Err(DENIED);
     }
-    let mut image = look(&programs.link, &status, &mut programs.line);
-    let firm = is_firm_name && is_firm(process, real, names, spare);
+    let firm = is_firm_name && (!is_strict || is_firm(process, real, names, spare));
+    let mut image = look(&programs.link, &status, &mut programs.line, names);
     // A script: its interpreter is what runs.
     let script = image == Image::Script;
     let mut interpreter = None;
@@ -248,7 +265,7 @@ fn prepare(
         image = kind;
         interpreter = Some(file);
     } else if let Image::Dynamic = image {
-        loader_of(process, number, &programs.link, names, spare)?;
+        loader_of(process, number, names, spare)?;
     }
     if image == Image::Closed || image == Image::Foreign {
         let subject = Subject::new(Kind::Unguarded, real.bytes());
@@ -261,8 +278,7 @@ fn prepare(
         }
     }
     let loads = image == Image::Static && !process.children.loader.is_empty();
-    // In monitor mode programs are started as they ask for it.
-    let pins = !firm && process.enforces() && process.restricts();
+    let pins = !firm;
     // What the kernel is to open: the path, or the descriptor that was looked at.
     let opened = match &interpreter {
         Some(file) => file.number(),
@@ -357,7 +373,7 @@ pub(crate) fn is_firm(
     }
     let length = split(full.bytes()).map_or(0, |(directory, _)| directory.len());
     full.cut(length);
-    sys::is_permitted(full, sys::W_OK) == Some(false)
+    sys::is_writable(full) == Some(false)
 }
 
 /// Finds what runs a script: looks at its interpreter, and at that one's, if it is a script too.
@@ -372,23 +388,25 @@ fn interpret(
 ) -> Result<(Fd, Image), Errno> {
     let mut link = DescriptorPath::new();
     for _ in 0..MAX_SCRIPTS {
-        names.set(line.program()).ok_or(NAME_TOO_LONG)?;
-        let found = object(process, AT_FDCWD, names, 0, 0, spare)?;
-        name_of(found.number(), real).map_err(|_| DENIED)?;
+        let mut both = Spare {
+            rest: spare,
+            link: names,
+        };
+        let found = find(process, AT_FDCWD, line.program(), 0, real, &mut both)?;
         let status = sys::status(found.number())?;
         if status.kind() != sys::S_IFREG || !may_start(process, number, real.bytes(), spare) {
             return Err(DENIED);
         }
         link.of(found.number());
-        if sys::is_permitted(&link, sys::X_OK) == Some(false) {
+        if sys::is_executable(&found) == Some(false) {
             return Err(DENIED);
         }
         let mut inner = Line::new();
-        match look(&link, &status, &mut inner) {
+        match look(&link, &status, &mut inner, names) {
             Image::Script => line.nest(&inner)?,
             image => {
                 if image == Image::Dynamic {
-                    loader_of(process, number, &link, names, spare)?;
+                    loader_of(process, number, names, spare)?;
                 }
                 return Ok((found, image));
             }
@@ -401,24 +419,12 @@ fn interpret(
 fn loader_of(
     process: &Process<'_>,
     number: usize,
-    link: &DescriptorPath,
-    names: &mut PathText,
+    name: &mut PathText,
     spare: &mut PathText,
 ) -> Result<(), Errno> {
-    let how = OpenHow {
-        flags: 0o2_000_000,
-        mode: 0,
-        resolve: 0,
-    };
-    let Ok(file) = sys::open_at(AT_FDCWD, link, &how) else {
-        return Ok(());
-    };
-    if image::loader_name(&file, names).is_none() {
-        return Ok(());
-    }
-    let found = object(process, AT_FDCWD, names, 0, 0, spare)?;
-    name_of(found.number(), names).map_err(|_| DENIED)?;
-    match is_systems(names.bytes()) || may_start(process, number, names.bytes(), spare) {
+    let found = object(process, AT_FDCWD, name, 0, 0, spare)?;
+    name_of(found.number(), name).map_err(|_| DENIED)?;
+    match is_systems(name.bytes()) || may_start(process, number, name.bytes(), spare) {
         true => Ok(()),
         false => Err(DENIED),
     }
@@ -429,7 +435,9 @@ fn loader_of(
 /// is a program as any other.
 fn is_systems(path: &[u8]) -> bool {
     let path = path.strip_prefix(b"/usr").unwrap_or(path);
-    let is_library = [b"/lib/".as_slice(), b"/lib64/"].iter().any(|of| path.starts_with(of));
+    let is_library = [b"/lib/".as_slice(), b"/lib64/"]
+        .iter()
+        .any(|of| path.starts_with(of));
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     // The last is musl's, which is its own loader.
     is_library && (name.starts_with(b"ld-") || name == b"ld.so" || name == b"libc.so")

@@ -110,8 +110,14 @@ fn trim(text: &[u8]) -> &[u8] {
     text.get(first..end).unwrap_or_default()
 }
 
-/// Looks at a file through its name in /proc/self/fd.
-pub(super) fn look(link: &DescriptorPath, status: &Stat, line: &mut Line) -> Image {
+/// Looks at a file through its name in /proc/self/fd. For a script `line` is set, for a dynamic
+/// program `loader`.
+pub(super) fn look(
+    link: &DescriptorPath,
+    status: &Stat,
+    line: &mut Line,
+    loader: &mut PathText,
+) -> Image {
     let how = OpenHow {
         flags: 0o2_000_000,
         mode: 0,
@@ -128,7 +134,7 @@ pub(super) fn look(link: &DescriptorPath, status: &Stat, line: &mut Line) -> Ima
     if line.read(head).is_some() {
         return Image::Script;
     }
-    let image = elf(&file, head);
+    let image = elf(&file, head, loader);
     // Scripts get no privileges of their file.
     match image {
         Image::Dynamic | Image::Static if is_privileged(&file, status) => Image::Closed,
@@ -145,7 +151,7 @@ fn is_privileged(file: &Fd, status: &Stat) -> bool {
 
 /// ELF (elf(5)): class at 4, byte order at 5, machine at 18, headers at 32, their size and number
 /// at 54 and 56.
-fn elf(file: &Fd, head: &[u8]) -> Image {
+fn elf(file: &Fd, head: &[u8], loader: &mut PathText) -> Image {
     if !head.starts_with(b"\x7fELF") {
         return Image::Other;
     }
@@ -158,15 +164,22 @@ fn elf(file: &Fd, head: &[u8]) -> Image {
     if head.get(4) != Some(&2) || head.get(5) != Some(&1) || short(head, 18) != Some(machine) {
         return Image::Foreign;
     }
-    match has_loader(file, head) {
-        Some(true) => Image::Dynamic,
-        Some(false) => Image::Static,
+    match interpreter(file, head) {
+        Some(Some((at, size))) => match name(file, at, size, loader) {
+            Some(()) => Image::Dynamic,
+            None => Image::Other,
+        },
+        Some(None) => Image::Static,
         None => Image::Other,
     }
 }
 
-fn has_loader(file: &Fd, head: &[u8]) -> Option<bool> {
-    Some(interpreter(file, head)?.is_some())
+/// The dynamic loader's name ends by a NUL, or the kernel refuses it.
+fn name(file: &Fd, at: usize, size: usize, into: &mut PathText) -> Option<()> {
+    let room = into.room().get_mut(..size)?;
+    let read = sys::read_at(file, at, room).ok()?;
+    let end = room.get(..read)?.iter().position(|byte| *byte == 0)?;
+    into.filled(end)
 }
 
 /// Place and length of the dynamic loader's name, if there is one; `None` for damaged headers, which
@@ -191,17 +204,6 @@ fn interpreter(file: &Fd, head: &[u8]) -> Option<Option<(usize, usize)>> {
         }
     }
     Some(None)
-}
-
-/// The dynamic loader that a program names.
-pub(super) fn loader_name(file: &Fd, into: &mut PathText) -> Option<()> {
-    let mut head = [0; HEAD];
-    let length = sys::read_at(file, 0, &mut head).ok()?;
-    let (at, size) = interpreter(file, head.get(..length)?)??;
-    let room = into.room().get_mut(..size)?;
-    let read = sys::read_at(file, at, room).ok()?;
-    let end = room.get(..read)?.iter().position(|byte| *byte == 0)?;
-    into.filled(end)
 }
 
 fn short(bytes: &[u8], at: usize) -> Option<u16> {

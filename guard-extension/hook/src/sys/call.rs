@@ -268,16 +268,24 @@ pub(crate) fn has_attribute(file: &Fd, name: &core::ffi::CStr) -> bool {
     result > 0
 }
 
-/// Write and execute permission (access(2)).
-pub(crate) const W_OK: usize = 2;
-pub(crate) const X_OK: usize = 1;
+/// Whether the effective user may write there, as far as the file system says; `None` before Linux
+/// 5.8, where nobody can tell.
+pub(crate) fn is_writable<const N: usize>(path: &Text<N>) -> Option<bool> {
+    is_permitted(AT_FDCWD, path.pointer(), 2, 0)
+}
 
-/// Whether the effective user may do something there, as far as the file system says; `None` before
-/// Linux 5.8, where nobody can tell.
-pub(crate) fn is_permitted<const N: usize>(path: &Text<N>, what: usize) -> Option<bool> {
+/// The same of executing a file.
+pub(crate) fn is_executable(file: &Fd) -> Option<bool> {
+    const AT_EMPTY_PATH: usize = 0x1000;
+    let nothing = c"".as_ptr().expose_provenance();
+    is_permitted(file.number(), nothing, 1, AT_EMPTY_PATH)
+}
+
+/// faccessat2(2). `path` is the address of a string of ours that ends by a NUL.
+fn is_permitted(directory: usize, path: usize, what: usize, flags: usize) -> Option<bool> {
     const AT_EACCESS: usize = 0x200;
-    let args = [AT_FDCWD, path.pointer(), what, AT_EACCESS, 0, 0];
-    // SAFETY: reads a string that ends by a NUL.
+    let args = [directory, path, what, flags | AT_EACCESS, 0, 0];
+    // SAFETY: reads a string that ends by a NUL, as both callers hand it in.
     match checked(unsafe { syscall(number::FACCESSAT2, args) }) {
         Ok(_) => Some(true),
         Err(Errno(38)) => None,
