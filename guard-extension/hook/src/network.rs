@@ -59,8 +59,6 @@ const MSG_FASTOPEN: usize = 0x2000_0000;
 pub(crate) struct Memory {
     address: Address,
     batch: message::Batch,
-    /// A descriptor that leads to the local socket that is being reached.
-    held: Option<usize>,
     /// How many bytes of an address the program has room for.
     room: usize,
 }
@@ -70,7 +68,6 @@ impl Memory {
         Self {
             address: Address::new(),
             batch: message::Batch::new(),
-            held: None,
             room: 0,
         }
     }
@@ -112,7 +109,6 @@ pub(crate) fn decide(
     scratch: &mut Scratch,
 ) -> Answer {
     let memory = &mut scratch.network;
-    memory.held = None;
     let decided = match name {
         Name::Connect => connect(process, call, memory),
         Name::Sendto => send(process, call, memory),
@@ -139,16 +135,7 @@ pub(crate) fn after(
 ) -> Next {
     let memory = &mut scratch.network;
     let result = match name {
-        Name::Connect | Name::Sendto | Name::Sendmsg => match memory.held.take() {
-            Some(held) => local::release(process, held, call, result),
-            None => result,
-        },
-        Name::Sendmmsg => {
-            if let Some(held) = memory.held.take() {
-                drop(crate::sys::Fd::held(held));
-            }
-            message::sent(call, memory, result)
-        }
+        Name::Sendmmsg => message::sent(call, memory, result),
         Name::Recvfrom | Name::Recvmsg | Name::Recvmmsg | Name::Getpeername => {
             receive::restore(process, name, call, memory, result);
             result

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::rules::Worth;
 use super::upstream::{ask_tcp, ask_udp, number};
 use super::{GRACE, Lookup, Outcome, Reason, Shared, TTL_CEILING, TTL_FLOOR};
 use crate::wire::dns::{
@@ -113,12 +114,15 @@ fn pass(
             continue;
         }
         if let Some(ip) = record_of.address() {
-            if let Some(reason) = shared.rules.refuses_address(host, ip) {
-                record(shared, &query.name, Some(reason), now);
-                refused += 1;
-                continue;
+            match shared.rules.worth(host, ip) {
+                Worth::Address => {}
+                Worth::Name => learn(shared, ip, host, record_of.ttl),
+                Worth::Nothing(reason) => {
+                    record(shared, &query.name, Some(reason), now);
+                    refused += 1;
+                    continue;
+                }
             }
-            learn(shared, ip, host, record_of.ttl);
             passed += 1;
         }
         reply.answer(record_of);
@@ -202,10 +206,14 @@ fn observe(shared: &Shared, query: &Query, host: &str, id: u16, message: &[u8]) 
     let owners = chain(&query.name, &records);
     for found in records.iter().filter(|found| owners.contains(&found.owner)) {
         let Some(ip) = found.address() else { continue };
-        if let Some(reason) = shared.rules.refuses_address(host, ip) {
-            record(shared, &query.name, Some(reason), Instant::now());
+        match shared.rules.worth(host, ip) {
+            // What connections there would be refused for is the address.
+            Worth::Address => {}
+            Worth::Name => learn(shared, ip, host, found.ttl),
+            Worth::Nothing(reason) => {
+                record(shared, &query.name, Some(reason), Instant::now());
+            }
         }
-        learn(shared, ip, host, found.ttl);
     }
 }
 

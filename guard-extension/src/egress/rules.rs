@@ -54,6 +54,18 @@ pub enum Reason {
     Tunnel,
 }
 
+/// What an address is worth as an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// It may be told. Connections to it are decided about by address: it is of this machine or a
+    /// private network, and what the policy lists there it lists with ports.
+    Address,
+    /// It may be told, and belongs to the name.
+    Name,
+    /// It may not be told.
+    Nothing(Reason),
+}
+
 /// What decides about names.
 #[derive(Debug)]
 pub struct Rules {
@@ -89,15 +101,26 @@ impl Rules {
             networks: Vec::new(),
             memory: Mutex::default(),
         };
-        let entries = policy.egress().unwrap_or_default().iter();
-        for rule in entries.chain(policy.platform()).flat_map(|e| &e.rules) {
+        let written = policy
+            .egress()
+            .unwrap_or_default()
+            .iter()
+            .flat_map(|e| &e.rules);
+        let platform = policy.platform().iter().flat_map(|e| &e.rules);
+        for rule in written.clone().chain(platform) {
             match rule.target() {
                 Target::Host(host) if host.is_suffix() => rules.below.push(host.name().to_owned()),
                 Target::Host(host) => drop(rules.exact.insert(host.name().to_owned())),
-                Target::Network(network) => rules.networks.push(*network),
                 _ => {}
             }
         }
+        // Not what the platform listens at: no name needs to lead there.
+        rules.networks = written
+            .filter_map(|rule| match rule.target() {
+                Target::Network(network) => Some(*network),
+                _ => None,
+            })
+            .collect();
         rules
     }
 
@@ -121,15 +144,16 @@ impl Rules {
         }
     }
 
-    /// Why an address may not be the answer to a name that may be asked for.
-    pub(super) fn refuses_address(&self, host: &str, ip: IpAddr) -> Option<Reason> {
+    /// What an address is worth as the answer to a name that may be asked for.
+    pub(super) fn worth(&self, host: &str, ip: IpAddr) -> Worth {
         let is_listed = || self.networks.iter().any(|network| network.contains(ip));
-        let refused = match reach(ip) {
-            Reach::Public => false,
-            Reach::Private => !is_in_private_zone(host) && !is_listed(),
-            Reach::Local => !is_listed(),
-        };
-        (self.is_restricted && refused).then_some(Reason::Rebinding(ip))
+        match reach(ip) {
+            _ if !self.is_restricted => Worth::Name,
+            Reach::Public => Worth::Name,
+            Reach::Private if is_in_private_zone(host) => Worth::Name,
+            Reach::Private | Reach::Local if is_listed() => Worth::Address,
+            Reach::Private | Reach::Local => Worth::Nothing(Reason::Rebinding(ip)),
+        }
     }
 
     /// Whether a lookup is to be recorded, or was so already.

@@ -5,6 +5,7 @@
 mod egress;
 mod files;
 mod languages;
+mod names;
 mod programs;
 mod rig;
 mod start;

@@ -2,26 +2,22 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use guard_core::policy::Decision;
-
 use super::destination::usual;
 use super::{Memory, Use, Way};
+use crate::Process;
 use crate::record::{Subject, goes_on};
 use crate::shared::Kind;
-use crate::sys::{self, Errno, Fd, OpenHow};
+use crate::sys::{self, Errno, OpenHow};
 use crate::text::{DescriptorPath, Text};
-use crate::{Call, Process};
 
 /// A path that a descriptor leads to. Longer ones are no policy's.
 type Real = Text<512>;
 /// No access to the content, gone on execve (open(2)).
 const O_PATH: u64 = 0o10_000_000;
 const O_CLOEXEC: u64 = 0o2_000_000;
-/// Both directions (shutdown(2)).
-const SHUT_RDWR: usize = 2;
 
 /// Decides about the local socket that the address in `memory` names. A path is resolved first; the
-/// call is made with a path that leads to just what was decided about.
+/// call is made with the path that was decided about.
 pub(super) fn decide(
     process: &Process<'_>,
     number: usize,
@@ -53,12 +49,12 @@ pub(super) fn decide(
         resolve: 0,
     };
     let mut real = Real::new();
-    let held = match find(&path, &how, &mut real) {
-        Ok(held) => held,
+    match find(&path, &how, &mut real) {
+        Ok(()) => {}
         // What is not there is reported as it is without a policy.
         Err(errno) if usual(process) == Way::Copy => return Err(errno),
         Err(_) => return Ok(Way::AsIs),
-    };
+    }
     let subject = Subject::new(Kind::Unix, real.bytes());
     let decision = process.policy.unix(real.bytes());
     if !goes_on(process, number, &subject, decision, how_used.errno().0) {
@@ -67,40 +63,18 @@ pub(super) fn decide(
     if usual(process) == Way::AsIs {
         return Ok(Way::AsIs);
     }
-    let mut link = DescriptorPath::new();
-    link.of(held.number());
-    memory.address.set_path(link.bytes());
-    memory.held = Some(held.keep());
+    // Without links, and no longer than an address holds: policies allow no other. Who can put
+    // another socket at this path has it allowed by that.
+    memory.address.set_path(real.bytes());
     Ok(Way::Copy)
 }
 
-/// The file that a path leads to, and its path without links.
-fn find<const N: usize>(path: &Text<N>, how: &OpenHow, real: &mut Real) -> Result<Fd, Errno> {
-    let held = sys::open_at(sys::AT_FDCWD, path, how)?;
-    real_path(held.number(), real)?;
-    Ok(held)
-}
-
-/// Ends what [`decide`] began. Descriptors belong to the whole process: should another thread have
-/// put something else in the place of the one that was decided about, and it is still there, the
-/// connection ends here.
-pub(super) fn release(process: &Process<'_>, held: usize, call: &Call, result: isize) -> isize {
-    let mut real = Real::new();
-    let still = real_path(held, &mut real).is_ok()
-        && matches!(process.policy.unix(real.bytes()), Decision::Allowed(_));
-    if still {
-        drop(Fd::held(held));
-        return result;
-    }
-    let [socket, ..] = call.args;
-    sys::socket::shut_down(socket, SHUT_RDWR);
-    super::ECONNREFUSED.result()
-}
-
-fn real_path(held: usize, into: &mut Real) -> Result<(), Errno> {
+/// Where a path leads, without links.
+fn find<const N: usize>(path: &Text<N>, how: &OpenHow, real: &mut Real) -> Result<(), Errno> {
+    let found = sys::open_at(sys::AT_FDCWD, path, how)?;
     let mut link = DescriptorPath::new();
-    link.of(held);
-    sys::read_link(sys::AT_FDCWD, &link, into)
+    link.of(found.number());
+    sys::read_link(sys::AT_FDCWD, &link, real)
 }
 
 /// What is remembered about sockets of this process, by descriptor. Hints, kept lossily: they save a

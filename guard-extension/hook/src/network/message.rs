@@ -82,7 +82,7 @@ pub(super) fn send_many(
     let count = super::int(count).min(MOST);
     memory.batch.used = 0;
     let (mut way, mut prepared) = (Way::AsIs, 0);
-    while prepared < count && memory.held.is_none() {
+    while prepared < count {
         let entry = entries
             .checked_add(prepared * ENTRY * WORD)
             .ok_or(memory::EFAULT)?;

@@ -10,7 +10,7 @@ use super::local::unix;
 use super::*;
 
 /// How long each race goes on.
-const LONG: Duration = Duration::from_millis(700);
+const LONG: Duration = Duration::from_millis(2000);
 
 /// Bytes that two threads of the program use at the same time, as programs may.
 struct Racy(core::cell::UnsafeCell<[u8; 128]>);
