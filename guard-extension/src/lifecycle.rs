@@ -126,9 +126,9 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
         return Ok(None);
     }
     let runtime_api = settings::variable(endpoint::VARIABLE).unwrap_or_default();
-    let listener = Proxy::listen().await.map_err(|error| {
-        format!("127.0.0.1: no port for the Runtime API proxy: {error}")
-    });
+    let listener = Proxy::listen()
+        .await
+        .map_err(|error| format!("127.0.0.1: no port for the Runtime API proxy: {error}"));
     let port = listener.as_ref().ok().map(|(_, port)| *port);
     let process = process::choose(&policy, &runtime_api, port).await;
     if let Some(message) = status::missing_tier(&policy, process.as_ref().err()) {

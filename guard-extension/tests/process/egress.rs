@@ -48,7 +48,12 @@ fn datagrams() {
     let (_socket, port) = udp();
     for way in ["udp", "sendto", "sendmsg", "sendmmsg"] {
         let target = format!("127.0.0.1:{port}");
-        check(CLOSED, "egress.denied", &target, &[&probe(), way, "127.0.0.1", &port]);
+        check(
+            CLOSED,
+            "egress.denied",
+            &target,
+            &[&probe(), way, "127.0.0.1", &port],
+        );
     }
 }
 

@@ -10,13 +10,21 @@ const NONE: &[(&str, &str)] = &[("GUARD_EXEC_ALLOW", "")];
 #[test]
 fn a_program_however_it_is_started() {
     for way in ["exec", "vfork-exec", "execveat", "exec-bare"] {
-        check_in_invoke(NONE, "exec.denied", "/true", &[&probe(), way, "/usr/bin/true"]);
+        check_in_invoke(
+            NONE,
+            "exec.denied",
+            "/true",
+            &[&probe(), way, "/usr/bin/true"],
+        );
     }
 }
 
 #[test]
 fn a_program_may_be_started_until_the_first_event() {
-    let (probe, policy) = (probe(), [("GUARD_MODE", "enforce"), ("GUARD_EXEC_ALLOW", "")]);
+    let (probe, policy) = (
+        probe(),
+        [("GUARD_MODE", "enforce"), ("GUARD_EXEC_ALLOW", "")],
+    );
     assert!(guarded(&policy, &[&probe, "exec", "/usr/bin/true"]).worked());
     let policy = [policy[0], policy[1], ("PROBE_END_INIT", "1")];
     assert!(!guarded(&policy, &[&probe, "exec", "/usr/bin/true"]).worked());
@@ -134,7 +142,10 @@ fn libraries_load_late_from_where_the_function_cannot_write_and_not_from_elsewhe
     let ran = run("libz.so.1");
     assert!(ran.worked(), "{ran:?}");
     let ran = run(&own);
-    assert!(!ran.worked() && ran.denial("exec.denied", &own).is_some(), "{ran:?}");
+    assert!(
+        !ran.worked() && ran.denial("exec.denied", &own).is_some(),
+        "{ran:?}"
+    );
 }
 
 #[test]

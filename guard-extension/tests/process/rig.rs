@@ -127,12 +127,7 @@ pub(crate) fn check(policy: &[(&str, &str)], rule: &str, target: &str, command: 
 }
 
 /// [`check`], after the init phase. For the probe only, which asks for an event.
-pub(crate) fn check_in_invoke(
-    policy: &[(&str, &str)],
-    rule: &str,
-    target: &str,
-    command: &[&str],
-) {
+pub(crate) fn check_in_invoke(policy: &[(&str, &str)], rule: &str, target: &str, command: &[&str]) {
     let mut policy = policy.to_vec();
     policy.push(("PROBE_END_INIT", "1"));
     check_with(&policy, rule, target, command, || {});
