@@ -150,7 +150,8 @@ mod tests {
         assert!(metrics.take(false, "f", Mode::Enforce, 1).is_some());
         metrics.inspected = 1;
         let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
-        for (seconds, blocked, wanted) in [(2, 0, false), (0, 1, false), (2, 1, true), (61, 0, true)]
+        for (seconds, blocked, wanted) in
+            [(2, 0, false), (0, 1, false), (2, 1, true), (61, 0, true)]
         {
             metrics.inspected = 1;
             metrics.blocked = blocked;

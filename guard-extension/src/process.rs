@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::egress::{self, Forwarder, Hosts, Resolvers, Rules};
 use crate::records::Records;
+use crate::{settings, wrap};
 
 mod hand_over;
 mod learning;
@@ -65,11 +66,16 @@ pub(crate) struct ProcessTier {
     learner: Arc<Mutex<Learner>>,
 }
 
-/// The tier, where the policy wants it and the environment allows it; else why not.
+/// The tier, where the policy wants it and the environment allows it; else why not. `proxy` is the
+/// port on which programs find the Runtime API.
 ///
 /// # Errors
 /// In words.
-pub(crate) async fn choose(policy: &Policy, runtime_api: &str) -> Result<ProcessTier, String> {
+pub(crate) async fn choose(
+    policy: &Policy,
+    runtime_api: &str,
+    proxy: Option<u16>,
+) -> Result<ProcessTier, String> {
     if policy.mode() == Mode::Off {
         return Err("GUARD_MODE is off".to_owned());
     }
@@ -79,6 +85,8 @@ pub(crate) async fn choose(policy: &Policy, runtime_api: &str) -> Result<Process
     if !cfg!(target_arch = "x86_64") {
         return Err("programs are patched on x86_64 only in this release".to_owned());
     }
+    let programs = proxy.map(|port| settings::for_programs(policy, &wrap::address(port)));
+    let policy = programs.as_ref().unwrap_or(policy);
     ProcessTier::open(policy, &format!("lambda-guard/process/{runtime_api}")).await
 }
 
@@ -90,7 +98,11 @@ impl ProcessTier {
     pub(crate) async fn open(policy: &Policy, name: &str) -> Result<Self, String> {
         let (preload, loader) = find_parts()?;
         let forwarder = match needs_names(policy) {
-            true => Some(forward(policy).await.map_err(|error| format!("names: {error}"))?),
+            true => Some(
+                forward(policy)
+                    .await
+                    .map_err(|error| format!("names: {error}"))?,
+            ),
             false => None,
         };
         let redirects = match &forwarder {
@@ -119,8 +131,16 @@ impl ProcessTier {
             .map_err(|error| format!("shared memory: {error}"))?;
         let regions = Arc::new(regions);
         let learner = Arc::new(Mutex::new(Learner::default()));
-        let mode = if policy.mode() == Mode::Enforce { "enforce" } else { "monitor" };
-        let parts = Parts { rendezvous: format!("{name},{mode}"), preload, loader };
+        let mode = if policy.mode() == Mode::Enforce {
+            "enforce"
+        } else {
+            "monitor"
+        };
+        let parts = Parts {
+            rendezvous: format!("{name},{mode}"),
+            preload,
+            loader,
+        };
         let hand_over = HandOver::bind(name, &parts, &regions)
             .map_err(|error| format!("the socket {name:?}: {error}"))?;
         tokio::spawn(hand_over.serve());
@@ -130,10 +150,18 @@ impl ProcessTier {
                 .map_err(|error| format!("the compiled policy: {error}"))?;
             let rules = Rules::new(policy, compiled);
             let hosts = Hosts::new(&fs::read_to_string("/etc/hosts").unwrap_or_default());
-            let outlet = Outlet { regions: Arc::clone(&regions), learner: Arc::clone(&learner) };
+            let outlet = Outlet {
+                regions: Arc::clone(&regions),
+                learner: Arc::clone(&learner),
+            };
             forwarder.serve(rules, &hosts, Arc::new(outlet));
         }
-        Ok(Self { parts, regions, policy: policy.clone(), learner })
+        Ok(Self {
+            parts,
+            regions,
+            policy: policy.clone(),
+            learner,
+        })
     }
 
     /// What a runtime needs.
@@ -205,17 +233,24 @@ fn find_parts() -> Result<(PathBuf, PathBuf), String> {
     for place in places.into_iter().flatten() {
         let (preload, loader) = (place.join(PRELOAD), place.join(LOADER));
         let is_program = |path: &Path| {
-            fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 1 != 0)
+            fs::metadata(path)
+                .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 1 != 0)
         };
         // Neither a space nor a colon: they separate the entries of LD_PRELOAD.
         let is_plain = |path: &Path| {
-            !path.as_os_str().as_bytes().iter().any(|byte| b" :\n".contains(byte))
+            !path
+                .as_os_str()
+                .as_bytes()
+                .iter()
+                .any(|byte| b" :\n".contains(byte))
         };
         if preload.is_file() && is_program(&loader) && is_plain(&preload) && is_plain(&loader) {
             return Ok((preload, loader));
         }
     }
-    Err(format!("{PRELOAD} and {LOADER} are neither in {LAYER} nor beside the program"))
+    Err(format!(
+        "{PRELOAD} and {LOADER} are neither in {LAYER} nor beside the program"
+    ))
 }
 
 /// A program's command line under guard: the loader, the program's file, and its own words.
@@ -236,7 +271,9 @@ fn find_program(name: &OsString) -> OsString {
     let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
     std::env::split_paths(&path)
         .map(|directory| directory.join(name))
-        .find(|file| fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0))
+        .find(|file| {
+            fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+        })
         .map_or_else(|| name.clone(), PathBuf::into_os_string)
 }
 

@@ -46,7 +46,11 @@ impl Rendezvous {
         listener.set_nonblocking(true)?;
         Ok(Self {
             listener: tokio::net::UnixListener::from_std(listener)?,
-            answer: Found { port, parts: parts.cloned() }.to_text(),
+            answer: Found {
+                port,
+                parts: parts.cloned(),
+            }
+            .to_text(),
             was_found: Arc::default(),
         })
     }
@@ -85,7 +89,12 @@ pub(crate) struct Found {
 impl Found {
     fn to_text(&self) -> String {
         let mut text = format!("{GREETING}{}\n", self.port);
-        if let Some(Parts { rendezvous, preload, loader }) = &self.parts {
+        if let Some(Parts {
+            rendezvous,
+            preload,
+            loader,
+        }) = &self.parts
+        {
             let (preload, loader) = (preload.display(), loader.display());
             text += &format!("{rendezvous}\n{preload}\n{loader}\n");
         }

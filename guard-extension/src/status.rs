@@ -37,7 +37,10 @@ pub(crate) fn members(shared: &Shared, why_not_higher: Option<&str>, problems: &
 fn not_enforced(policy: &Policy, has_process_tier: bool) -> Vec<String> {
     if has_process_tier {
         let sni = policy.sni() == Sni::Verify;
-        return sni.then(|| "GUARD_EGRESS_SNI".to_owned()).into_iter().collect();
+        return sni
+            .then(|| "GUARD_EGRESS_SNI".to_owned())
+            .into_iter()
+            .collect();
     }
     let tmp = match policy.tmp() {
         Tmp::None | Tmp::ReadOnly => true,

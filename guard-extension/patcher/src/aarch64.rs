@@ -67,9 +67,13 @@ pub fn survey<'s>(
 ///
 /// # Errors
 ///
-/// When the trampoline is more than 128 MiB away, or its address no multiple of four: the site stays
-/// open.
+/// When no call is there, the trampoline is more than 128 MiB away or its address no multiple of
+/// four: the site stays open.
 pub fn plan(text: Text<'_>, site: &Site, place: Place) -> Result<Patch, Unplaceable> {
+    if !word(text, site.offset).is_some_and(is_call) {
+        // Reported of another text, or written over by now.
+        return Err(Unplaceable::Doubtful);
+    }
     let at = text.address_of(site.offset);
     let branch = trampoline::branch(at, place.trampoline).ok_or(Unplaceable::OutOfReach)?;
     let (trampoline, resume) =
@@ -95,9 +99,7 @@ fn find(
     if room.is_empty() {
         return (0, None);
     }
-    // Linux takes `svc` with any immediate for a system call.
-    let is_call = |offset: &u32| word(text, *offset).is_some_and(|word| word & !0x1f_ffe0 == SVC);
-    for offset in candidates.filter(is_call) {
+    for offset in candidates.filter(|offset| word(text, *offset).is_some_and(is_call)) {
         let Some(slot) = room.get_mut(count) else {
             return (count, Some(offset));
         };
@@ -110,6 +112,11 @@ fn find(
         count += 1;
     }
     (count, None)
+}
+
+/// Linux takes `svc` with any immediate for a system call.
+const fn is_call(word: u32) -> bool {
+    word & !0x1f_ffe0 == SVC
 }
 
 /// `svc #0`.

@@ -28,6 +28,7 @@ and what becomes of it.
 
   padding    passes the check, by a jump in padding nearby
   displaced  passes the check, by a jump over the instructions around it
+  ahead      passes the check, by a jump over the instruction before it
   replaced   passes the check, by a branch in its place (aarch64)
   left       makes always the same call, and that one needs no check
   open       cannot be made to pass the check, which the line explains

@@ -76,15 +76,25 @@ impl Learner {
     /// Something was done that the policy does not restrict.
     pub(super) fn used(&mut self, operation: &Operation<'_>) {
         let seen = match *operation {
-            Operation::Host { name, port, protocol } => {
-                Seen::Host(String::from_utf8_lossy(name).into_owned(), port, protocol)
-            }
+            Operation::Host {
+                name,
+                port,
+                protocol,
+            } => Seen::Host(String::from_utf8_lossy(name).into_owned(), port, protocol),
             Operation::Address { ip, port, protocol } => Seen::Address(ip, port, protocol),
             Operation::Unix { path } => Seen::Unix(path.to_vec()),
-            Operation::File { path, access: Access::Read, phase } => {
+            Operation::File {
+                path,
+                access: Access::Read,
+                phase,
+            } => {
                 return self.path(path, phase, |learner| &mut learner.read);
             }
-            Operation::File { path, access: Access::Write, phase } => {
+            Operation::File {
+                path,
+                access: Access::Write,
+                phase,
+            } => {
                 return self.path(path, phase, |learner| &mut learner.write);
             }
             Operation::Exec { path, phase } => {
@@ -148,15 +158,32 @@ impl Learner {
         };
         add(Origin::EgressAllow, egress, ",");
         let file = |path: &str, access, phase| {
-            suggest(&Operation::File { path: path.as_bytes(), access, phase })
+            suggest(&Operation::File {
+                path: path.as_bytes(),
+                access,
+                phase,
+            })
         };
-        let exec = |path: &str, phase| suggest(&Operation::Exec { path: path.as_bytes(), phase });
-        add(Origin::FileRead, entries(&self.read, true, |path, phase| {
-            file(path, Access::Read, phase)
-        }), ":");
-        add(Origin::FileWrite, entries(&self.write, true, |path, phase| {
-            file(path, Access::Write, phase)
-        }), ":");
+        let exec = |path: &str, phase| {
+            suggest(&Operation::Exec {
+                path: path.as_bytes(),
+                phase,
+            })
+        };
+        add(
+            Origin::FileRead,
+            entries(&self.read, true, |path, phase| {
+                file(path, Access::Read, phase)
+            }),
+            ":",
+        );
+        add(
+            Origin::FileWrite,
+            entries(&self.write, true, |path, phase| {
+                file(path, Access::Write, phase)
+            }),
+            ":",
+        );
         add(Origin::ExecAllow, entries(&self.exec, false, exec), ":");
         if settings.is_empty() {
             return None;
@@ -199,7 +226,11 @@ fn entries(
     single
         .chain(joined)
         .filter_map(|(path, is_invoke)| {
-            let phase = if is_invoke { Phase::Invoke } else { Phase::Init };
+            let phase = if is_invoke {
+                Phase::Invoke
+            } else {
+                Phase::Init
+            };
             suggest(path, phase).map(|suggestion| suggestion.entry)
         })
         .collect()
@@ -254,14 +285,24 @@ mod tests {
     #[test]
     fn several_files_of_a_directory_become_the_directory() {
         let few = reads(&["/var/task/a", "/var/task/b", "/var/task/c"]);
-        assert_eq!(few, r#"{"GUARD_FILE_READ":"/var/task/a:/var/task/b:/var/task/c"}"#);
+        assert_eq!(
+            few,
+            r#"{"GUARD_FILE_READ":"/var/task/a:/var/task/b:/var/task/c"}"#
+        );
         let many = reads(&["/var/task/a", "/var/task/b", "/var/task/c", "/var/task/d"]);
         assert_eq!(many, r#"{"GUARD_FILE_READ":"/var/task"}"#);
     }
 
     #[test]
     fn sensitive_directories_are_never_joined() {
-        for directory in ["/etc", "/etc/ssl/private", "/proc/self", "/root/.aws", "/tmp", "/x/.ssh"] {
+        for directory in [
+            "/etc",
+            "/etc/ssl/private",
+            "/proc/self",
+            "/root/.aws",
+            "/tmp",
+            "/x/.ssh",
+        ] {
             let paths: Vec<String> = (0..9).map(|n| format!("{directory}/f{n}")).collect();
             let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
             let learned = reads(&paths);

@@ -34,18 +34,33 @@ pub(super) fn record(
     let Some((rule, operation)) = words(record.kind) else {
         return;
     };
-    let phase = if record.is_init { Phase::Init } else { Phase::Invoke };
-    let protocol = if record.protocol == 17 { Protocol::Udp } else { Protocol::Tcp };
+    let phase = if record.is_init {
+        Phase::Init
+    } else {
+        Phase::Invoke
+    };
+    let protocol = if record.protocol == 17 {
+        Protocol::Udp
+    } else {
+        Protocol::Tcp
+    };
     let asked = match record.kind {
         Kind::Address => record.address.map(|ip| Operation::Address {
             ip,
             port: record.port,
             protocol,
         }),
-        Kind::Host => Some(Operation::Host { name: record.text, port: record.port, protocol }),
+        Kind::Host => Some(Operation::Host {
+            name: record.text,
+            port: record.port,
+            protocol,
+        }),
         Kind::Read => Some(file(record, Access::Read, phase)),
         Kind::Write => Some(file(record, Access::Write, phase)),
-        Kind::Exec => Some(Operation::Exec { path: record.text, phase }),
+        Kind::Exec => Some(Operation::Exec {
+            path: record.text,
+            phase,
+        }),
         Kind::Unix => Some(Operation::Unix { path: record.text }),
         _ => None,
     };
@@ -73,16 +88,19 @@ pub(super) fn record(
             .as_ref()
             .map(|allow| (allow.origin.name(), allow.entry.as_str())),
     };
-    write(policy, record.outcome, rule, subject, record.time / 1_000_000, records, context);
+    write(
+        policy,
+        record.outcome,
+        rule,
+        subject,
+        record.time / 1_000_000,
+        records,
+        context,
+    );
 }
 
 /// Writes a lookup that the forwarder saw.
-pub(super) fn lookup(
-    policy: &Policy,
-    lookup: &LookedUp,
-    records: &Records,
-    context: &Context<'_>,
-) {
+pub(super) fn lookup(policy: &Policy, lookup: &LookedUp, records: &Records, context: &Context<'_>) {
     let subject = OperationSubject {
         operation: "lookup",
         target: &lookup.name,
@@ -96,7 +114,15 @@ pub(super) fn lookup(
             .filter(|_| lookup.outcome != Outcome::Used)
             .map(|entry| ("GUARD_EGRESS_ALLOW", entry)),
     };
-    write(policy, lookup.outcome, "egress", subject, now_ms(), records, context);
+    write(
+        policy,
+        lookup.outcome,
+        "egress",
+        subject,
+        now_ms(),
+        records,
+        context,
+    );
 }
 
 fn write(
@@ -149,7 +175,11 @@ fn words(kind: Kind) -> Option<(&'static str, &'static str)> {
 }
 
 fn file<'t>(record: &Record<'t>, access: Access, phase: Phase) -> Operation<'t> {
-    Operation::File { path: record.text, access, phase }
+    Operation::File {
+        path: record.text,
+        access,
+        phase,
+    }
 }
 
 fn target<'t>(record: &Record<'t>) -> Cow<'t, str> {

@@ -210,7 +210,11 @@ impl Shared {
 
     /// The tier that is reached.
     pub(crate) const fn tier(&self) -> &'static str {
-        if self.process.is_some() { process::TIER } else { "observer" }
+        if self.process.is_some() {
+            process::TIER
+        } else {
+            "observer"
+        }
     }
 
     /// Writes what the function's programs reported.

@@ -218,10 +218,21 @@ fn connections_that_stand_half_open_hold_up_no_other() {
     upstream.read().unwrap();
     upstream.send(event("1", "{}"));
     assert_eq!(client.read().unwrap().text(), "{}");
-    drop((silent, half_head, half_body, poll, client, upstream, waiting_upstream));
+    drop((
+        silent,
+        half_head,
+        half_body,
+        poll,
+        client,
+        upstream,
+        waiting_upstream,
+    ));
     let start = std::time::Instant::now();
     while guard.descriptors() > before {
-        assert!(start.elapsed() < Duration::from_secs(10), "descriptors leak");
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "descriptors leak"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -259,7 +270,11 @@ fn heads_without_end_and_broken_heads_end_the_connection() {
     let mut guard = Guard::enforcing();
     let long = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(200 << 10));
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(200));
-    for answer in [long.as_str(), many.as_str(), "HTTP/1.1 200 OK\r\nLambda-Run"] {
+    for answer in [
+        long.as_str(),
+        many.as_str(),
+        "HTTP/1.1 200 OK\r\nLambda-Run",
+    ] {
         let mut client = guard.connect();
         client.send(NEXT);
         let mut upstream = guard.accept();
@@ -304,7 +319,11 @@ fn an_answer_that_nobody_takes_is_given_up_in_time() {
     upstream.read().unwrap();
     assert_eq!(client.rest(), b"");
     assert!(start.elapsed() < Duration::from_secs(15));
-    assert!(guard.record("notice").contains("does not take the guard's answer"));
+    assert!(
+        guard
+            .record("notice")
+            .contains("does not take the guard's answer")
+    );
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn the_unspecified_address_is_loopback() {
 fn datagrams() {
     let (_socket, port) = udp();
     for way in ["udp", "sendto", "sendmsg", "sendmmsg"] {
-        let target = format!("udp:127.0.0.1:{port}");
+        let target = format!("127.0.0.1:{port}");
         check(CLOSED, "egress.denied", &target, &[&probe(), way, "127.0.0.1", &port]);
     }
 }

@@ -18,7 +18,12 @@ fn exercise(name: &str, connect: &[&str], read: Option<&[&str]>, port: &str, pat
     let connect = fill(connect);
     let connect: Vec<&str> = connect.iter().map(String::as_str).collect();
     eprintln!("{name}: connect");
-    check(CLOSED, "egress.denied", &format!("127.0.0.1:{port}"), &connect);
+    check(
+        CLOSED,
+        "egress.denied",
+        &format!("127.0.0.1:{port}"),
+        &connect,
+    );
     if let Some(read) = read {
         let read = fill(read);
         let read: Vec<&str> = read.iter().map(String::as_str).collect();
@@ -35,10 +40,16 @@ fn secret(test: &str) -> String {
 
 #[test]
 fn python() {
-    let Some(python) = installed("python3") else { return };
+    let Some(python) = installed("python3") else {
+        return;
+    };
     exercise(
         "python",
-        &[&python, "-c", "import socket; socket.create_connection(('127.0.0.1', PORT), 5)"],
+        &[
+            &python,
+            "-c",
+            "import socket; socket.create_connection(('127.0.0.1', PORT), 5)",
+        ],
         Some(&[&python, "-c", "open('PATH').read()"]),
         &tcp(),
         &secret("python"),
@@ -47,7 +58,9 @@ fn python() {
 
 #[test]
 fn python_threads_children_and_raw_calls() {
-    let Some(python) = installed("python3") else { return };
+    let Some(python) = installed("python3") else {
+        return;
+    };
     let (port, path) = (tcp(), secret("python-more"));
     let thread = format!(
         "import threading, socket, os\n\
@@ -55,7 +68,12 @@ fn python_threads_children_and_raw_calls() {
          def go():\n    socket.create_connection(('127.0.0.1', {port}), 5); ok.append(1)\n\
          t = threading.Thread(target=go); t.start(); t.join(); os._exit(0 if ok else 1)"
     );
-    check(CLOSED, "egress.denied", &format!("127.0.0.1:{port}"), &[&python, "-c", &thread]);
+    check(
+        CLOSED,
+        "egress.denied",
+        &format!("127.0.0.1:{port}"),
+        &[&python, "-c", &thread],
+    );
     let fork = format!(
         "import os\n\
          pid = os.fork()\n\
@@ -69,7 +87,9 @@ fn python_threads_children_and_raw_calls() {
          sys.exit(0 if libc.syscall(2, b'{path}', 0, 0) >= 0 else 1)"
     );
     check(READ, "file.denied", &path, &[&python, "-c", &raw]);
-    let run = format!("import subprocess, sys; sys.exit(subprocess.run(['/bin/cat', '{path}']).returncode)");
+    let run = format!(
+        "import subprocess, sys; sys.exit(subprocess.run(['/bin/cat', '{path}']).returncode)"
+    );
     check(READ, "file.denied", &path, &[&python, "-c", &run]);
 }
 
@@ -98,16 +118,25 @@ fn shells() {
 
 #[test]
 fn curl() {
-    let Some(curl) = installed("curl") else { return };
+    let Some(curl) = installed("curl") else {
+        return;
+    };
     let port = tcp();
     // An empty reply is error 52, no connection is error 7.
     let script = format!("{curl} -s http://127.0.0.1:{port}/; test $? -ne 7");
-    check(CLOSED, "egress.denied", &format!("127.0.0.1:{port}"), &["/bin/sh", "-c", &script]);
+    check(
+        CLOSED,
+        "egress.denied",
+        &format!("127.0.0.1:{port}"),
+        &["/bin/sh", "-c", &script],
+    );
 }
 
 #[test]
 fn node() {
-    let Some(node) = installed("node") else { return };
+    let Some(node) = installed("node") else {
+        return;
+    };
     let (port, path) = (tcp(), secret("node"));
     exercise(
         "node",
@@ -134,7 +163,9 @@ fn node() {
 
 #[test]
 fn java() {
-    let (Some(java), Some(javac)) = (installed("java"), installed("javac")) else { return };
+    let (Some(java), Some(javac)) = (installed("java"), installed("javac")) else {
+        return;
+    };
     let (port, path) = (tcp(), secret("java"));
     let directory = directory("java-classes");
     fs::write(
@@ -144,13 +175,28 @@ fn java() {
            else java.nio.file.Files.readAllBytes(java.nio.file.Path.of(a[1])); } }",
     )
     .unwrap();
-    let built = Command::new(javac).current_dir(&directory).arg("Probe.java").status().unwrap();
+    let built = Command::new(javac)
+        .current_dir(&directory)
+        .arg("Probe.java")
+        .status()
+        .unwrap();
     assert!(built.success());
     let classes = text(&directory);
-    exercise("java", &[&java, "-cp", &classes, "Probe", "connect", "PORT"], None, &port, &path);
+    exercise(
+        "java",
+        &[&java, "-cp", &classes, "Probe", "connect", "PORT"],
+        None,
+        &port,
+        &path,
+    );
     let policy = format!("runtime:{classes}");
     let command = [java.as_str(), "-cp", &classes, "Probe", "read", &path];
-    check(&[("GUARD_FILE_READ", &policy)], "file.denied", &path, &command);
+    check(
+        &[("GUARD_FILE_READ", &policy)],
+        "file.denied",
+        &path,
+        &command,
+    );
 }
 
 #[test]
@@ -172,17 +218,33 @@ fn go() {
     let program = text(directory.join("probe"));
     let built = Command::new(go)
         .args(["build", "-o", &program, "probe.go"])
-        .envs([("CGO_ENABLED", "0"), ("GOFLAGS", "-mod=mod"), ("GO111MODULE", "off")])
+        .envs([
+            ("CGO_ENABLED", "0"),
+            ("GOFLAGS", "-mod=mod"),
+            ("GO111MODULE", "off"),
+        ])
         .env("GOCACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("go"))
         .current_dir(&directory)
         .output()
         .unwrap();
     if !built.status.success() {
-        return skip(&format!("go does not build: {}", String::from_utf8_lossy(&built.stderr)));
+        return skip(&format!(
+            "go does not build: {}",
+            String::from_utf8_lossy(&built.stderr)
+        ));
     }
-    exercise("go", &[&program, "connect", "PORT"], Some(&[&program, "read", "PATH"]), &port, &path);
+    exercise(
+        "go",
+        &[&program, "connect", "PORT"],
+        Some(&[&program, "read", "PATH"]),
+        &port,
+        &path,
+    );
     let command = [program.as_str(), "run", "/bin/cat", &path];
     check(READ, "file.denied", &path, &command);
     let ran = guarded(&[], &[&program, "run", &program, "read", &path]);
-    assert!(ran.worked() && plain(&[], &[&program, "read", &path]).worked(), "{ran:?}");
+    assert!(
+        ran.worked() && plain(&[], &[&program, "read", &path]).worked(),
+        "{ran:?}"
+    );
 }

@@ -3,15 +3,23 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::rig::{check, compiled, directory, guarded, installed, plain, probe, text};
+use crate::rig::{check_in_invoke, compiled, directory, guarded, installed, plain, probe, text};
 
 const NONE: &[(&str, &str)] = &[("GUARD_EXEC_ALLOW", "")];
 
 #[test]
 fn a_program_however_it_is_started() {
     for way in ["exec", "vfork-exec", "execveat", "exec-bare"] {
-        check(NONE, "exec.denied", "/true", &[&probe(), way, "/usr/bin/true"]);
+        check_in_invoke(NONE, "exec.denied", "/true", &[&probe(), way, "/usr/bin/true"]);
     }
+}
+
+#[test]
+fn a_program_may_be_started_until_the_first_event() {
+    let (probe, policy) = (probe(), [("GUARD_MODE", "enforce"), ("GUARD_EXEC_ALLOW", "")]);
+    assert!(guarded(&policy, &[&probe, "exec", "/usr/bin/true"]).worked());
+    let policy = [policy[0], policy[1], ("PROBE_END_INIT", "1")];
+    assert!(!guarded(&policy, &[&probe, "exec", "/usr/bin/true"]).worked());
 }
 
 #[test]
@@ -107,6 +115,26 @@ fn scripts_and_missing_files_end_as_they_do_natively() {
         let (native, ran) = (plain(&[], &command), guarded(&[], &command));
         assert_eq!((native.stdout, native.stderr), (ran.stdout, ran.stderr), "{command:?}");
     }
+}
+
+#[test]
+fn libraries_load_late_from_where_the_function_cannot_write_and_not_from_elsewhere() {
+    let own = text(directory("library").join("library.so"));
+    fs::copy("/lib/x86_64-linux-gnu/libz.so.1", &own).unwrap();
+    let probe = probe();
+    let run = |library: &str| {
+        let policy = [
+            ("GUARD_MODE", "enforce"),
+            ("GUARD_EXEC_ALLOW", ""),
+            ("GUARD_FILE_WRITE", own.as_str()),
+            ("PROBE_END_INIT", "1"),
+        ];
+        guarded(&policy, &[&probe, "dlopen", library])
+    };
+    let ran = run("libz.so.1");
+    assert!(ran.worked(), "{ran:?}");
+    let ran = run(&own);
+    assert!(!ran.worked() && ran.denial("exec.denied", &own).is_some(), "{ran:?}");
 }
 
 #[test]

@@ -32,14 +32,22 @@ impl Ran {
 
     /// Records of a type.
     pub(crate) fn of<'r>(&'r self, kind: &'r str) -> impl Iterator<Item = &'r Value> {
-        self.records.iter().filter(move |record| record["type"] == kind)
+        self.records
+            .iter()
+            .filter(move |record| record["type"] == kind)
     }
 
-    /// The denial of a rule, of a target that ends so.
+    /// The denial of a rule, of a target that ends so. An address that a name was learned for is
+    /// recorded under the name: with its port it counts as well.
     pub(crate) fn denial(&self, rule: &str, target: &str) -> Option<&Value> {
         self.of("denial").find(|record| {
             let found = record["target"].as_str().unwrap_or_default();
-            record["rule"] == rule && found.ends_with(target)
+            let address = record["address"].as_str().map(|address| {
+                let port = found.rsplit(':').next().unwrap_or_default();
+                format!("{address}:{port}")
+            });
+            let is_it = |found: &str| found.trim_start_matches("udp:").ends_with(target);
+            record["rule"] == rule && (is_it(found) || address.as_deref().is_some_and(is_it))
         })
     }
 }
@@ -96,7 +104,12 @@ fn run(mut program: Command, variables: &[(&str, &str)]) -> Ran {
         thread::sleep(Duration::from_millis(2));
     };
     let (out, stderr) = (out.join().unwrap(), err.join().unwrap());
-    let mut ran = Ran { code: status.code(), stdout: String::new(), stderr, records: Vec::new() };
+    let mut ran = Ran {
+        code: status.code(),
+        stdout: String::new(),
+        stderr,
+        records: Vec::new(),
+    };
     for line in out.lines() {
         match serde_json::from_str(line) {
             Ok(record) if line.starts_with("{\"guard\":") => ran.records.push(record),
@@ -111,6 +124,18 @@ fn run(mut program: Command, variables: &[(&str, &str)]) -> Ran {
 /// the same record says that it would be refused.
 pub(crate) fn check(policy: &[(&str, &str)], rule: &str, target: &str, command: &[&str]) {
     check_with(policy, rule, target, command, || {});
+}
+
+/// [`check`], after the init phase. For the probe only, which asks for an event.
+pub(crate) fn check_in_invoke(
+    policy: &[(&str, &str)],
+    rule: &str,
+    target: &str,
+    command: &[&str],
+) {
+    let mut policy = policy.to_vec();
+    policy.push(("PROBE_END_INIT", "1"));
+    check_with(&policy, rule, target, command, || {});
 }
 
 /// [`check`], with something to be done before every try.
@@ -133,11 +158,18 @@ pub(crate) fn check_with(
     let denial = ran
         .denial(rule, target)
         .unwrap_or_else(|| panic!("{command:?}: no {rule} about {target}: {ran:?}"));
-    assert_eq!((&denial["verdict"], &denial["mode"]), (&"block".into(), &"enforce".into()));
+    assert_eq!(
+        (&denial["verdict"], &denial["mode"]),
+        (&"block".into(), &"enforce".into())
+    );
 
     if let Some(setting) = denial["allow"]["setting"].as_str() {
         let entry = denial["allow"]["entry"].as_str().unwrap();
-        let separator = if setting == "GUARD_EGRESS_ALLOW" { "," } else { ":" };
+        let separator = if setting == "GUARD_EGRESS_ALLOW" {
+            ","
+        } else {
+            ":"
+        };
         let allowed: Vec<(&str, String)> = enforced
             .iter()
             .map(|(name, value)| match (*name == setting, value.is_empty()) {
@@ -149,7 +181,10 @@ pub(crate) fn check_with(
         let allowed: Vec<(&str, &str)> = allowed.iter().map(|(n, v)| (*n, v.as_str())).collect();
         prepare();
         let ran = guarded(&allowed, command);
-        assert!(ran.worked(), "{command:?} did not work with {entry}: {ran:?}");
+        assert!(
+            ran.worked(),
+            "{command:?} did not work with {entry}: {ran:?}"
+        );
         assert!(ran.denial(rule, target).is_none(), "{ran:?}");
     }
 
@@ -161,7 +196,10 @@ pub(crate) fn check_with(
     let denial = ran
         .denial(rule, target)
         .unwrap_or_else(|| panic!("{command:?}: no {rule} about {target} in monitor: {ran:?}"));
-    assert_eq!((&denial["verdict"], &denial["mode"]), (&"report".into(), &"monitor".into()));
+    assert_eq!(
+        (&denial["verdict"], &denial["mode"]),
+        (&"report".into(), &"monitor".into())
+    );
 }
 
 /// The guard command, with the library and the loader beside it.
@@ -214,9 +252,16 @@ pub(crate) fn compiled(name: &str, compiler: &str, flags: &[&str]) -> Option<Str
         .join("tests/process/programs")
         .join(name)
         .with_extension("c");
-    let tag: String = flags.join("").chars().filter(char::is_ascii_alphanumeric).collect();
+    let tag: String = flags
+        .join("")
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
     let output = scratch().join(format!("{name}-{compiler}{tag}"));
-    let partial = scratch().join(format!("{name}-{compiler}{tag}.{:?}", thread::current().id()));
+    let partial = scratch().join(format!(
+        "{name}-{compiler}{tag}.{:?}",
+        thread::current().id()
+    ));
     fs::create_dir_all(scratch()).unwrap();
     let built = Command::new(compiler)
         .args(["-O1", "-w", "-o"])
@@ -232,7 +277,11 @@ pub(crate) fn compiled(name: &str, compiler: &str, flags: &[&str]) -> Option<Str
         }
         built => {
             let built = built.unwrap();
-            assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+            assert!(
+                built.status.success(),
+                "{}",
+                String::from_utf8_lossy(&built.stderr)
+            );
             fs::rename(&partial, &output).unwrap();
             Some(output.to_str().unwrap().to_owned())
         }

@@ -15,7 +15,10 @@ fn the_status_names_the_tier_and_every_program_its_sites() {
     assert_eq!(programs.len(), 3, "{process}");
     for program in programs {
         let number = |name: &str| program[name].as_u64().unwrap();
-        assert_eq!(number("found"), number("patched") + number("left") + number("open"));
+        assert_eq!(
+            number("found"),
+            number("patched") + number("left") + number("open")
+        );
         assert_eq!(number("open"), 0, "{program}");
         assert!(number("patched") > 10, "{program}");
     }
@@ -33,7 +36,10 @@ fn a_lower_tier_can_be_asked_for_and_a_higher_one_is_missed() {
     };
     let ran = run("GUARD_TIER", "observer");
     let text = String::from_utf8_lossy(&ran.stdout).into_owned();
-    assert!(text.contains("\"tier\":\"observer\"") && text.contains("GUARD_TIER"), "{text}");
+    assert!(
+        text.contains("\"tier\":\"observer\"") && text.contains("GUARD_TIER"),
+        "{text}"
+    );
     let ran = run("GUARD_REQUIRE", "kernel");
     assert_eq!(ran.status.code(), Some(69));
 }
@@ -63,7 +69,10 @@ fn what_was_used_becomes_a_policy_under_which_it_works() {
     let probe = probe();
     let command = [probe.as_str(), "exec", "/bin/cat", "/etc/hostname"];
     let ran = guarded(&[], &command);
-    let learned = ran.of("learned").next().unwrap_or_else(|| panic!("{ran:?}"));
+    let learned = ran
+        .of("learned")
+        .next()
+        .unwrap_or_else(|| panic!("{ran:?}"));
     let policy = learned["policy"].as_object().unwrap();
     let mut variables: Vec<(&str, &str)> = policy
         .iter()

@@ -14,14 +14,25 @@ fn the_guard_cannot_be_tampered_with() {
         assert!(ran.worked(), "{way} in monitor: {ran:?}");
         let ran = guarded(&[("GUARD_MODE", "enforce")], &command);
         assert!(!ran.worked(), "{way}: {ran:?}");
-        assert!(ran.of("denial").any(|record| record["rule"] == "process.denied"), "{way}: {ran:?}");
+        assert!(
+            ran.of("denial")
+                .any(|record| record["rule"] == "process.denied"),
+            "{way}: {ran:?}"
+        );
     }
 }
 
 #[test]
 fn interfaces_that_pass_by_every_check() {
     let probe = probe();
-    for way in ["io-uring", "unshare", "raw-socket", "packet-socket", "bpf", "userfaultfd"] {
+    for way in [
+        "io-uring",
+        "unshare",
+        "raw-socket",
+        "packet-socket",
+        "bpf",
+        "userfaultfd",
+    ] {
         let command = [probe.as_str(), way, "-"];
         if !plain(&[], &command).worked() {
             eprintln!("skipped: {way} does not work here without a guard");

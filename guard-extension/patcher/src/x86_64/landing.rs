@@ -47,11 +47,9 @@ pub(super) fn mark(text: Text<'_>, sites: &mut [Site], reach: Reach) {
 
 fn mark_from(text: Text<'_>, sites: &mut [Site], start: u32, end: u32) {
     let mut landings = Landings::new(sites);
-    for at in far_branches(text, start, end) {
-        if let Some(target) = far_target(text, at) {
-            landings.mark(target);
-        }
-    }
+    far_branches(text, start, end)
+        .filter_map(|at| far_target(text, at))
+        .for_each(|target| landings.mark(target));
 }
 
 /// Where the 32-bit branch at `at` goes, if that is in the text.
@@ -62,19 +60,22 @@ fn far_target(text: Text<'_>, at: u32) -> Option<u32> {
         let [_, b, c, d, e] = bytes.first_chunk()?;
         return target(text, at, 5, [*b, *c, *d, *e]);
     };
-    if *first == 0x0f {
-        target(text, at, 6, [*c, *d, *e, *f])
+    let is_long = *first == 0x0f;
+    let displacement = if is_long {
+        [*c, *d, *e, *f]
     } else {
-        target(text, at, 5, [*b, *c, *d, *e])
-    }
+        [*b, *c, *d, *e]
+    };
+    target(text, at, 5 + u32::from(is_long), displacement)
 }
 
+#[inline]
 fn target(text: Text<'_>, at: u32, length: u32, displacement: [u8; 4]) -> Option<u32> {
-    let end = i64::from(at) + i64::from(length);
-    let target = end + i64::from(i32::from_le_bytes(displacement));
-    u32::try_from(target)
-        .ok()
-        .filter(|target| *target < text.len())
+    // What goes around the end of 32 bits cannot be told from what does not; texts are shorter.
+    let target = at
+        .wrapping_add(length)
+        .wrapping_add_signed(i32::from_le_bytes(displacement));
+    (target < text.len()).then_some(target)
 }
 
 /// Whether an 8-bit branch lands in `first..=last`.

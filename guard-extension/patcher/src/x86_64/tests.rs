@@ -290,6 +290,9 @@ fn what_cannot_be_moved_stays() {
     // A branch to the syscall and one right behind it.
     let (code, site) = only(&[0x0f, 0x05, 0x50, 0x51, 0x52, 0x75, 0xf9, 0x75, 0xf9, 0xc3]);
     assert_eq!(plan(&code, &site), Err(Unplaceable::NoRoom));
+    // No call at all.
+    let elsewhere = Site::known(3, None, 0, 0);
+    assert_eq!(plan(&code, &elsewhere), Err(Unplaceable::Doubtful));
     // Four GiB away.
     let (code, site) = only(&[0xb8, 42, 0, 0, 0, 0x0f, 0x05, 0xc3]);
     let place = Place {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use guard_patcher::elf::{Code, Elf};
-use guard_patcher::{How, Kind, Place, Reach, Site, Text, x86_64};
+use guard_patcher::elf::{Code, Elf, Machine};
+use guard_patcher::{How, Kind, Place, Reach, Site, Text, aarch64, x86_64};
 
 use crate::objdump::{self, Line};
 use crate::programs;
@@ -93,7 +93,9 @@ fn moved_to_eax(line: &Line) -> Option<u32> {
 
 #[test]
 fn sites_are_those_of_a_disassembler() {
-    println!("program | text KiB | byte hits | sites | constant | padding | displaced | open");
+    println!(
+        "program | text KiB | byte hits | sites | constant | padding | displaced | ahead | open"
+    );
     for path in programs::all() {
         compare(&path);
     }
@@ -104,7 +106,7 @@ fn compare(path: &Path) {
     let elf = Elf::parse(&file).unwrap();
     let theirs = Theirs::of(path);
     let (mut size, mut hits, mut found, mut constant) = (0, 0, 0, 0);
-    let (mut caves, mut displaced, mut open) = (0, 0, Vec::new());
+    let (mut caves, mut displaced, mut ahead, mut open) = (0, 0, 0, Vec::new());
     for code in elf.code() {
         let text = Text::new(code.bytes, code.address);
         size += code.bytes.len();
@@ -118,7 +120,7 @@ fn compare(path: &Path) {
             header: text.address() + 0x1100_0000,
         };
         let mut planner = x86_64::Planner::new();
-        each_site(text, |site| {
+        each_site(text, Machine::X86_64, |site| {
             let address = text.address_of(site.offset);
             found += 1;
             constant += usize::from(site.number.is_some());
@@ -131,13 +133,14 @@ fn compare(path: &Path) {
             }
             match planner.plan(text, site, place) {
                 Ok(patch) if patch.how() == How::Cave => caves += 1,
+                Ok(patch) if patch.how() == How::Ahead => ahead += 1,
                 Ok(_) => displaced += 1,
                 Err(reason) => open.push(format!("{address:#x}: {reason}")),
             }
         });
     }
     println!(
-        "{} | {} | {hits} | {found} | {constant} | {caves} | {displaced} | {} {open:?}",
+        "{} | {} | {hits} | {found} | {constant} | {caves} | {displaced} | {ahead} | {} {open:?}",
         path.display(),
         size / 1024,
         open.len()
@@ -156,11 +159,15 @@ fn compare(path: &Path) {
 }
 
 /// Calls `each` with every site of `text`.
-pub(crate) fn each_site(text: Text<'_>, mut each: impl FnMut(&Site)) {
+pub(crate) fn each_site(text: Text<'_>, machine: Machine, mut each: impl FnMut(&Site)) {
+    let survey = match machine {
+        Machine::Aarch64 => aarch64::survey,
+        _ => x86_64::survey,
+    };
     let mut room = [Site::NONE; 256];
     let mut from = Some(0);
     while let Some(start) = from {
-        let batch = x86_64::survey(text, start, None, Reach::All, &mut room);
+        let batch = survey(text, start, None, Reach::All, &mut room);
         for site in &*batch.sites {
             assert_ne!(
                 site.kind,
@@ -182,7 +189,7 @@ fn every_search_finds_the_same() {
         for code in Elf::parse(&file).unwrap().code() {
             let text = Text::new(code.bytes, code.address);
             let mut whole = Vec::new();
-            each_site(text, |site| whole.push(*site));
+            each_site(text, Machine::X86_64, |site| whole.push(*site));
             let key = |site: &Site| (site.offset, site.number, site.landings);
             let mut room = vec![Site::NONE; whole.len() + 1];
             let reach = Reach::All;
@@ -195,6 +202,11 @@ fn every_search_finds_the_same() {
             let offsets: Vec<_> = whole.iter().map(|site| site.offset).collect();
             let listed = x86_64::survey(text, 0, Some(&offsets), reach, &mut room).sites;
             assert_eq!(listed, whole);
+            let known: Vec<_> = whole
+                .iter()
+                .map(|s| Site::known(s.offset, s.number, s.landings, s.boundaries))
+                .collect();
+            assert_eq!(known, whole);
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod apply;
 mod corpus;
+mod elf;
 mod objdump;
 mod programs;
 mod rewrite;

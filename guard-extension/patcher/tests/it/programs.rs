@@ -48,11 +48,20 @@ pub(crate) fn required(path: &str) -> Option<PathBuf> {
     }
     let package = REQUIRED.iter().find(|(required, _)| *required == path);
     let package = package.map_or("?", |(_, package)| package);
-    println!("skipped: {path} is not here (apt-get install {package})");
+    skip(&format!("{path} (apt-get install {package})"));
+    None
+}
+
+/// Prints what a test needs and is not here.
+///
+/// # Panics
+///
+/// When CI=true.
+pub(crate) fn skip(missing: &str) {
+    println!("skipped: not here: {missing}");
     assert_ne!(
         env::var("CI").as_deref(),
         Ok("true"),
         "nothing is skipped in CI"
     );
-    None
 }

@@ -27,6 +27,8 @@ pub(super) struct Found {
     offset: u64,
     kind: Kind,
     number: Option<u32>,
+    landings: u64,
+    boundaries: u64,
     row: Option<&'static Row>,
     pub(super) fate: Fate,
 }
@@ -55,6 +57,7 @@ impl Fate {
         match self {
             Self::Left => "left",
             Self::Open(_) => "open",
+            Self::Patched(How::Ahead) => "ahead",
             Self::Patched(How::Cave) => "padding",
             Self::Patched(How::Replaced) => "replaced",
             Self::Patched(_) => "displaced",
@@ -138,6 +141,8 @@ impl<'f> Survey<'f> {
                     offset: offset.saturating_add(site.offset.into()),
                     kind: site.kind,
                     number: site.number,
+                    landings: site.landings,
+                    boundaries: site.boundaries,
                     row,
                     fate,
                 });
@@ -206,6 +211,8 @@ impl<'f> Survey<'f> {
                 "address": site.address,
                 "offset": site.offset,
                 "number": site.number,
+                "landings": site.landings,
+                "boundaries": site.boundaries,
                 "name": site.row.map(|row| row.name),
                 "call": site.call(),
                 "fate": site.fate.name(),
