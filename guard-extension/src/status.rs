@@ -21,7 +21,7 @@ pub(crate) fn members(policy: &Policy, secrets: &Secrets, problems: &[String]) -
         "mode": policy.mode().name(),
         "tier": TIER,
         "why_not_higher": WHY_NOT_HIGHER,
-        "policy": digest(policy),
+        "policy": policy.digest(),
         "families": families,
         "skips": policy.skips().len(),
         "limits": { "bytes": limits.bytes, "depth": limits.depth, "values": limits.values },
@@ -64,16 +64,4 @@ pub(crate) fn missing_tier(policy: &Policy) -> Option<String> {
          accepted here is \"none\"",
         require.name()
     ))
-}
-
-/// Tells policies apart: FNV-1a (64 bits) over what the policy does, line by line, as the middleware
-/// computes it. For comparing functions and releases by eye, not against forgery.
-fn digest(policy: &Policy) -> String {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for line in policy.effect() {
-        for byte in line.bytes().chain([b'\n']) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    format!("{hash:016x}")
 }
