@@ -20,7 +20,7 @@ layer: ## the layer for x86_64 and arm64: target/layer/guard-*.zip; `make layer 
 test: test-rust test-fuzz test-aarch64 ## every test: unit, data, property, doc, emulator, fuzz, aarch64
 
 # order-service is what the emulator runs. Built here, where one sees it; the tests then find it so.
-test-rust: needs-rust needs-python ## unit, data, property and doc tests, emulator and cargo-lambda runs
+test-rust: needs-rust needs-python ## unit, data, property and doc tests, emulator and cargo-lambda runs, examples
 	$(CARGO) build --package order-service
 	$(CARGO) test --workspace
 
@@ -28,10 +28,10 @@ test-fuzz: needs-rust needs-c++ ## each fuzz target for FUZZ_SECONDS
 	@sh tests/support/fuzz.sh $(FUZZ_SECONDS)
 
 # Where Debian's cross compiler is not installed: a skip that says how to get it, a failure in CI.
-test-aarch64: needs-rust ## the core's unit tests, built for aarch64 and run under emulation
+test-aarch64: needs-rust ## unit tests of the core and the patcher, built for aarch64 and run under emulation
 	@missing=$$(sh tests/support/aarch64.sh missing | tr '\n' ' '); \
 	if [ -z "$$missing" ]; then \
-		sh tests/support/aarch64.sh test --package lambda-guard-core --lib; \
+		sh tests/support/aarch64.sh test --package lambda-guard-core --package lambda-guard-patcher --lib; \
 	elif [ "$${CI-}" = true ]; then \
 		echo "test-aarch64: not installed: $$missing" >&2; exit 1; \
 	else \

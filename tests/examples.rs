@@ -14,11 +14,14 @@ use guard_tests::{Result, clients, extension, fetch, layer, skip};
 const WRAPPER: (&str, &str) = ("AWS_LAMBDA_EXEC_WRAPPER", "/opt/guard/wrap");
 const ENFORCE: (&str, &str) = ("GUARD_MODE", "enforce");
 
+/// What a function needs in its environment.
+type Variables = Vec<(&'static str, String)>;
+
 /// An example, ready to run.
 struct Example {
     name: &'static str,
     folder: PathBuf,
-    variables: Vec<(&'static str, String)>,
+    variables: Variables,
 }
 
 /// Outside of the namespaces, which have no network, nothing is built twice: inside only the folder
@@ -29,10 +32,7 @@ fn is_inside() -> bool {
 
 impl Example {
     /// Copies the example and runs `prepare` in the copy.
-    fn new(
-        name: &'static str,
-        prepare: fn(&Path) -> Result<Vec<(&'static str, String)>>,
-    ) -> Result<Self> {
+    fn new(name: &'static str, prepare: fn(&Path) -> Result<Variables>) -> Result<Self> {
         fetch::EMULATOR.path()?;
         let folder = if is_inside() {
             guard_tests::target().join("rig/examples").join(name)
@@ -129,9 +129,15 @@ fn run(isolation: Isolation, example: &Example, rule: &str) {
         blocked.contains(&format!("blocked by rule {rule}")),
         "{name}: {blocked}"
     );
+    // As the README shows it, but for the request's id.
+    let id = blocked
+        .split("(request ")
+        .nth(1)
+        .and_then(|rest| rest.split(')').next());
+    let shown = blocked.replace(id.expect("a request id"), "7f3c");
     assert!(
-        readme.contains(&format!("blocked by rule {rule}")),
-        "{name}: README.md"
+        readme.contains(shown.trim_end()),
+        "{name}: README.md: {shown}"
     );
     assert_eq!(
         send(&mut monitored, example, "hostile.json"),
@@ -161,7 +167,7 @@ fn run(isolation: Isolation, example: &Example, rule: &str) {
 /// Runs `body` with the example, or says why not.
 fn with(
     name: &'static str,
-    prepare: fn(&Path) -> Result<Vec<(&'static str, String)>>,
+    prepare: fn(&Path) -> Result<Variables>,
     isolation: Isolation,
     body: impl FnOnce(&Example),
 ) {
@@ -175,18 +181,18 @@ fn with(
 }
 
 /// Fetches and builds outside the namespaces; a reason not to is given inside.
-fn beforehand(name: &'static str, prepare: fn(&Path) -> Result<Vec<(&'static str, String)>>) {
+fn beforehand(name: &'static str, prepare: fn(&Path) -> Result<Variables>) {
     if !is_inside() {
         let _ = Example::new(name, prepare);
     }
 }
 
-fn python(_: &Path) -> Result<Vec<(&'static str, String)>> {
+fn python(_: &Path) -> Result<Variables> {
     let client = extension::python_client()?;
     Ok(vec![("PYTHONPATH", client.display().to_string())])
 }
 
-fn node(folder: &Path) -> Result<Vec<(&'static str, String)>> {
+fn node(folder: &Path) -> Result<Variables> {
     let modules = clients::node_modules()?;
     let link = folder.join("node_modules");
     if !link.exists() {
@@ -196,7 +202,7 @@ fn node(folder: &Path) -> Result<Vec<(&'static str, String)>> {
     Ok(vec![("WEBHOOK_SECRET", "example-signing-key".to_owned())])
 }
 
-fn go(folder: &Path) -> Result<Vec<(&'static str, String)>> {
+fn go(folder: &Path) -> Result<Variables> {
     clients::needs("go", "golang-go")?;
     if !folder.join("links").exists() {
         let cache = guard_tests::target().join("rig/go-cache");
@@ -211,7 +217,7 @@ fn go(folder: &Path) -> Result<Vec<(&'static str, String)>> {
     Ok(vec![("LINK_KEY", "example-link-key".to_owned())])
 }
 
-fn java(folder: &Path) -> Result<Vec<(&'static str, String)>> {
+fn java(folder: &Path) -> Result<Variables> {
     clients::needs("javac", "openjdk-17-jdk-headless")?;
     if !folder.join("classes").exists() {
         layer::run(Command::new("sh").arg(folder.join("build")))?;
@@ -221,7 +227,7 @@ fn java(folder: &Path) -> Result<Vec<(&'static str, String)>> {
 
 /// The image's files where the Dockerfile puts them, and its entrypoint, command and variables as it
 /// says: what a container runtime would start, without one.
-fn container(folder: &Path) -> Result<Vec<(&'static str, String)>> {
+fn container(folder: &Path) -> Result<Variables> {
     let client = extension::python_client()?;
     let file = std::fs::read_to_string(folder.join("Dockerfile"))
         .map_err(|error| format!("Dockerfile: {error}"))?;

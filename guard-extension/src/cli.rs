@@ -13,6 +13,9 @@ mod check;
 mod exec;
 mod explain;
 mod inspect;
+mod probe;
+mod run;
+mod scan;
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,9 @@ const COMMANDS: &[Command] = &[
     exec::COMMAND,
     explain::COMMAND,
     inspect::COMMAND,
+    scan::COMMAND,
+    probe::COMMAND,
+    run::COMMAND,
 ];
 
 /// Runs the command that the arguments name.

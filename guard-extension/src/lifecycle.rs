@@ -20,10 +20,12 @@ use guard_core::decide::Guard;
 use guard_core::policy::{Mode, Policy, Tmp as TmpPolicy};
 use guard_core::secret::Secrets;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::endpoint::{self, Endpoint};
 use crate::http::connection::Connection;
 use crate::http::head::{self, write_field};
+use crate::process::{self, ProcessTier};
 use crate::proxy::{Proxy, Shared};
 use crate::rendezvous::Rendezvous;
 use crate::settings::{self, Settings};
@@ -123,7 +125,13 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
     if policy.mode() == Mode::Off {
         return Ok(None);
     }
-    if let Some(message) = status::missing_tier(&policy) {
+    let runtime_api = settings::variable(endpoint::VARIABLE).unwrap_or_default();
+    let listener = Proxy::listen().await.map_err(|error| {
+        format!("127.0.0.1: no port for the Runtime API proxy: {error}")
+    });
+    let port = listener.as_ref().ok().map(|(_, port)| *port);
+    let process = process::choose(&policy, &runtime_api, port).await;
+    if let Some(message) = status::missing_tier(&policy, process.as_ref().err()) {
         return Err(Failure {
             error_type: "Guard.TierMissing",
             message,
@@ -132,9 +140,8 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
     }
     let mode = policy.mode();
     let tmp = matches!(policy.tmp(), TmpPolicy::Wipe).then(|| Tmp::new(PathBuf::from("/tmp")));
-    let shared = share(policy, endpoint, tmp);
-    let runtime_api = settings::variable(endpoint::VARIABLE).unwrap_or_default();
-    match listen(&shared, &runtime_api).await {
+    let (shared, why) = share(policy, endpoint, tmp, process);
+    match listen(&shared, &runtime_api, listener) {
         Ok(()) => {}
         // Without a proxy the wrapper starts the function as it would be without Guard, and says so.
         Err(error) if mode == Mode::Monitor => problems.push(error),
@@ -146,44 +153,55 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
             });
         }
     }
-    announce(&shared, &problems);
+    announce(&shared, why.as_deref(), &problems);
     Ok(Some(shared))
 }
 
-/// What a proxy needs, of this environment.
-pub(crate) fn share(policy: Policy, endpoint: Endpoint, tmp: Option<Tmp>) -> Arc<Shared> {
+/// What a proxy needs, of this environment; and why there is no process tier.
+pub(crate) fn share(
+    policy: Policy,
+    endpoint: Endpoint,
+    tmp: Option<Tmp>,
+    process: Result<ProcessTier, String>,
+) -> (Arc<Shared>, Option<String>) {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_encoded_bytes())));
     let secrets = Secrets::from_variables(variables);
-    Arc::new(Shared::new(Guard::new(policy), endpoint, secrets, tmp))
+    let (process, why) = match process {
+        Ok(process) => (Some(process), None),
+        Err(why) => (None, Some(why)),
+    };
+    let shared = Shared::new(Guard::new(policy), endpoint, secrets, tmp, process);
+    (Arc::new(shared), why)
 }
 
 /// Writes what is on, what is not, and what is wrong with the function's setup.
-pub(crate) fn announce(shared: &Shared, problems: &[String]) {
+pub(crate) fn announce(shared: &Shared, why_not_higher: Option<&str>, problems: &[String]) {
     let (policy, records) = (shared.guard.policy(), &shared.records);
-    let members = status::members(policy, &shared.secrets, problems);
+    let members = status::members(shared, why_not_higher, problems);
     records.write_members("status", &members);
     for found in findings::at_init(policy, &shared.secrets, settings::variable) {
         found.write(records);
     }
 }
 
-async fn listen(shared: &Arc<Shared>, runtime_api: &str) -> Result<(), String> {
-    let proxy = async {
-        let proxy = Proxy::bind(Arc::clone(shared)).await?;
-        let port = proxy.port()?;
-        io::Result::Ok((proxy, port))
-    };
-    let (proxy, port) = proxy
-        .await
-        .map_err(|error| format!("127.0.0.1: no port for the Runtime API proxy: {error}"))?;
-    let rendezvous = Rendezvous::bind(runtime_api, port).map_err(|error| match error.kind() {
+fn listen(
+    shared: &Arc<Shared>,
+    runtime_api: &str,
+    listener: Result<(TcpListener, u16), String>,
+) -> Result<(), String> {
+    let (listener, port) = listener?;
+    let proxy = Proxy::new(listener, Arc::clone(shared));
+    let parts = shared.process.as_ref().map(ProcessTier::parts);
+    let rendezvous = Rendezvous::bind(runtime_api, port, parts).map_err(|error| {
+        match error.kind() {
         ErrorKind::AddrInUse => {
             "another process has taken the name under which the exec wrapper finds this extension: \
              attach the layer once"
                 .to_owned()
         }
         _ => format!("the exec wrapper cannot find this extension: {error}"),
+    }
     })?;
     let was_found = rendezvous.was_found();
     let runtime_api = runtime_api.to_owned();

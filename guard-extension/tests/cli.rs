@@ -127,7 +127,7 @@ fn explain_prints_every_setting_and_the_rules() {
 #[test]
 fn every_command_has_help() {
     let list = stdout(&guard(&["--help"], &[]));
-    for command in ["check", "explain"] {
+    for command in ["check", "exec", "explain", "inspect", "probe", "run"] {
         assert!(list.contains(command));
         let help = guard(&[command, "--help"], &[("GUARD_MODE", "wrong")]);
         assert_eq!(code(&help), 0);
@@ -150,4 +150,35 @@ fn wrong_arguments_are_named() {
         assert!(error.contains(found), "{error}");
         assert_eq!(error.lines().count(), 1);
     }
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn scan_lists_the_calls_of_a_program() {
+    let itself = env!("CARGO_BIN_EXE_guard");
+    let text = guard(&["scan", itself], &[]);
+    let last = stdout(&text).lines().last().unwrap().to_owned();
+    assert!(last.ends_with("stay open"), "{last}");
+    let output = guard(&["scan", "--json", itself], &[]);
+    assert_eq!(code(&text), code(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["file"], itself);
+    assert_eq!(report["machine"], "x86_64");
+    // rustix makes its calls itself.
+    let sites = report["sites"].as_array().unwrap();
+    assert!(!sites.is_empty());
+    let fates = ["patched", "left", "open"].map(|fate| report[fate].as_u64().unwrap());
+    assert_eq!(fates.iter().sum::<u64>(), sites.len() as u64);
+    let call = sites[0]["call"].as_str().unwrap();
+    assert!(call.contains(' '), "{call}");
+}
+
+#[test]
+fn scan_says_what_it_cannot_read() {
+    let output = guard(&["scan", "/nonexistent", env!("CARGO_MANIFEST_PATH")], &[]);
+    assert_eq!(code(&output), 64);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with("guard: scan: /nonexistent: "), "{text}");
+    assert!(text.ends_with("Cargo.toml: not an ELF file\n"), "{text}");
+    assert_eq!(code(&guard(&["scan"], &[])), 64);
 }

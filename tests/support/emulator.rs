@@ -33,8 +33,27 @@ impl Emulator {
         function: &Path,
         variables: &[(&str, &str)],
     ) -> Result<Self> {
+        Self::start_by(
+            Command::new(EMULATOR.path()?),
+            isolation,
+            function,
+            variables,
+        )
+    }
+
+    /// The same, with a command to which only the emulator's arguments are added: for an emulator that
+    /// another program starts.
+    ///
+    /// # Errors
+    ///
+    /// As of [`start`](Self::start).
+    pub fn start_by(
+        mut command: Command,
+        isolation: Isolation,
+        function: &Path,
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         let (invoke, runtime) = isolation.ports()?;
-        let mut command = Command::new(EMULATOR.path()?);
         command
             .arg("--runtime-interface-emulator-address")
             .arg(format!("127.0.0.1:{invoke}"))

@@ -197,3 +197,16 @@ pub fn extension_ids() -> Vec<String> {
         .map(|process| process.file_name().to_string_lossy().into_owned())
         .collect()
 }
+
+/// The process ids of running programs with this name in their path.
+#[must_use]
+pub fn processes_of(name: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter(|process| {
+            fs::read_link(process.path().join("exe"))
+                .is_ok_and(|exe| exe.to_string_lossy().contains(name))
+        })
+        .map(|process| process.file_name().to_string_lossy().into_owned())
+        .collect()
+}

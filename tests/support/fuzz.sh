@@ -14,7 +14,7 @@ triple=$(rustc -vV | sed -n 's/^host: //p')
 target=${CARGO_TARGET_DIR:-$root/target}/fuzz
 
 found=0
-for manifest in "$root"/guard-*/fuzz/Cargo.toml; do
+for manifest in "$root"/guard-*/fuzz/Cargo.toml "$root"/guard-*/*/fuzz/Cargo.toml; do
     [ -e "$manifest" ] || continue
     crate=$(dirname "$manifest")
     # With --target, the flags reach neither build scripts nor procedural macros.

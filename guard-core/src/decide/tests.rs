@@ -309,7 +309,8 @@ fn leaving_out_costs_no_more_than_the_event_is_long() {
     let (decision, _) = decide(&settings, event.to_string().as_bytes());
     assert!(matches!(decision, Decision::Replace(_)), "{decision:?}");
 
-    let event = json!({ "documents": vec![HOSTILE; 5000] });
+    let document = json!({ "path": HOSTILE, "title": "of the caller's choice".repeat(8) });
+    let event = json!({ "documents": vec![document; 5000] });
     let (decision, _) = decide(&settings, event.to_string().as_bytes());
     assert_eq!(decision, Decision::Pass);
 }

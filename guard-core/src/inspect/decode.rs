@@ -127,8 +127,14 @@ impl Output for Buffer<'_> {
                 .get_mut(self.len..)
                 .and_then(<[u8]>::first_chunk_mut::<8>),
         ) {
-            *free = *word;
-            let plain = plain_bytes(layer, u64::from_le_bytes(*word));
+            let word = u64::from_le_bytes(*word);
+            let plain = plain_bytes(layer, word);
+            let word = if layer == Layer::Form {
+                spaced(word)
+            } else {
+                word
+            };
+            *free = word.to_le_bytes();
             taken += plain;
             self.len += plain;
             if plain < 8 {
@@ -141,7 +147,13 @@ impl Output for Buffer<'_> {
             .position(|byte| introduces(layer, *byte))
             .unwrap_or(rest.len());
         let end = end.min(self.room());
+        let start = self.len;
         self.put(&rest[..end]);
+        if layer == Layer::Form {
+            for byte in &mut self.bytes[start..self.len] {
+                *byte = if *byte == b'+' { b' ' } else { *byte };
+            }
+        }
         taken + end
     }
 }
@@ -204,6 +216,9 @@ impl<'s> Decoder<'s> {
         while self.at < self.source.len() && out.room() > 0 {
             let plain = out.put_plain(&self.source[self.at..], self.layer);
             self.at += plain;
+            if self.layer == Layer::Form {
+                self.percents(out);
+            }
             let Some(byte) = self.source.get(self.at).filter(|_| out.room() > 0) else {
                 break;
             };
@@ -217,13 +232,25 @@ impl<'s> Decoder<'s> {
         }
         self.at = self.at.min(self.source.len());
     }
+
+    /// Undoes percent escapes one behind the other: other scripts come in long runs of them.
+    fn percents(&mut self, out: &mut impl Output) {
+        while let Some([b'%', high, low]) = self.source.get(self.at..self.at + 3)
+            && let Some(byte) = loose::hex_byte(*high, *low)
+            && out.room() > 0
+        {
+            out.put(&[byte]);
+            self.at += 3;
+        }
+    }
 }
 
 /// Whether `byte` may introduce a unit of `layer`.
 const fn introduces(layer: Layer, byte: u8) -> bool {
     match layer {
         Layer::Json => byte == b'\\',
-        Layer::Form => matches!(byte, b'%' | b'+'),
+        // `+` is undone where plain bytes are taken.
+        Layer::Form => byte == b'%',
         Layer::Loose => loose::introduces(byte),
         Layer::Base64 => false,
     }
@@ -239,11 +266,22 @@ fn plain_bytes(layer: Layer, word: u64) -> usize {
     let is = |byte: u8| zero(word ^ (ONES * u64::from(byte)));
     let marks = match layer {
         Layer::Json => is(b'\\'),
-        Layer::Form => is(b'%') | is(b'+'),
+        Layer::Form => is(b'%'),
         // Bytes beyond ASCII introduce some.
         Layer::Loose | Layer::Base64 => is(b'%') | is(b'&') | is(b'\\') | word & (ONES << 7),
     };
     (marks.trailing_zeros() / 8) as usize
+}
+
+/// Eight bytes of a form, with a space for each `+`.
+#[inline(always)]
+const fn spaced(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    let differing = word ^ (ONES * b'+' as u64);
+    // The high bit of each byte that differs in any other, exactly.
+    let low = (differing & (ONES * 0x7f)) + ONES * 0x7f;
+    let plus = !(low | differing) & (ONES * 0x80);
+    word ^ ((plus >> 7) * (b'+' ^ b' ') as u64)
 }
 
 impl Source for Decoder<'_> {

@@ -319,10 +319,9 @@ fn escaped_string(bytes: &[u8], from: usize, at: usize) -> Option<Unit<'_>> {
 }
 
 fn form_field(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
-    let boundary = |byte: &u8| matches!(byte, b'&' | b'?');
-    let before = bytes[from..at].iter().rposition(boundary);
+    let before = memchr::memrchr2(b'&', b'?', &bytes[from..at]);
     let start = before.map_or(from, |n| from + n + 1);
-    let after = bytes[at..].iter().position(boundary);
+    let after = memchr::memchr2(b'&', b'?', &bytes[at..]);
     let end = after.map_or(bytes.len(), |n| at + n);
     let equals = memchr::memchr(b'=', &bytes[start..end]).map(|n| start + n);
     let (span, starts, place) = match equals {

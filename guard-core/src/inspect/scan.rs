@@ -14,6 +14,8 @@ use super::encoding;
 use super::prefilter::{Candidate, Candidates};
 use super::text::{Effort, Match, Place, Text};
 
+mod fields;
+
 /// How many encodings may lie around a value: JSON in a JSON string in a queue's record, with a
 /// form's double percent encoding inside, takes seven.
 const DEPTH: u32 = 10;
@@ -22,12 +24,12 @@ const DEPTH: u32 = 10;
 /// work.
 const ALTERNATIVES: u32 = 1;
 
-/// What finding and undoing a unit costs, in bytes looked at, what asking a family does, and what
-/// telling of a finding does.
-/// Honest events have few of either: the largest of short values, each with an apostrophe or a
-/// percent sign, stay below half of what they may spend.
-const UNIT: usize = 32;
+/// What things cost, in bytes looked at: a candidate, a name or value of a form, asking a family to
+/// confirm, finding and undoing a unit, telling of a finding.
+const CANDIDATE: usize = 4;
+const FIELD: usize = 8;
 const CONFIRM: usize = 16;
+const UNIT: usize = 128;
 const FINDING: usize = 128;
 
 /// Decoded bytes that cost what one byte does that a family looks at.
@@ -314,7 +316,11 @@ impl Scan {
         if container == Container::Xml {
             self.whole(guess, text, depth, hits);
         }
-        let done = self.divided(container, progress, text, depth, hits);
+        let done = if container == Container::Form {
+            self.fields(progress, text, depth, hits)
+        } else {
+            self.divided(container, progress, text, depth, hits)
+        };
         if container != Container::Xml {
             self.whole(guess, text, depth, hits);
         }
@@ -351,6 +357,8 @@ impl Scan {
             }
             let inside = progress.inside && from == 0;
             let Some(unit) = container.unit(bytes, from, candidate.at, inside) else {
+                // In no unit, and nothing that would begin one lies before it.
+                from = from.max(candidate.at.saturating_sub(1));
                 continue;
             };
             if !unit.ends && !text.ends && unit.span.start > bytes.len() / 2 {
@@ -384,12 +392,17 @@ impl Scan {
     }
 
     /// Whether any of the candidate's owners wants a closer look.
-    pub(super) fn deserves(&self, bytes: &[u8], candidate: Candidate) -> bool {
+    pub(super) fn deserves(&mut self, bytes: &[u8], candidate: Candidate) -> bool {
         let at = candidate.at;
+        if !self.effort.spend(CANDIDATE) {
+            return false;
+        }
         (candidate.owners.encoding() && encoding::introduces(bytes, at))
             || candidate.owners.families().any(|index| {
                 let rules = &RULES[index];
-                self.wanted.contains(rules.family) && (rules.context)(bytes, at)
+                self.wanted.contains(rules.family)
+                    && self.effort.spend(rules.glance)
+                    && (rules.context)(bytes, at)
             })
     }
 
@@ -410,6 +423,9 @@ impl Scan {
         let mut encoded = false;
         for candidate in Candidates::new(text.bytes, 0) {
             let at = candidate.at;
+            if !self.effort.spend(CANDIDATE) {
+                return;
+            }
             encoded |=
                 candidate.owners.encoding() && !encoded && encoding::introduces(text.bytes, at);
             if encoding::ends_reference(text.bytes, at) {
@@ -419,6 +435,8 @@ impl Scan {
                 let rules = &RULES[index];
                 if !self.wanted.contains(rules.family)
                     || hits.families().contains(rules.family)
+                    || (rules.hopeless)(text, at)
+                    || !self.effort.spend(rules.glance)
                     || !(rules.context)(text.bytes, at)
                 {
                     continue;

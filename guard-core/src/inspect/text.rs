@@ -48,11 +48,11 @@ pub(crate) struct Match {
 }
 
 /// What any event may spend, however short.
-const FREE: u64 = 64 << 10;
+const FREE: u64 = 32 << 10;
 
 /// What it may spend beyond that for each of its bytes. Of the benign texts at hand, put together by
-/// kind into events of a MiB, the dearest takes 13 (requested paths, one a line), most less than 1.
-const SHARE: u64 = 24;
+/// kind into events of a MiB, the dearest takes 4 (referring URLs, one a line), most less than 2.
+const SHARE: u64 = 6;
 
 /// How much work confirming may still do for one event.
 ///

@@ -6,7 +6,7 @@
 //! a server directive, a static reference of an expression language.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 mod argument;
 mod call;
@@ -18,7 +18,9 @@ mod web;
 pub(super) const RULES: Rules = Rules {
     family: Family::Code,
     triggers: TRIGGERS,
+    glance: 24,
     context,
+    hopeless: never,
     confirm,
 };
 

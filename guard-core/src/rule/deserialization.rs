@@ -4,7 +4,7 @@
 //! JSON), and where a format also carries plain data, by the classes it names.
 
 use crate::inspect::{Effort, Match, Place, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 mod class;
 mod grammar;
@@ -15,7 +15,9 @@ use grammar::{from_base64, php, xml, yaml};
 pub(super) const RULES: Rules = Rules {
     family: Family::Deserialization,
     triggers: TRIGGERS,
+    glance: 24,
     context,
+    hopeless: never,
     confirm,
 };
 

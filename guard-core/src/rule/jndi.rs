@@ -2,7 +2,7 @@
 //! or by running something.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 mod substitute;
 
@@ -11,7 +11,9 @@ use substitute::Outcome;
 pub(super) const RULES: Rules = Rules {
     family: Family::Jndi,
     triggers: TRIGGERS,
+    glance: 16,
     context,
+    hopeless: never,
     confirm,
 };
 
@@ -46,7 +48,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     }
     let rest = text.bytes.get(at..)?;
     let (outcome, length) = substitute::evaluate(rest.get(..rest.len().min(REACH))?);
-    if !effort.spend(length) {
+    if !effort.spend(64 + 16 * length) {
         return None;
     }
     let rule = match outcome {

@@ -2,12 +2,14 @@
 //! their own (RFC 4515).
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 pub(super) const RULES: Rules = Rules {
     family: Family::Ldap,
     triggers: TRIGGERS,
+    glance: 16,
     context,
+    hopeless: never,
     confirm,
 };
 

@@ -14,7 +14,9 @@ use entry::Line;
 pub(super) const RULES: Rules = Rules {
     family: Family::Log,
     triggers: TRIGGERS,
+    glance: 8,
     context,
+    hopeless,
     confirm,
 };
 
@@ -27,7 +29,9 @@ const OVERWRITE: RuleId = RuleId::new("log.overwrite");
 const TRIGGERS: &[Trigger] = &[
     // A break while still escaped (or spelled out), then what may begin a forged line.
     Trigger::new("\\\\[nr][ \\[a-z\\d][a-z\\d-]"),
-    Trigger::new("[\\n\\r\\x0b\\x0c][ \\t\\[a-z\\d][a-z\\d-]"),
+    Trigger::new("[\\n\\r\\x0b\\x0c] [a-z\\d-]"),
+    Trigger::new("[\\n\\r\\x0b\\x0c]\\t[a-z\\d-]"),
+    Trigger::new("[\\n\\r\\x0b\\x0c][\\[a-z\\d][a-z\\d-]"),
     Trigger::new("\\\\n\\\\[t\\\\]"),
     // A line of JSON, as structured loggers write it.
     Trigger::new("\\\\[nr]\\{[\\\\\"]"),
@@ -49,6 +53,12 @@ const TRIGGERS: &[Trigger] = &[
 
 /// The longest first line of a forged value.
 const FIRST_LINE: usize = 128;
+
+/// Only the first break of a value counts.
+fn hopeless(text: &Text<'_>, at: usize) -> bool {
+    let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r' | 0x0b | 0x0c);
+    (!text.starts || at > FIRST_LINE + 16) && text.bytes.get(at).is_some_and(is_break)
+}
 
 fn context(bytes: &[u8], at: usize) -> bool {
     let rest = bytes.get(at..).unwrap_or_default();

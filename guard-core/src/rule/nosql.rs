@@ -5,7 +5,7 @@
 //! framing of Redis. It has no notion of SQL: conditions such as `' || '1'=='1` are that family's.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 mod command;
 mod operator;
@@ -14,7 +14,9 @@ mod script;
 pub(super) const RULES: Rules = Rules {
     family: Family::NoSql,
     triggers: TRIGGERS,
+    glance: 24,
     context,
+    hopeless: never,
     confirm,
 };
 

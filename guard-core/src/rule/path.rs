@@ -5,7 +5,7 @@
 //! in, and whether the path is the value or is talked about in one.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 mod name;
 mod table;
@@ -19,7 +19,9 @@ use wrapper::{included, including, is_wrapper_tail, remote, wrapper};
 pub(super) const RULES: Rules = Rules {
     family: Family::Path,
     triggers: TRIGGERS,
+    glance: 8,
     context,
+    hopeless: never,
     confirm,
 };
 

@@ -7,12 +7,14 @@
 use core::ops::Range;
 
 use crate::inspect::{Effort, Match, Place, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 pub(super) const RULES: Rules = Rules {
     family: Family::Prototype,
     triggers: TRIGGERS,
+    glance: 16,
     context,
+    hopeless: never,
     confirm,
 };
 

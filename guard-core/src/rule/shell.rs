@@ -21,21 +21,35 @@ mod word;
 pub(super) const RULES: Rules = Rules {
     family: Family::Shell,
     triggers: TRIGGERS,
+    glance: 8,
     context,
+    hopeless,
     confirm,
 };
 
-/// Bytes that one confirmation may look at: before the separator, the word, its first argument.
+/// What reading a word costs, and what judging it with all around it does, in bytes looked at.
+const WORD: usize = 48;
 const WINDOW: usize = 384;
 
 const TRIGGERS: &[Trigger] = &[
-    // A separator and a word right after it, or after one blank or a second separator.
-    Trigger::new("[;|&`\\n][a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
-    Trigger::new("[;|&`][ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
-    Trigger::new("[;|&`][ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
+    // A separator and a word right after it, or after one blank or a second separator. Each
+    // separator for itself: the set of them all is no product of nibbles.
+    Trigger::new("[;|][a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new("&[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new("`[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new("\\n[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new("[;|][ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
+    Trigger::new("&[ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
+    Trigger::new("`[ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
+    Trigger::new("[;|][ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
+    Trigger::new("&[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
+    Trigger::new("`[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
     Trigger::new("\\n[ +\\t][ a-z/][a-z]"),
     // Names of two letters, which may end the text.
-    Trigger::new("[;|&`\\n][ilpncdsw][dscpfhvm]"),
+    Trigger::new("[;|][ilpncdsw][dscpfhvm]"),
+    Trigger::new("&[ilpncdsw][dscpfhvm]"),
+    Trigger::new("`[ilpncdsw][dscpfhvm]"),
+    Trigger::new("\\n[ilpncdsw][dscpfhvm]"),
     // `;$x`, with `x=id` before.
     Trigger::new("[;|&]\\x24[a-z]"),
     // `$'\x69\x64'`
@@ -58,7 +72,10 @@ const TRIGGERS: &[Trigger] = &[
     // A command before a final separator.
     Trigger::new("id[;|]"),
     // `{cat,/etc/passwd}`.
-    Trigger::new("\\{[a-z][a-z,][a-z,/]"),
+    // Not `{proxy+}`, of which every event of a REST API has some.
+    Trigger::new("\\{[a-oq-z][a-z,][a-z,/]"),
+    Trigger::new("\\{p[a-qs-z,][a-z,/]"),
+    Trigger::new("\\{pr[a-np-z,/]"),
     // PowerShell: `powershell -enc`, `New-Object Net.WebClient`.
     Trigger::new("rshe"),
     Trigger::new("w-ob"),
@@ -71,6 +88,24 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("-exe"),
     Trigger::new("[dt]-[pa][ac]"),
 ];
+
+/// A line break of a text of many lines: a script or listing.
+fn hopeless(text: &Text<'_>, at: usize) -> bool {
+    let Some([b'\n', first, rest @ ..]) = text.bytes.get(at..) else {
+        return false;
+    };
+    // What `separated` skips before a word may hold breaks that do not count.
+    if !first.is_ascii_alphanumeric() {
+        return false;
+    }
+    let rest = rest
+        .get(..rest.len().min(separated::LISTED))
+        .unwrap_or_default();
+    memchr::memchr_iter(b'\n', rest)
+        .nth(separated::LINES)
+        .and_then(|third| rest.get(third + 1))
+        .is_some_and(|b| !b.is_ascii_whitespace())
+}
 
 /// On raw bytes: whether the word after the separator could be a command's name and is no key.
 fn context(bytes: &[u8], at: usize) -> bool {
@@ -151,18 +186,23 @@ fn may_command(rest: &[u8]) -> bool {
 }
 
 fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    let rest = text.bytes.get(at..)?;
+    match rest {
+        [b';' | b'|' | b'&' | b'\n', next, ..] if *next != b'$' => {
+            return separated::separated(text, at, 1, effort);
+        }
+        [b'\\', b'n', ..] => return separated::separated(text, at, 2, effort),
+        _ => {}
+    }
     if !effort.spend(WINDOW) {
         return None;
     }
-    let rest = text.bytes.get(at..)?;
     match rest {
         [b';' | b'|' | b'&', b'$', ..] => {
-            separated::assigned(text, at).or_else(|| separated::separated(text, at, 1))
+            separated::assigned(text, at).or_else(|| separated::separated(text, at, 1, effort))
         }
-        [b';' | b'|' | b'&' | b'\n', ..] => separated::separated(text, at, 1),
         [b'$', b'\'', ..] => expansion::ansi_quoted(text, at),
         [b'd' | b'D' | b'e' | b'E', b' ', ..] => windows::command_interpreter(text, at),
-        [b'\\', b'n', ..] => separated::separated(text, at, 2),
         [b'`', ..] => expansion::backquoted(text, at),
         [b'$', b'(', b'(', b'0'..=b'9', ..] => expansion::arithmetic(text, at),
         [b'$', b'(', ..] => expansion::substituted(text, at),

@@ -5,7 +5,7 @@
 //! value, in front of what the program appends. It has no notion of JSON or of who sent the text.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 mod before;
 mod boolean;
@@ -20,16 +20,22 @@ mod words;
 pub(super) const RULES: Rules = Rules {
     family: Family::Sql,
     triggers: TRIGGERS,
+    glance: 32,
     context,
+    hopeless: never,
     confirm,
 };
 
 const TRIGGERS: &[Trigger] = &[
-    // Connectives, and the same as operators.
-    Trigger::new("[\\b'\"`)\\dx\\xa0]or[\\b('\"`@!~{#\\xa0]"),
+    // Connectives, and the same as operators. Sets that are no product of nibbles are divided.
+    Trigger::new("[ +/%&'\")]or[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("[\\n\\t\\r\\x0b\\x0c]or[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("[`\\dx]or[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("[\\xa0\\xc2\\\\]or[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("or[\\b('\"][\\d'\"(\\\\]"),
     Trigger::new("or\\\\[tnr]"),
-    Trigger::new("and[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("and[ +/%&'\"(@!#\\n\\r\\t\\x0b\\x0c]"),
+    Trigger::new("and[\\\\`~{\\xc2\\xa0]"),
     Trigger::new("\\|\\|[\\b'\"(\\w@]"),
     Trigger::new("[\\b'\"`)\\d]&&[\\b'\"(\\d!~]"),
     // Queries and clauses.
@@ -64,8 +70,12 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("iif\\("),
     Trigger::new("se\\bw"),
     // A literal left for an operator.
-    Trigger::new("['\"][-+*^&|<>=!%~][-+=<>!~'\"\\d( @]"),
-    Trigger::new("['\"] [-+*^|<>=!~]['\"\\d( !~@=+-]"),
+    Trigger::new("['\"][-+*&!%][-+=<>!~'\"\\d( @]"),
+    Trigger::new("['\"][<>=][-+=<>!~'\"\\d( @]"),
+    Trigger::new("['\"][|^~][-+=<>!~'\"\\d( @]"),
+    Trigger::new("['\"] [-+*!]['\"\\d( !~@=+-]"),
+    Trigger::new("['\"] [<>=]['\"\\d( !~@=+-]"),
+    Trigger::new("['\"] [|^~]['\"\\d( !~@=+-]"),
     Trigger::new("'[-&^*+=|]'"),
     Trigger::new("ike'"),
     // A literal left and the rest commented out.

@@ -5,7 +5,7 @@
 //! URL in the middle of a sentence or a log line does not.
 
 use crate::inspect::{Effort, Match, Place, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 mod address;
 mod location;
@@ -18,7 +18,9 @@ use scheme::scheme;
 pub(super) const RULES: Rules = Rules {
     family: Family::Ssrf,
     triggers: TRIGGERS,
+    glance: 16,
     context,
+    hopeless: never,
     confirm,
 };
 
@@ -146,7 +148,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
 
 fn location(text: &Text<'_>, from: usize, effort: &mut Effort) -> Option<Match> {
     let url = Location::parse(text.bytes, from)?;
-    if !effort.spend(url.host.len()) {
+    if !effort.spend(64 + 4 * (url.host.len() + url.path.len())) {
         return None;
     }
     let target = address::classify(url.host);

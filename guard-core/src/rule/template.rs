@@ -5,7 +5,7 @@
 //! behind the template.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 mod expression;
 mod form;
@@ -16,12 +16,17 @@ use expression::Evidence;
 pub(super) const RULES: Rules = Rules {
     family: Family::Template,
     triggers: TRIGGERS,
+    glance: 8,
     context,
+    hopeless: never,
     confirm,
 };
 
 /// Longest content looked at.
 const CONTENT: usize = 400;
+
+/// What reading a byte of an expression costs, in bytes looked at.
+const READING: usize = 8;
 
 /// Bytes looked at before a delimiter.
 const BEFORE: usize = 64;
@@ -82,6 +87,9 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         [b'$', b'{', b'{', ..] => expression(text, at, at + 3, b"}}", true, effort),
         [b'$', b'{', ..] => {
+            if !effort.spend(CONTENT) {
+                return None;
+            }
             expression(text, at, at + 2, b"}", false, effort)
         }
         // Perl: `@{[ system "id" ]}`.
@@ -94,6 +102,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
             expression(text, at, at + 2, b"}", false, effort)
         }
         [b'@', b'(', ..] => expression(text, at, at + 2, b")", false, effort),
+        [b'?' | b't' | b'T' | b'#', ..] | [b'<' | b'[', b'#', ..] if !effort.spend(CONTENT) => None,
         [b'?', ..] => instantiation(text, at),
         [b't' | b'T', ..] => reflection(text, at),
         [b'[', b'[', ..] => {
@@ -135,7 +144,7 @@ fn expression(
 ) -> Option<Match> {
     let bytes = text.bytes;
     let (content, end) = content(bytes, start, close, effort)?;
-    if !effort.spend(BEFORE + content.len()) {
+    if !effort.spend(BEFORE + READING * content.len()) {
         return None;
     }
     let plain = content.strip_prefix(b"=").unwrap_or(content);
@@ -247,7 +256,7 @@ fn words(bytes: &[u8]) -> usize {
 fn statement(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     let bytes = text.bytes;
     let (content, end) = content(bytes, at + 2, b"%}", effort)?;
-    if !effort.spend(BEFORE + content.len()) {
+    if !effort.spend(BEFORE + READING * content.len()) {
         return None;
     }
     let body = content.trim_ascii_start();
@@ -425,10 +434,11 @@ fn smarty(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         return found(DIRECTIVE, at, at + 5);
     }
     let body = rest.strip_prefix(b"if ")?;
-    let length = body.iter().take(CONTENT).position(|b| *b == b'}')?;
-    if !effort.spend(length) {
+    let close = body.iter().take(CONTENT).position(|b| *b == b'}');
+    if !effort.spend(close.map_or(CONTENT, |length| READING * length)) {
         return None;
     }
+    let length = close?;
     (expression::read(body.get(..length)?, false) == Evidence::Reach).then_some(())?;
     found(REACH, at, at + 4 + length + 1)
 }

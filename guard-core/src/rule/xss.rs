@@ -9,7 +9,7 @@
 use core::ops::Range;
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 mod breakout;
 mod element;
@@ -22,7 +22,9 @@ mod url;
 pub(super) const RULES: Rules = Rules {
     family: Family::Xss,
     triggers: TRIGGERS,
+    glance: 24,
     context,
+    hopeless: never,
     confirm,
 };
 

@@ -7,7 +7,7 @@
 use core::ops::Range;
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, never};
 
 mod location;
 
@@ -16,7 +16,9 @@ use location::Location;
 pub(super) const RULES: Rules = Rules {
     family: Family::Xxe,
     triggers: TRIGGERS,
+    glance: 16,
     context,
+    hopeless: never,
     confirm,
 };
 

@@ -47,16 +47,28 @@
 //!   Nothing has been pushed: the 128 bytes below rsp (the red zone) may be live, what lies below
 //!   them is free as far as the stack reaches (Go: some 250 bytes in all).
 //! - rcx holds the *resume address* R; r11 holds nothing (the instruction clobbers both anyway).
-//! - **At R stands a `syscall` instruction.** Jumping there with the registers of the site makes
-//!   the call on the caller's stack, with the caller's signal mask, and goes on behind the site.
-//!   This is how clone, vfork and rt_sigreturn are let through, and every call with `Proceed`.
-//!   Other register values may be put in first. rcx and r11 are free for the jump.
+//! - **Jumping to R makes the call**, with the registers of the site, on the caller's stack and with
+//!   the caller's signal mask, and goes on behind the site. At R stands a `syscall` instruction, or
+//!   a jump to the one at the site ([`How::Ahead`]). This is how clone, vfork and rt_sigreturn are
+//!   let through, and every call with `Proceed`. Other register values may be put in first. rcx and
+//!   r11 are free for the jump.
 //! - **At R + 2** ([`RESUME_RETURN`]) execution goes on behind the site with whatever rax holds:
 //!   the way back with a result of one's own. All other registers, the flags included, must be as
 //!   at the site (the kernel keeps them); rcx and r11 may hold anything.
 //!
 //! A signal may arrive, and its handler may longjmp away, between any two instructions: a
 //! trampoline holds nothing that would have to be released.
+//!
+//! # What is not seen
+//!
+//! Indirect branches. A jump table could lead to an instruction that was moved, or bring another
+//! number to a site whose number was taken for constant. Compilers do neither: what is moved stands
+//! right beside a system call, which they take for one piece with the registers it needs. Caves are
+//! preferred, which move nothing. The corpus in tests/ and the programs run patched there are the
+//! evidence.
+//!
+//! A thread that is cancelled while it is in a trampoline or in the entry, and not yet in its call,
+//! is cancelled at its next call only.
 //!
 //! # The contract (aarch64)
 //!
@@ -79,6 +91,8 @@ extern crate std;
 
 pub mod aarch64;
 pub mod elf;
+mod header;
+mod landings;
 mod patch;
 mod site;
 mod text;

@@ -49,6 +49,9 @@ impl Write {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum How {
+    /// A long jump over what comes before the site; the call's own instruction stays, and is jumped
+    /// back to: its address means something to a cancelled thread (musl, glibc from 2.41 on).
+    Ahead,
     /// A short jump to a long one in padding close by; no instruction is moved.
     Cave,
     /// A long jump over the site and instructions around it, which run in the trampoline.

@@ -19,6 +19,18 @@ pub struct Site {
 }
 
 impl Site {
+    /// What an earlier search reported, kept with the file's build id: what is known of a file need
+    /// not be searched for again. `guard scan --json` prints it.
+    pub const fn known(offset: u32, number: Option<u32>, landings: u64, boundaries: u64) -> Self {
+        Self {
+            offset,
+            kind: Kind::Call,
+            number,
+            landings,
+            boundaries,
+        }
+    }
+
     /// Fills an array before a search.
     pub const NONE: Self = Self {
         offset: 0,

@@ -37,9 +37,30 @@ pub(super) fn unit(rest: &[u8]) -> Option<Unit> {
 
 pub(super) fn percent(rest: &[u8]) -> Option<Unit> {
     match rest {
-        [b'%', high, low, ..] => Some(Unit::byte(3, digit(*high)? << 4 | digit(*low)?)),
+        [b'%', high, low, ..] => Some(Unit::byte(3, hex_byte(*high, *low)?)),
         _ => None,
     }
+}
+
+/// The value of each hexadecimal digit; `NONE` for what is none.
+static DIGITS: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut byte = 0;
+    while byte < values.len() {
+        if let Some(value) = digit(byte.to_le_bytes()[0]) {
+            values[byte] = value;
+        }
+        byte += 1;
+    }
+    values
+};
+
+const NONE: u8 = 0xf0;
+
+/// The byte that two hexadecimal digits stand for.
+pub(super) fn hex_byte(high: u8, low: u8) -> Option<u8> {
+    let (high, low) = (DIGITS[usize::from(high)], DIGITS[usize::from(low)]);
+    ((high | low) & NONE == 0).then_some(high << 4 | low)
 }
 
 /// `\uXXXX`, two of them when they are a surrogate pair.

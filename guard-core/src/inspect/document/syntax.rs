@@ -90,11 +90,12 @@ pub(super) fn is_strict_form(head: &[u8]) -> bool {
             .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
             && !name.contains(&b'+')
     });
-    named
-        && fields
-            .iter()
-            .all(|byte| byte.is_ascii_graphic() && !b"\"'<>`|;(){}\\".contains(byte))
-        && memchr::memmem::find(fields, b"&&").is_none()
+    // Letters of other scripts are often left as they are; those that stand for ASCII are odd.
+    let plain = |byte: &u8| match byte {
+        0x80.. => !matches!(byte, 0xc0 | 0xc1 | 0xe0 | 0xef),
+        _ => byte.is_ascii_graphic() && !b"\"'<>`|;(){}\\".contains(byte),
+    };
+    named && fields.iter().all(plain) && memchr::memmem::find(fields, b"&&").is_none()
 }
 
 /// `name=value; name=`: two pairs at the least.

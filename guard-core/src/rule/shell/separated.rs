@@ -1,23 +1,35 @@
 //! Commands after a separator: `;`, `|`, `&`, a line break.
 
-use crate::inspect::{Match, Text};
+use crate::inspect::{Effort, Match, Text};
 use crate::rule::RuleId;
 
 use super::anchor::{self, Anchor};
 use super::command::{self, Name};
-use super::found;
 use super::line::{Command, goes_on_as_shell, skip_to_word};
 use super::tail::{self, Tail};
+use super::{WINDOW, WORD, found};
 
 const COMMAND: RuleId = RuleId::new("shell.command");
 
+/// Bytes after a line break in which further lines are counted, and how many there may be.
+pub(super) const LISTED: usize = 199;
+pub(super) const LINES: usize = 2;
+
 /// A command after a separator.
-pub(super) fn separated(text: &Text<'_>, at: usize, width: usize) -> Option<Match> {
+pub(super) fn separated(
+    text: &Text<'_>,
+    at: usize,
+    width: usize,
+    effort: &mut Effort,
+) -> Option<Match> {
     let bytes = text.bytes;
     let separator = *bytes.get(at)?;
     let start = skip_to_word(bytes, at + width);
+    if !effort.spend(WORD) {
+        return None;
+    }
     let command = Command::read(text, start)?;
-    if command.tail == Tail::Foreign {
+    if command.tail == Tail::Foreign || !effort.spend(WINDOW) {
         return None;
     }
     let tight = start == at + width;
@@ -69,7 +81,7 @@ fn is_single_line(text: &Text<'_>, at: usize, width: usize, start: usize) -> boo
         .unwrap_or_default();
     let after = text
         .bytes
-        .get(start..text.bytes.len().min(start + 200))
+        .get(start..text.bytes.len().min(start + LISTED + 1))
         .unwrap_or_default();
     let lines = after
         .trim_ascii_end()
@@ -81,7 +93,7 @@ fn is_single_line(text: &Text<'_>, at: usize, width: usize, start: usize) -> boo
         .get(at + width..start)
         .is_some_and(|b| b.contains(&b'\t') || b.len() > 2);
     let fence = line.trim_ascii_start().starts_with(b"```") || line.starts_with(b">");
-    !fence && !indented && lines <= 2
+    !fence && !indented && lines <= LINES
 }
 
 fn after_line(command: &Command, anchor: Anchor) -> bool {

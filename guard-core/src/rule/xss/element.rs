@@ -24,6 +24,9 @@ const UTF7: RuleId = RuleId::new("xss.utf7");
 /// How far a tag is read for the attribute that makes it load something.
 const TAG: usize = 512;
 
+/// What reading a tag and the content behind it costs, in bytes looked at.
+const READING: usize = 2 * TAG;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Element {
     Animation,
@@ -110,7 +113,7 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
         _ => html::tag_name(text.bytes, at)?,
     };
     let element = named(text.bytes, name.clone())?;
-    if !effort.spend(TAG) {
+    if !effort.spend(READING) {
         return None;
     }
     load(text, element, at, name.end)
@@ -133,7 +136,7 @@ pub(super) fn confirm_prefixed(text: &Text<'_>, at: usize, effort: &mut Effort) 
     if !prefix
         .iter()
         .all(|b| b.is_ascii_alphanumeric() || matches!(b, 0 | b'-' | b'_'))
-        || !effort.spend(TAG)
+        || !effort.spend(READING)
     {
         return None;
     }
@@ -366,7 +369,7 @@ pub(super) fn confirm_stylesheet(bytes: &[u8], at: usize, effort: &mut Effort) -
     if !bytes
         .get(open..at + 13)?
         .eq_ignore_ascii_case(b"<?xml-stylesheet")
-        || !effort.spend(TAG)
+        || !effort.spend(READING)
     {
         return None;
     }

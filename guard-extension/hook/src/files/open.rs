@@ -19,8 +19,9 @@ use super::resolve::{
 use super::{Step, argument, path_argument};
 use crate::calls::Name;
 use crate::process::Process;
+use crate::programs::is_own_name;
 use crate::scratch::Scratch;
-use crate::sys::{self, Errno, Fd, OpenHow, S_IFDIR, S_IFLNK, memory, number};
+use crate::sys::{self, AT_FDCWD, Errno, Fd, OpenHow, S_IFDIR, S_IFLNK, memory, number};
 use crate::{Answer, Call, Next};
 
 const O_WRONLY: u64 = 1;
@@ -90,8 +91,8 @@ impl Request {
     fn read(name: Name, call: &Call) -> Option<Self> {
         let arg = |index| argument(call, index);
         let (directory, path, flags, mode) = match name {
-            Name::Creat => (sys::AT_FDCWD, arg(0), O_CREAT | O_WRONLY | O_TRUNC, arg(1)),
-            Name::Open => (sys::AT_FDCWD, arg(0), arg(1) as u64, arg(2)),
+            Name::Creat => (AT_FDCWD, arg(0), O_CREAT | O_WRONLY | O_TRUNC, arg(1)),
+            Name::Open => (AT_FDCWD, arg(0), arg(1) as u64, arg(2)),
             Name::Openat => (arg(0), arg(1), arg(2) as u64, arg(3)),
             _ => {
                 let mut words = [0_u8; size_of::<OpenHow>()];
@@ -138,16 +139,22 @@ impl Request {
         self.how.flags & flag == flag
     }
 
-    /// What openat2(2) demands; the other calls drop what does not fit.
+    /// What the kernel demands before it looks at the path; openat2(2) of all flags, the other calls
+    /// of those that are left. Kernels before 6.4 took a directory for a file to be created.
     const fn is_valid(&self) -> bool {
+        const ONLY: u64 = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
         let flags = self.how.flags;
         let creates = flags & (O_CREAT | O_TMPFILE) != 0;
-        let is_plain =
-            flags & O_PATH == 0 || flags & !(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) == 0;
+        let is_plain = flags & O_PATH == 0 || flags & !ONLY == 0;
+        let is_directory = flags & O_DIRECTORY != 0;
+        let is_nameless = flags & O_TMPFILE == 0
+            || (is_directory && flags & O_ACCMODE != 0 && flags & O_CREAT == 0);
         flags & !KNOWN == 0
             && (creates || self.how.mode == 0)
             && self.how.mode <= 0o7777
             && is_plain
+            && is_nameless
+            && !(is_directory && flags & O_CREAT != 0)
     }
 
     /// What is asked of a file that exists.
@@ -185,21 +192,45 @@ pub(super) fn decide(
     scratch.files.request = request;
     if !process.enforces() {
         scratch.files.step = Step::Watch;
-        return Answer::Instead(*call);
+        return Answer::Instead(own_file(process, &request, scratch).unwrap_or(*call));
+    }
+    // The calls that are made in its place do not check as much.
+    if !request.is_valid() {
+        return Answer::Return(EINVAL.result());
     }
     scratch.files.attempts = 0;
     if let Err(answer) = path_argument(request.path, &mut scratch.given[0]) {
         return answer;
     }
+    let _ = own_file(process, &request, scratch);
     match fast(process, &request, scratch) {
         Some(call) => Answer::Instead(call),
-        // The structure of openat2 is not checked by the calls that are made in its place.
-        None if !request.is_valid() => Answer::Return(EINVAL.result()),
         None => match thorough(process, call.number, scratch) {
             Ok(call) => Answer::Instead(call),
             Err(errno) => Answer::Return(errno.result()),
         },
     }
+}
+
+/// Under the loader, /proc/self/exe is the program's file, not the loader's: puts its path into
+/// `given[0]`, and returns the open of it.
+fn own_file(process: &Process<'_>, request: &Request, scratch: &mut Scratch) -> Option<Call> {
+    if process.program.is_empty() {
+        return None;
+    }
+    let [given, _] = &mut scratch.given;
+    let [real, _] = &mut scratch.real;
+    path_argument(request.path, given).ok()?;
+    if !is_own_name(request.directory, given.bytes(), real) {
+        return None;
+    }
+    given.set(process.program)?;
+    scratch.files.how = request.how;
+    Some(openat2(
+        AT_FDCWD,
+        scratch.given[0].pointer(),
+        &scratch.files.how,
+    ))
 }
 
 /// An openat2 with a structure of another size, or one that cannot be read: the kernel says which
@@ -257,9 +288,8 @@ fn fast(process: &Process<'_>, request: &Request, scratch: &mut Scratch) -> Opti
 }
 
 /// The real path of the directory that a relative path begins at.
-pub(super) fn base(directory: usize, into: &mut crate::text::PathText) -> Option<()> {
-    // The int of the call, not the register.
-    if directory as u32 == sys::AT_FDCWD as u32 {
+pub(crate) fn base(directory: usize, into: &mut crate::text::PathText) -> Option<()> {
+    if sys::int(directory) == sys::int(AT_FDCWD) {
         sys::working_directory(into).ok()?;
     } else {
         name_of(directory, into).ok()?;
@@ -377,7 +407,7 @@ fn existing(
     let call = Call {
         number: number::OPENAT,
         args: [
-            sys::AT_FDCWD,
+            AT_FDCWD,
             scratch.files.link.pointer(),
             usize::try_from(flags).unwrap_or(0),
             usize::try_from(mode).unwrap_or(0),

@@ -13,7 +13,7 @@ pub(super) const O_DIRECTORY: u64 = if cfg!(target_arch = "x86_64") {
 } else {
     0o40_000
 };
-pub(super) const O_NOFOLLOW: u64 = if cfg!(target_arch = "x86_64") {
+pub(crate) const O_NOFOLLOW: u64 = if cfg!(target_arch = "x86_64") {
     0o400_000
 } else {
     0o100_000

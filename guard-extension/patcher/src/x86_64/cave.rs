@@ -11,17 +11,18 @@ use crate::Text;
 /// Size of the jump that has to fit.
 pub(super) const JUMP: u32 = 5;
 
-/// Offsets of padding that a two-byte jump at `site` reaches.
-pub(super) fn caves(text: Text<'_>, site: u32) -> impl Iterator<Item = u32> {
+/// The first padding that a two-byte jump at `site` reaches and that `is_free`.
+pub(super) fn cave(text: Text<'_>, site: u32, is_free: impl Fn(u32) -> bool) -> Option<u32> {
     let first = site.saturating_sub(126);
-    (first..=site.saturating_add(129)).filter(move |offset| is_cave(text, *offset))
+    // Cheapest first: nearly all offsets end at the first condition.
+    (first..=site.saturating_add(129))
+        .filter(|offset| ends_block(text, *offset))
+        .filter(|offset| padding(text, *offset) >= JUMP && is_free(*offset))
+        .find(|offset| is_dead(text, *offset))
 }
 
-fn is_cave(text: Text<'_>, offset: u32) -> bool {
-    // Cheapest first: most offsets end here.
-    if !ends_block(text, offset) || padding(text, offset) < JUMP {
-        return false;
-    }
+/// Whether control neither goes on to `offset` nor branches there or behind.
+fn is_dead(text: Text<'_>, offset: u32) -> bool {
     let vote = vote(text, offset);
     vote.verdict == Verdict::Boundary
         && before(text, offset, vote.path, offset)

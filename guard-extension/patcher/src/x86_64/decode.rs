@@ -287,6 +287,8 @@ fn vector(window: &Window, first: u8, at: &mut usize) -> Option<(u16, u16)> {
 const fn by_modrm(opcode: u16, modrm: u8, prefixes: u8, entry: u16) -> u16 {
     let register = modrm >> 3 & 7;
     match (opcode, register) {
+        // add [rax], al: two zeros, as data is full of.
+        (0x00, 0) if modrm == 0 => entry | UNLIKELY,
         // test has an immediate, the rest of the group does not.
         (0xf6, 0 | 1) => entry | BYTE,
         (0xf7, 0 | 1) => entry | FULL,

@@ -5,6 +5,7 @@
 
 use super::boundary::{Verdict, vote};
 use super::scan::{far_branches, near_branches};
+use crate::landings::Landings;
 use crate::{Reach, Site, Text};
 
 /// How far [`Reach::Near`] looks, in bytes: more than nearly all functions have.
@@ -45,39 +46,10 @@ pub(super) fn mark(text: Text<'_>, sites: &mut [Site], reach: Reach) {
 }
 
 fn mark_from(text: Text<'_>, sites: &mut [Site], start: u32, end: u32) {
-    // One bit per 64 bytes of text, so that nearly all branches are done with at once. Texts over
-    // 2 MiB share bits.
-    let mut filter = [0u64; 512];
-    let slot = |offset: u32| ((offset >> 12) as usize & 511, offset >> 6 & 63);
-    for site in &*sites {
-        for edge in [
-            site.offset.saturating_sub(32),
-            site.offset.saturating_add(31),
-        ] {
-            let (word, bit) = slot(edge);
-            filter[word] |= 1 << bit;
-        }
-    }
-    for at in far_branches(text, start, end) {
-        let Some(target) = far_target(text, at) else {
-            continue;
-        };
-        let (word, bit) = slot(target);
-        if filter[word] >> bit & 1 == 0 {
-            continue;
-        }
-        // Windows of neighbours overlap: every site within 32 bytes.
-        let first = sites.partition_point(|site| site.offset.saturating_add(31) < target);
-        for site in sites.iter_mut().skip(first) {
-            let Some(bit) = (target + 32)
-                .checked_sub(site.offset)
-                .filter(|bit| *bit < 64)
-            else {
-                break;
-            };
-            site.landings |= 1 << bit;
-        }
-    }
+    let mut landings = Landings::new(sites);
+    far_branches(text, start, end)
+        .filter_map(|at| far_target(text, at))
+        .for_each(|target| landings.mark(target));
 }
 
 /// Where the 32-bit branch at `at` goes, if that is in the text.
@@ -88,19 +60,22 @@ fn far_target(text: Text<'_>, at: u32) -> Option<u32> {
         let [_, b, c, d, e] = bytes.first_chunk()?;
         return target(text, at, 5, [*b, *c, *d, *e]);
     };
-    if *first == 0x0f {
-        target(text, at, 6, [*c, *d, *e, *f])
+    let is_long = *first == 0x0f;
+    let displacement = if is_long {
+        [*c, *d, *e, *f]
     } else {
-        target(text, at, 5, [*b, *c, *d, *e])
-    }
+        [*b, *c, *d, *e]
+    };
+    target(text, at, 5 + u32::from(is_long), displacement)
 }
 
+#[inline]
 fn target(text: Text<'_>, at: u32, length: u32, displacement: [u8; 4]) -> Option<u32> {
-    let end = i64::from(at) + i64::from(length);
-    let target = end + i64::from(i32::from_le_bytes(displacement));
-    u32::try_from(target)
-        .ok()
-        .filter(|target| *target < text.len())
+    // What goes around the end of 32 bits cannot be told from what does not; texts are shorter.
+    let target = at
+        .wrapping_add(length)
+        .wrapping_add_signed(i32::from_le_bytes(displacement));
+    (target < text.len()).then_some(target)
 }
 
 /// Whether an 8-bit branch lands in `first..=last`.

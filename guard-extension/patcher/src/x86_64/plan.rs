@@ -1,7 +1,7 @@
 //! The plan for a site: a short jump into padding, or a long one over the site and its neighbours.
 
 use super::boundary::before;
-use super::cave::{JUMP, caves};
+use super::cave::{JUMP, cave};
 use super::decode::{Flow, Instruction, decode};
 use super::landing::short_landings;
 use super::trampoline::{Code, reach};
@@ -45,7 +45,9 @@ impl Planner {
         place: Place,
     ) -> Result<Patch, Unplaceable> {
         match site.kind {
-            Kind::Call => {}
+            Kind::Call if text.from(site.offset as usize).starts_with(&[0x0f, 0x05]) => {}
+            // Reported of another text, or written over by now.
+            Kind::Call => return Err(Unplaceable::Doubtful),
             Kind::Doubtful => return Err(Unplaceable::Doubtful),
             Kind::Int80 | Kind::Sysenter => return Err(Unplaceable::ForeignAbi),
         }
@@ -53,13 +55,14 @@ impl Planner {
         if oldest != 0 && oldest.saturating_add(2 * AROUND) > site.offset {
             return Err(Unplaceable::Crowded);
         }
-        let patch = self.cave(text, site, place).or_else(|reason| {
-            match self.displace(text, site, place) {
+        let patch = self
+            .ahead(text, site, place)
+            .or_else(|_| self.cave(text, site, place))
+            .or_else(|reason| match self.displace(text, site, place) {
                 // Padding that is there but out of reach says more than none of the rest.
                 Err(Unplaceable::NoRoom) => Err(reason),
                 other => other,
-            }
-        })?;
+            })?;
         for write in patch.writes() {
             self.take(write.offset(), write.end());
         }
@@ -83,15 +86,47 @@ impl Planner {
             .all(|(taken, until)| end <= *taken || *until <= start)
     }
 
+    /// A long jump over the instruction before the site, which stays.
+    ///
+    /// For the one place in musl, and in glibc from 2.41 on, where calls are made that end a thread
+    /// which is cancelled meanwhile: their signal handlers look whether the thread is at this very
+    /// address, and would wait for ever for one whose call is made somewhere else.
+    fn ahead(&self, text: Text<'_>, site: &Site, place: Place) -> Result<Patch, Unplaceable> {
+        // mov [rsp + 8], r11; syscall; ret
+        const POINT: [u8; 8] = [0x4c, 0x89, 0x5c, 0x24, 0x08, 0x0f, 0x05, 0xc3];
+        let start = site.offset.checked_sub(JUMP).ok_or(Unplaceable::NoRoom)?;
+        let behind = site.offset.saturating_add(2);
+        let (first, moved) = before(text, site.offset, site.boundaries, site.offset)
+            .filter(|(first, _)| *first == start)
+            .filter(|_| text.from(start as usize).starts_with(&POINT))
+            .ok_or(Unplaceable::NoRoom)?;
+        let landings = site.landings | short_landings(text, site.offset, first, site.offset);
+        if is_landed_on(site, landings, first, behind) || !self.is_free(first, behind) {
+            return Err(Unplaceable::NoRoom);
+        }
+        let mut code = Code::new(place);
+        let (trampoline, resume) = code
+            .displaced(text, first, &moved)
+            .and_then(|()| code.call_at(text.address_of(site.offset)))
+            .and_then(|()| code.finish())
+            .ok_or(Unplaceable::OutOfReach)?;
+        Ok(Patch {
+            how: How::Ahead,
+            trampoline,
+            resume,
+            cave: None,
+            site: long_jump(text, first, site.offset, place)?,
+        })
+    }
+
     /// A short jump to a long one in padding.
     fn cave(&self, text: Text<'_>, site: &Site, place: Place) -> Result<Patch, Unplaceable> {
         let behind = site.offset.saturating_add(2);
         if !self.is_free(site.offset, behind) {
             return Err(Unplaceable::NoRoom);
         }
-        let cave = caves(text, site.offset)
-            .find(|cave| self.is_free(*cave, cave.saturating_add(JUMP)))
-            .ok_or(Unplaceable::NoRoom)?;
+        let is_free = |cave: u32| self.is_free(cave, cave.saturating_add(JUMP));
+        let cave = cave(text, site.offset, is_free).ok_or(Unplaceable::NoRoom)?;
         let short = i64::from(cave) - i64::from(behind);
         let short = i8::try_from(short).map_err(|_| Unplaceable::NoRoom)?;
 

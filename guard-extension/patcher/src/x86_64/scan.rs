@@ -64,18 +64,16 @@ impl<'t, F: Fn(u8, u8) -> bool> Hits<'t, F> {
                 .fold(0, |bits, (at, _)| bits | 1 << at);
         };
         let mut flags = [0u8; STEP];
+        let mut any = 0;
         for (at, flag) in flags.iter_mut().enumerate() {
             *flag = (self.find)(window[at], window[at + 1]).into();
+            any |= *flag;
         }
-        let words = flags.as_chunks::<8>().0;
-        let any = words
-            .iter()
-            .fold(0, |any, word| any | u64::from_le_bytes(*word));
         if any == 0 {
             return 0;
         }
         let mut bits = 0;
-        for (at, flags) in words.iter().enumerate() {
+        for (at, flags) in flags.as_chunks::<8>().0.iter().enumerate() {
             // Eight bytes of 0 or 1 to eight bits: the product's top byte gathers them in order.
             let packed = u64::from_le_bytes(*flags).wrapping_mul(0x0102_0408_1020_4080) >> 56;
             bits |= packed << (8 * at);
@@ -97,7 +95,34 @@ impl<F: Fn(u8, u8) -> bool> Iterator for Hits<'_, F> {
         }
         let offset = self.at - STEP + self.bits.trailing_zeros() as usize;
         self.bits &= self.bits - 1;
-        // Offsets of a text fit into 32 bits.
-        u32::try_from(offset).ok().filter(|_| offset < self.end)
+        narrow(offset).filter(|_| offset < self.end)
     }
+
+    /// As the default, in loops that keep their state in registers.
+    fn fold<B, G: FnMut(B, u32) -> B>(mut self, init: B, mut each: G) -> B {
+        let mut folded = init;
+        while let Some(offset) = self.next() {
+            folded = each(folded, offset);
+            if self.bits == 0 {
+                break;
+            }
+        }
+        while self.at < self.end {
+            let mut bits = self.step();
+            while bits != 0 {
+                let offset = self.at + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                if let Some(offset) = narrow(offset).filter(|_| offset < self.end) {
+                    folded = each(folded, offset);
+                }
+            }
+            self.at += STEP;
+        }
+        folded
+    }
+}
+
+/// Offsets of a text fit into 32 bits.
+fn narrow(offset: usize) -> Option<u32> {
+    u32::try_from(offset).ok()
 }

@@ -85,10 +85,25 @@ impl Code {
     pub(super) fn call(&mut self, is_constant: bool) -> Option<()> {
         if is_constant {
             self.enter(13)?;
-            self.resume = self.bytes.len();
-            self.bytes.push(&[0x0f, 0x05]);
-            return Some(());
+        } else {
+            self.check()?;
         }
+        self.resume = self.bytes.len();
+        self.bytes.push(&[0x0f, 0x05]); // syscall
+        Some(())
+    }
+
+    /// The check, and the call by the instruction that is at `site`, whatever its number.
+    pub(super) fn call_at(&mut self, site: u64) -> Option<()> {
+        self.check()?;
+        self.resume = self.bytes.len();
+        self.bytes.push(&[0xeb, 0x05]); // jmp over the next
+        self.leave(site.wrapping_add(2))?;
+        self.leave(site)
+    }
+
+    /// Goes to the entry if the number is to be checked, else on.
+    fn check(&mut self) -> Option<()> {
         // The flags go to ax, the number to rcx; pushing them would reach into the red zone.
         self.bytes.push(&[0x48, 0x89, 0xc1]); // mov rcx, rax
         self.bytes.push(&[0x9f]); // lahf
@@ -104,8 +119,6 @@ impl Code {
         self.enter(13 + RESTORE_LENGTH)?;
         // unchecked:
         self.bytes.push(&RESTORE);
-        self.resume = self.bytes.len();
-        self.bytes.push(&[0x0f, 0x05]); // syscall
         Some(())
     }
 

@@ -3,14 +3,17 @@
 //! Trampolines go to a segment of their own behind everything else, whose program header takes the
 //! place of a note's.
 
-use guard_patcher::elf::{Elf, PT_LOAD, PT_NOTE};
-use guard_patcher::{How, Kind, Place, Reach, Site, Text, Unplaceable, x86_64};
+use guard_patcher::elf::{Elf, Machine, PT_LOAD, PT_NOTE};
+use guard_patcher::{How, Kind, Place, Site, Text, Unplaceable, aarch64, x86_64};
+
+use crate::corpus::each_site;
 
 /// What became of a program's sites.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) caves: usize,
     pub(crate) displaced: usize,
+    pub(crate) replaced: usize,
     pub(crate) open: Vec<(u64, Unplaceable)>,
 }
 
@@ -36,14 +39,21 @@ const ENTRY: &[u8] = &[
     0xff, 0xe1,                                     // jmp rcx
 ];
 
+/// The same for aarch64.
+const ENTRY_AARCH64: [u32; 6] = [
+    0xd102_b511, // sub x17, x8, #getppid
+    0xb400_0051, // cbz x17, answered
+    0xd61f_0200, // br x16
+    // answered:
+    0xd282_1240, // mov x0, #PARENT
+    0x9100_3210, // add x16, x16, #RESUME_RETURN
+    0xd61f_0200, // br x16
+];
+
 const PAGE: u64 = 4096;
 
-/// `original` with every site made to pass through [`ENTRY`], whatever its number.
+/// `original` with every site patched, those with a constant number to pass through [`ENTRY`].
 pub(crate) fn rewrite(original: &[u8]) -> (Vec<u8>, Outcome) {
-    assert_eq!(
-        ENTRY[x86_64::RESUME_RETURN as usize..].len() + 2,
-        ENTRY.len()
-    );
     let elf = Elf::parse(original).unwrap();
     let mut file = original.to_vec();
     let mut outcome = Outcome::default();
@@ -56,42 +66,54 @@ pub(crate) fn rewrite(original: &[u8]) -> (Vec<u8>, Outcome) {
         .unwrap();
     let base = top.next_multiple_of(PAGE) + PAGE;
     let entry = base + x86_64::HEADER as u64;
-    let mut island = x86_64::header(entry, |_| true).to_vec();
-    island.extend(ENTRY);
+    // Where a number is looked up, both ways are taken; getppid is among the checked ones.
+    let mut island = x86_64::header(entry, |number| !number.is_multiple_of(3)).to_vec();
+    let is_arm = elf.machine() == Machine::Aarch64;
+    if is_arm {
+        island.extend(ENTRY_AARCH64.map(u32::to_le_bytes).as_flattened());
+    } else {
+        island.extend(ENTRY);
+    }
     island.resize(island.len().next_multiple_of(16), 0xcc);
 
     for code in elf.code() {
         let text = Text::new(code.bytes, code.address);
         let mut planner = x86_64::Planner::new();
-        let mut room = [Site::NONE; 64];
-        let mut from = Some(0);
-        while let Some(start) = from {
-            let batch = x86_64::survey(text, start, None, Reach::All, &mut room);
-            for site in batch.sites {
-                let place = Place {
-                    trampoline: base + island.len() as u64,
-                    header: base,
-                };
-                assert!(matches!(site.kind, Kind::Call));
-                let patch = match planner.plan(text, site, place) {
-                    Ok(patch) => patch,
-                    Err(reason) => {
-                        outcome.open.push((text.address_of(site.offset), reason));
-                        continue;
-                    }
-                };
-                match patch.how() {
-                    How::Cave => outcome.caves += 1,
-                    _ => outcome.displaced += 1,
+        let mut apply = |site: &Site| {
+            assert_eq!(site.kind, Kind::Call);
+            let place = Place {
+                trampoline: base + island.len() as u64,
+                header: base,
+            };
+            let patch = if is_arm {
+                aarch64::plan(text, site, place)
+            } else {
+                planner.plan(text, site, place)
+            };
+            let patch = match patch {
+                Ok(patch) => patch,
+                Err(reason) => {
+                    let address = text.address_of(site.offset);
+                    outcome.open.push((address, reason));
+                    return;
                 }
-                for write in patch.writes() {
-                    let at = code.offset as usize + write.offset() as usize;
-                    file[at..][..write.bytes().len()].copy_from_slice(write.bytes());
-                }
+            };
+            match patch.how() {
+                How::Cave => outcome.caves += 1,
+                How::Replaced => outcome.replaced += 1,
+                _ => outcome.displaced += 1,
+            }
+            for write in patch.writes() {
+                let at = code.offset as usize + write.offset() as usize;
+                file[at..][..write.bytes().len()].copy_from_slice(write.bytes());
+            }
+            if is_arm {
+                island.extend(patch.trampoline());
+            } else {
                 island.extend(direct(patch.trampoline(), place, entry));
             }
-            from = batch.next;
-        }
+        };
+        each_site(text, elf.machine(), &mut apply);
     }
 
     file.resize(file.len().next_multiple_of(PAGE as usize), 0);

@@ -1,0 +1,165 @@
+//! Local sockets, and what is remembered about descriptors.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use guard_core::policy::Decision;
+
+use super::destination::usual;
+use super::{Memory, Use, Way};
+use crate::record::{Subject, goes_on};
+use crate::shared::Kind;
+use crate::sys::{self, Errno, Fd, OpenHow};
+use crate::text::{DescriptorPath, Text};
+use crate::{Call, Process};
+
+/// A path that a descriptor leads to. Longer ones are no policy's.
+type Real = Text<512>;
+/// No access to the content, gone on execve (open(2)).
+const O_PATH: u64 = 0o10_000_000;
+const O_CLOEXEC: u64 = 0o2_000_000;
+/// Both directions (shutdown(2)).
+const SHUT_RDWR: usize = 2;
+
+/// Decides about the local socket that the address in `memory` names. A path is resolved first; the
+/// call is made with a path that leads to just what was decided about.
+pub(super) fn decide(
+    process: &Process<'_>,
+    number: usize,
+    how_used: Use,
+    memory: &mut Memory,
+) -> Result<Way, Errno> {
+    let Some(name) = memory.address.local() else {
+        return Ok(usual(process));
+    };
+    let is_abstract = name.first() == Some(&0);
+    if is_abstract {
+        let subject = Subject::new(Kind::Unix, name);
+        return match goes_on(
+            process,
+            number,
+            &subject,
+            process.policy.unix(name),
+            how_used.errno().0,
+        ) {
+            true => Ok(usual(process)),
+            false => Err(how_used.errno()),
+        };
+    }
+    let mut path = Text::<{ super::address::LONGEST }>::new();
+    path.push(name).ok_or(super::EINVAL)?;
+    let how = OpenHow {
+        flags: O_PATH | O_CLOEXEC,
+        mode: 0,
+        resolve: 0,
+    };
+    let mut real = Real::new();
+    let held = match find(&path, &how, &mut real) {
+        Ok(held) => held,
+        // What is not there is reported as it is without a policy.
+        Err(errno) if usual(process) == Way::Copy => return Err(errno),
+        Err(_) => return Ok(Way::AsIs),
+    };
+    let subject = Subject::new(Kind::Unix, real.bytes());
+    let decision = process.policy.unix(real.bytes());
+    if !goes_on(process, number, &subject, decision, how_used.errno().0) {
+        return Err(how_used.errno());
+    }
+    if usual(process) == Way::AsIs {
+        return Ok(Way::AsIs);
+    }
+    let mut link = DescriptorPath::new();
+    link.of(held.number());
+    memory.address.set_path(link.bytes());
+    memory.held = Some(held.keep());
+    Ok(Way::Copy)
+}
+
+/// The file that a path leads to, and its path without links.
+fn find<const N: usize>(path: &Text<N>, how: &OpenHow, real: &mut Real) -> Result<Fd, Errno> {
+    let held = sys::open_at(sys::AT_FDCWD, path, how)?;
+    real_path(held.number(), real)?;
+    Ok(held)
+}
+
+/// Ends what [`decide`] began. Descriptors belong to the whole process: should another thread have
+/// put something else in the place of the one that was decided about, and it is still there, the
+/// connection ends here.
+pub(super) fn release(process: &Process<'_>, held: usize, call: &Call, result: isize) -> isize {
+    let mut real = Real::new();
+    let still = real_path(held, &mut real).is_ok()
+        && matches!(process.policy.unix(real.bytes()), Decision::Allowed(_));
+    if still {
+        drop(Fd::held(held));
+        return result;
+    }
+    let [socket, ..] = call.args;
+    sys::socket::shut_down(socket, SHUT_RDWR);
+    super::ECONNREFUSED.result()
+}
+
+fn real_path(held: usize, into: &mut Real) -> Result<(), Errno> {
+    let mut link = DescriptorPath::new();
+    link.of(held);
+    sys::read_link(sys::AT_FDCWD, &link, into)
+}
+
+/// What is remembered about sockets of this process, by descriptor. Hints, kept lossily: they save a
+/// look at sockets that were never led to the forwarder.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    forwarded: [AtomicU64; WORDS],
+    undecided: [AtomicU64; WORDS],
+}
+
+/// Descriptors 1024 apart share a bit.
+const WORDS: usize = 16;
+
+impl Sockets {
+    pub(crate) const fn new() -> Self {
+        Self {
+            forwarded: [const { AtomicU64::new(0) }; WORDS],
+            undecided: [const { AtomicU64::new(0) }; WORDS],
+        }
+    }
+
+    /// The socket was led to the forwarder: addresses of what it receives are looked at from now.
+    pub(super) fn leads_to_forwarder(&self, socket: usize) {
+        set(&self.forwarded, socket);
+    }
+
+    pub(super) fn may_lead_to_forwarder(&self, socket: usize) -> bool {
+        is_set(&self.forwarded, socket)
+    }
+
+    /// The socket was connected without a decision: sends on it are decided about.
+    pub(super) fn undecided(&self, socket: usize) {
+        set(&self.undecided, socket);
+    }
+
+    pub(super) fn decided(&self, socket: usize) {
+        let (word, bit) = place(&self.undecided, socket);
+        if let Some(word) = word {
+            word.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn is_undecided(&self, socket: usize) -> bool {
+        is_set(&self.undecided, socket)
+    }
+}
+
+fn place(words: &[AtomicU64; WORDS], socket: usize) -> (Option<&AtomicU64>, u64) {
+    (words.get(socket / 64 % WORDS), 1 << (socket % 64))
+}
+
+fn set(words: &[AtomicU64; WORDS], socket: usize) {
+    let (word, bit) = place(words, socket);
+    if let Some(word) = word {
+        word.fetch_or(bit, Ordering::Relaxed);
+    }
+}
+
+fn is_set(words: &[AtomicU64; WORDS], socket: usize) -> bool {
+    let (word, bit) = place(words, socket);
+    word.is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0)
+}

@@ -1,0 +1,85 @@
+//! What happens at the start and the end: found or not, counted, learned.
+
+use std::process::Command;
+
+use crate::rig::{guard, guarded, probe};
+
+#[test]
+fn the_status_names_the_tier_and_every_program_its_sites() {
+    let ran = guarded(&[], &["/bin/sh", "-c", "/bin/true; /bin/true; :"]);
+    assert!(ran.worked(), "{ran:?}");
+    let status = ran.of("status").next().unwrap();
+    assert_eq!(status["tier"], "process");
+    let process = ran.of("process").last().unwrap();
+    let programs = process["programs"].as_array().unwrap();
+    assert_eq!(programs.len(), 3, "{process}");
+    for program in programs {
+        let number = |name: &str| program[name].as_u64().unwrap();
+        assert_eq!(
+            number("found"),
+            number("patched") + number("left") + number("open")
+        );
+        assert_eq!(number("open"), 0, "{program}");
+        assert!(number("patched") > 10, "{program}");
+    }
+}
+
+#[test]
+fn a_lower_tier_can_be_asked_for_and_a_higher_one_is_missed() {
+    let run = |name: &str, value: &str| {
+        Command::new(guard())
+            .args(["exec", "--", "/bin/true"])
+            .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
+            .env(name, value)
+            .output()
+            .unwrap()
+    };
+    let ran = run("GUARD_TIER", "observer");
+    let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(
+        text.contains("\"tier\":\"observer\"") && text.contains("GUARD_TIER"),
+        "{text}"
+    );
+    let ran = run("GUARD_REQUIRE", "kernel");
+    assert_eq!(ran.status.code(), Some(69));
+}
+
+#[test]
+fn programs_do_not_start_without_the_extension_in_enforce_and_do_in_monitor() {
+    let library = guard().with_file_name("libguard.so");
+    let run = |mode: &str| {
+        Command::new("/bin/echo")
+            .arg("here")
+            .env("LD_PRELOAD", &library)
+            .env("GUARD_RENDEZVOUS", format!("guard-nowhere,{mode}"))
+            .output()
+            .unwrap()
+    };
+    let ran = run("enforce");
+    assert_eq!(ran.status.code(), Some(69));
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("cannot be reached"));
+    assert!(ran.stdout.is_empty());
+    let ran = run("monitor");
+    assert!(ran.status.success() && ran.stdout == b"here\n");
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("unguarded"));
+}
+
+#[test]
+fn what_was_used_becomes_a_policy_under_which_it_works() {
+    let probe = probe();
+    let command = [probe.as_str(), "exec", "/bin/cat", "/etc/hostname"];
+    let ran = guarded(&[], &command);
+    let learned = ran
+        .of("learned")
+        .next()
+        .unwrap_or_else(|| panic!("{ran:?}"));
+    let policy = learned["policy"].as_object().unwrap();
+    let mut variables: Vec<(&str, &str)> = policy
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+        .collect();
+    variables.push(("GUARD_MODE", "enforce"));
+    let ran = guarded(&variables, &command);
+    assert!(ran.worked(), "{ran:?}");
+    assert_eq!(ran.of("denial").count(), 0, "{ran:?}");
+}
