@@ -1,4 +1,5 @@
 //! `invoke PROGRAM EVENT`: sends one event to a function under Amazon's emulator, prints its answer.
+//! `invoke --emulator` prints where the emulator is.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,11 +7,15 @@ use std::process::ExitCode;
 
 use guard_tests::Result;
 use guard_tests::emulator::Emulator;
+use guard_tests::fetch;
 use guard_tests::isolation::Isolation;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let done = match &args[..] {
+        [option] if option == "--emulator" => fetch::EMULATOR
+            .path()
+            .map(|path| println!("{}", path.display())),
         [program, event] => run(program, event),
         _ => Err("wants a program and a file with an event".into()),
     };

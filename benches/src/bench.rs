@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use guard_benches::alloc::{self, Counting};
 use guard_benches::events::{self, Event};
-use guard_benches::hostile;
+use guard_benches::worst::{self, Worst};
 use guard_core::{Families, Inspector};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -74,14 +74,6 @@ fn rules(events: &[Event]) -> Vec<&'static str> {
     rules.sort_unstable();
     rules.dedup();
     rules
-}
-
-/// What a block costs: the search ends with the first finding.
-fn first(event: &Event) -> bool {
-    Inspector::new(Families::ALL)
-        .inspect(black_box(&event.bytes))
-        .next()
-        .is_some()
 }
 
 fn median(mut samples: Vec<f64>) -> f64 {
@@ -193,36 +185,13 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
         ))?;
     }
     let cases = Path::new("tests/data/cases");
-    let mut worst: Vec<(f64, String)> = Vec::new();
-    if cases.is_dir() {
-        for hostile in hostile::events(cases, 64 << 10)? {
-            let mut guard = Vec::new();
-            let mut typed = Vec::new();
-            for _ in 0..5 {
-                let one = std::slice::from_ref(&hostile.event);
-                guard.push(per_event(one, |event| {
-                    black_box(first(event));
-                }));
-                typed.push(per_event(one, |event| {
-                    black_box(event.parse_typed());
-                }));
-            }
-            worst.push((median(guard) / median(typed), hostile.unit));
-        }
-        worst.sort_by(|a, b| b.0.total_cmp(&a.0));
-        for (_, unit) in worst.iter().take(3) {
-            let event = hostile::hostile(unit.clone(), 6 * MIB - 4096).event;
-            let name: String = unit.escape_default().take(18).collect();
-            emit(row(&format!("6 MiB of {name}"), &[event], 3))?;
-        }
+    let worst = if cases.is_dir() {
+        worst::find(cases)?
     } else {
         writeln!(out, "hostile events: skipped, no {}", cases.display())?;
-    }
-    if every_hostile {
-        for (ratio, unit) in &worst {
-            writeln!(out, "{ratio:>8.2} {}", unit.escape_default())?;
-        }
-    }
+        Vec::new()
+    };
+    write_worst(&mut out, &worst, every_hostile)?;
     let cold = cold()?;
     writeln!(
         out,
@@ -233,15 +202,6 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
         out,
         "{:<44} {:>10.0} {:>10.0}",
         "one 1 KiB event", cold.0, cold.1
-    )?;
-    writeln!(
-        out,
-        "\nworst hostile event, 64 KiB, {} tried: {:.2} x its typed parse ({})",
-        worst.len(),
-        worst.first().map_or(0.0, |w| w.0),
-        worst
-            .first()
-            .map_or(String::new(), |w| w.1.escape_default().to_string()),
     )?;
     for (memory, name) in [(128.0, "128 MB"), (1024.0, "1 GB")] {
         let dollars = dollars_per_million(rows[0].guard, memory);
@@ -257,10 +217,20 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
         .collect();
     entries.push(json!({"name": "cold call", "value": cold.0, "unit": "ns",
         "baseline": {"typed": cold.1}, "ratio": cold.0 / cold.1}));
-    if let Some((ratio, unit)) = worst.first() {
+    if let Some(first) = worst.first() {
+        let (largest, linearity) = extremes(&worst);
+        for (name, value) in [
+            ("worst hostile event, 64 KiB", first.ratio),
+            ("worst hostile event, 6 MiB", largest),
+        ] {
+            entries.push(
+                json!({"name": name, "value": value, "unit": "x typed parse",
+                "input": first.unit}),
+            );
+        }
         entries.push(
-            json!({"name": "worst hostile event, 64 KiB", "value": ratio,
-            "unit": "x typed parse", "input": unit}),
+            json!({"name": "worst hostile event, a byte of 6 MiB in one of 1 MiB",
+            "value": linearity, "unit": "x"}),
         );
     }
     fs::create_dir_all("target")?;
@@ -269,6 +239,50 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
         write_record(&host, &rows, cold, &worst)?;
     }
     Ok(())
+}
+
+/// The dearest hostile events at every size; all of them at the size they were tried at if `every`.
+fn write_worst(out: &mut impl Write, worst: &[Worst], every: bool) -> io::Result<()> {
+    writeln!(
+        out,
+        "\nworst of {} hostile events, in typed parses of the same bytes\n\
+         {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9}  {:<8}repeated",
+        worst.len(),
+        "64 KiB",
+        "1 MiB",
+        "2 MiB",
+        "4 MiB",
+        "6 MiB",
+        "ms",
+        "linear",
+        "as"
+    )?;
+    for worst in worst {
+        if worst.sizes.is_empty() && !every {
+            break;
+        }
+        write!(out, "{:>8.2}", worst.ratio)?;
+        for (guard, typed) in &worst.sizes {
+            write!(out, " {:>8.2}", guard / typed)?;
+        }
+        if let Some((last, _)) = worst.sizes.last() {
+            write!(out, " {:>9.1} {:>9.2}", last / 1e6, worst.linearity())?;
+        }
+        writeln!(out, "  {:<8}{}", worst.place, worst.unit.escape_default())?;
+    }
+    Ok(())
+}
+
+/// The dearest at the largest size, and what grows most from the smallest to the largest.
+fn extremes(worst: &[Worst]) -> (f64, f64) {
+    let most = |figure: fn(&Worst) -> f64| {
+        worst
+            .iter()
+            .filter(|worst| !worst.sizes.is_empty())
+            .map(figure)
+            .fold(0.0, f64::max)
+    };
+    (most(Worst::largest), most(Worst::linearity))
 }
 
 /// Share of a vCPU that a memory size buys (1 769 MB are one), and Lambda's x86 price of
@@ -333,12 +347,7 @@ fn host() -> String {
     )
 }
 
-fn write_record(
-    host: &str,
-    rows: &[Row],
-    cold: (f64, f64),
-    worst: &[(f64, String)],
-) -> io::Result<()> {
+fn write_record(host: &str, rows: &[Row], cold: (f64, f64), worst: &[Worst]) -> io::Result<()> {
     let date = command("date", &["+%Y-%m-%d"]);
     let folder = Path::new("benches/record").join(std::env::consts::ARCH);
     fs::create_dir_all(&folder)?;
@@ -372,11 +381,15 @@ fn write_record(
         cold.1,
         cold.0 / cold.1
     )?;
-    if let Some((ratio, _)) = worst.first() {
+    if let Some(first) = worst.first() {
+        let (largest, linearity) = extremes(worst);
+        let tried = worst.len();
         writeln!(
             file,
-            "\"worst hostile event of {}, 64 KiB\",,,,,,{ratio:.4},",
-            worst.len()
+            "\"worst hostile event of {tried}, 64 KiB\",,,,,,{:.4},\n\
+             \"worst hostile event of {tried}, 6 MiB\",,,,,,{largest:.4},\n\
+             \"worst hostile event of {tried}, a byte of 6 MiB in one of 1 MiB\",,,,,,{linearity:.4},",
+            first.ratio
         )?;
     }
     Ok(())

@@ -4,3 +4,4 @@ pub mod alloc;
 pub mod events;
 pub mod hostile;
 pub mod plant;
+pub mod worst;

@@ -20,7 +20,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 
 # Where it is below /opt: (mode, content). Content is bytes, or a path; PROGRAM is the argument.
-# Parts of the enforcing tiers go under guard/ as further rows.
+# Parts of the enforcing tiers go under guard/ as further rows; what is built for one architecture
+# lies beside PROGRAM.
 PROGRAM = object()
 PARTS = {
     "extensions/guard": (0o755, PROGRAM),

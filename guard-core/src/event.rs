@@ -33,7 +33,8 @@ mod records;
 mod shape;
 mod walk;
 
-pub use encoded::{EncodedValue, EncodedValues, Encoding, encoded_values, find_encoded};
+pub(crate) use encoded::{Encoded, Strings};
+pub use encoded::{EncodedValue, EncodedValues, Encoding, encoded_values};
 pub use kind::TriggerKind;
 pub use limits::{LimitExceeded, Limits};
 pub use principal::{Principal, principal};

@@ -7,8 +7,8 @@
 
 use core::ops::Range;
 
-use crate::event::{EncodedValue, EncodedValues, find_encoded};
-use crate::rule::{Families, RuleId};
+use crate::event::{Encoded, Strings};
+use crate::rule::{Families, Family, RuleId};
 
 mod decode;
 mod document;
@@ -68,8 +68,8 @@ impl Inspector {
             container: Container::of_event(event),
             candidates: Candidates::new(event, 0),
             candidate: None,
-            encoded: find_encoded(event),
-            value: None,
+            encoded: Encoded::of(event),
+            values: Strings::default(),
             scan: Scan::new(self.families, Effort::for_input(event.len())),
             from: 0,
             outer: None,
@@ -95,10 +95,45 @@ impl Inspector {
     }
 }
 
+/// The first two stages of inspection alone, for who measures what each costs.
+#[doc(hidden)]
+impl Inspector {
+    /// What the prefilter finds in an event.
+    pub fn occurrences(event: &[u8]) -> impl Iterator<Item = Occurrence> {
+        Candidates::new(event, 0).map(Occurrence)
+    }
+
+    /// Whether a look at the bytes around an occurrence in `event` keeps it.
+    #[must_use]
+    pub fn keeps(&self, event: &[u8], occurrence: &Occurrence) -> bool {
+        Scan::new(self.families, Effort::new(0)).deserves(event, occurrence.0)
+    }
+}
+
+/// A place where a trigger occurs.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Occurrence(Candidate);
+
+impl Occurrence {
+    /// The offset in the event.
+    #[must_use]
+    pub const fn at(&self) -> usize {
+        self.0.at
+    }
+
+    /// The families that have a trigger there.
+    #[must_use]
+    pub fn families(&self) -> Families {
+        let families = self.0.owners.families();
+        families.fold(Families::NONE, |all, index| all.with(Family::ALL[index]))
+    }
+}
+
 /// The findings of one string or value.
 #[derive(Debug, Default)]
 pub struct Pending {
-    list: [Option<Finding>; crate::rule::Family::ALL.len() + 1],
+    list: [Option<Finding>; Family::ALL.len() + 1],
     next: usize,
 }
 
@@ -140,11 +175,11 @@ pub struct Findings<'e> {
     event: &'e [u8],
     container: Container,
     candidates: Candidates<'e>,
-    /// The candidate that comes behind `value`.
+    /// The candidate that comes behind encoded values.
     candidate: Option<Candidate>,
-    /// The values that the trigger encoded, and the next of them.
-    encoded: EncodedValues<'e>,
-    value: Option<EncodedValue>,
+    /// Where values are that the trigger encoded, and those of the last key.
+    encoded: Encoded,
+    values: Strings,
     scan: Scan,
     /// Where the last unit that was searched ends.
     from: usize,
@@ -161,7 +196,10 @@ impl Findings<'_> {
         self.pending = Pending::default();
         self.candidates.skip_to(offset);
         self.candidate.take_if(|candidate| candidate.at < offset);
-        self.value.take_if(|value| value.span.start < offset);
+        self.values = Strings::default();
+        if matches!(self.encoded, Encoded::Body { start } if start < offset) {
+            self.encoded = Encoded::Nothing;
+        }
         self.from = self.from.max(offset);
         self.outer = None;
     }
@@ -175,13 +213,16 @@ impl Findings<'_> {
             let candidate = self.candidate.take().or_else(|| self.candidates.next());
             let at = candidate.map_or(self.event.len(), |candidate| candidate.at);
             let mut hits = Hits::default();
-            if let Some(value) = self.encoded_before(at) {
+            if let Some(span) = self.encoded_before(at) {
                 self.candidate = candidate;
-                let end = value.span.end;
-                self.scan.encoded(self.event, value.span, &mut hits);
+                let end = span.end;
+                self.scan.encoded(self.event, span, &mut hits);
                 // Nobody reads it as it lies there.
                 self.candidate.take_if(|candidate| candidate.at < end);
                 self.pass(end);
+            } else if let Some(candidate) = candidate.filter(|candidate| candidate.owners.key()) {
+                self.key(candidate);
+                continue;
             } else if self.scan.deserves(self.event, candidate?) {
                 self.unit(at, &mut hits);
             }
@@ -191,14 +232,32 @@ impl Findings<'_> {
         }
     }
 
-    /// The next encoded value, if it begins before `at` or there, or right behind: a candidate may
-    /// be its opening quote.
+    /// The next encoded value: one of the last key's, or the body if it begins before `at` or there,
+    /// or right behind, for a candidate may be its opening quote.
     #[inline]
-    fn encoded_before(&mut self, at: usize) -> Option<EncodedValue> {
-        if self.value.is_none() {
-            self.value = self.encoded.find(|value| value.span.start >= self.from);
+    fn encoded_before(&mut self, at: usize) -> Option<Range<usize>> {
+        match self.encoded {
+            Encoded::Keys(_) => self.values.next(self.event),
+            Encoded::Body { start } if start <= at + 1 => {
+                self.encoded = Encoded::Nothing;
+                Some(Encoded::body(self.event, start))
+            }
+            Encoded::Body { .. } | Encoded::Nothing => None,
         }
-        self.value.take_if(|value| value.span.start <= at + 1)
+    }
+
+    /// Goes to the values of the key that may end at a candidate, and to what else the candidate is
+    /// behind them.
+    fn key(&mut self, candidate: Candidate) {
+        let Candidate { at, owners } = candidate;
+        self.candidate = Some(Candidate {
+            at,
+            owners: owners.without_key(),
+        });
+        let rest = self.event.get(at + 2..).unwrap_or_default();
+        if let Some(quote) = rest.iter().take(16).position(|byte| *byte == b'"') {
+            self.values = self.encoded.values(self.event, at + 2 + quote);
+        }
     }
 
     /// Searches the unit around the candidate at `at`.

@@ -20,6 +20,7 @@ use guard_core::decide::Guard;
 use guard_core::policy::{Mode, Policy, Tmp as TmpPolicy};
 use guard_core::secret::Secrets;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::endpoint::{self, Endpoint};
 use crate::http::connection::Connection;
@@ -125,7 +126,11 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
         return Ok(None);
     }
     let runtime_api = settings::variable(endpoint::VARIABLE).unwrap_or_default();
-    let process = process::choose(&policy, &runtime_api).await;
+    let listener = Proxy::listen().await.map_err(|error| {
+        format!("127.0.0.1: no port for the Runtime API proxy: {error}")
+    });
+    let port = listener.as_ref().ok().map(|(_, port)| *port);
+    let process = process::choose(&policy, &runtime_api, port).await;
     if let Some(message) = status::missing_tier(&policy, process.as_ref().err()) {
         return Err(Failure {
             error_type: "Guard.TierMissing",
@@ -136,7 +141,7 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
     let mode = policy.mode();
     let tmp = matches!(policy.tmp(), TmpPolicy::Wipe).then(|| Tmp::new(PathBuf::from("/tmp")));
     let (shared, why) = share(policy, endpoint, tmp, process);
-    match listen(&shared, &runtime_api).await {
+    match listen(&shared, &runtime_api, listener) {
         Ok(()) => {}
         // Without a proxy the wrapper starts the function as it would be without Guard, and says so.
         Err(error) if mode == Mode::Monitor => problems.push(error),
@@ -180,15 +185,13 @@ pub(crate) fn announce(shared: &Shared, why_not_higher: Option<&str>, problems: 
     }
 }
 
-async fn listen(shared: &Arc<Shared>, runtime_api: &str) -> Result<(), String> {
-    let proxy = async {
-        let proxy = Proxy::bind(Arc::clone(shared)).await?;
-        let port = proxy.port()?;
-        io::Result::Ok((proxy, port))
-    };
-    let (proxy, port) = proxy
-        .await
-        .map_err(|error| format!("127.0.0.1: no port for the Runtime API proxy: {error}"))?;
+fn listen(
+    shared: &Arc<Shared>,
+    runtime_api: &str,
+    listener: Result<(TcpListener, u16), String>,
+) -> Result<(), String> {
+    let (listener, port) = listener?;
+    let proxy = Proxy::new(listener, Arc::clone(shared));
     let parts = shared.process.as_ref().map(ProcessTier::parts);
     let rendezvous = Rendezvous::bind(runtime_api, port, parts).map_err(|error| {
         match error.kind() {

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::egress::{self, Forwarder, Hosts, Resolvers, Rules};
 use crate::records::Records;
+use crate::{settings, wrap};
 
 mod hand_over;
 mod learning;
@@ -65,11 +66,16 @@ pub(crate) struct ProcessTier {
     learner: Arc<Mutex<Learner>>,
 }
 
-/// The tier, where the policy wants it and the environment allows it; else why not.
+/// The tier, where the policy wants it and the environment allows it; else why not. `proxy` is the
+/// port on which programs find the Runtime API.
 ///
 /// # Errors
 /// In words.
-pub(crate) async fn choose(policy: &Policy, runtime_api: &str) -> Result<ProcessTier, String> {
+pub(crate) async fn choose(
+    policy: &Policy,
+    runtime_api: &str,
+    proxy: Option<u16>,
+) -> Result<ProcessTier, String> {
     if policy.mode() == Mode::Off {
         return Err("GUARD_MODE is off".to_owned());
     }
@@ -79,6 +85,8 @@ pub(crate) async fn choose(policy: &Policy, runtime_api: &str) -> Result<Process
     if !cfg!(target_arch = "x86_64") {
         return Err("programs are patched on x86_64 only in this release".to_owned());
     }
+    let programs = proxy.map(|port| settings::for_programs(policy, &wrap::address(port)));
+    let policy = programs.as_ref().unwrap_or(policy);
     ProcessTier::open(policy, &format!("lambda-guard/process/{runtime_api}")).await
 }
 

@@ -43,21 +43,19 @@ const STACK: usize = 512 << 10;
 const REST: Duration = Duration::from_millis(10);
 
 impl Proxy {
-    /// Listens on a free port.
+    /// A listener on a free port, and the port.
     ///
     /// # Errors
     /// When there is no port, or no loopback.
-    pub(crate) async fn bind(shared: Arc<Shared>) -> io::Result<Self> {
+    pub(crate) async fn listen() -> io::Result<(TcpListener, u16)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        Ok(Self { listener, shared })
+        let port = listener.local_addr()?.port();
+        Ok((listener, port))
     }
 
-    /// The port.
-    ///
-    /// # Errors
-    /// When the socket has none, which no bound one does.
-    pub(crate) fn port(&self) -> io::Result<u16> {
-        Ok(self.listener.local_addr()?.port())
+    /// Behind a listener.
+    pub(crate) const fn new(listener: TcpListener, shared: Arc<Shared>) -> Self {
+        Self { listener, shared }
     }
 
     /// Serves for ever.

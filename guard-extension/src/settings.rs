@@ -70,6 +70,25 @@ impl Settings {
 /// # Errors
 /// When anything is wrong with it, all of it at once.
 pub fn read() -> Result<Policy, SettingsError> {
+    read_as(variable)
+}
+
+/// The policy as the function's programs are to have it: their Runtime API is the proxy at
+/// `runtime_api`, and the real one is none of theirs.
+pub(crate) fn for_programs(policy: &Policy, runtime_api: &str) -> Policy {
+    let read = read_as(|name| match name {
+        crate::endpoint::VARIABLE => Some(runtime_api.to_owned()),
+        _ => variable(name),
+    });
+    match read {
+        Ok(policy) => policy,
+        // What is wrong with it was said; as far as it can be read it is used.
+        Err(error) if policy.mode() == Mode::Monitor => error.policy.readable().clone(),
+        Err(_) => policy.clone(),
+    }
+}
+
+fn read_as(variable: impl Fn(&str) -> Option<String>) -> Result<Policy, SettingsError> {
     let names = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .filter(|name| name != EMULATOR);

@@ -127,7 +127,7 @@ fn explain_prints_every_setting_and_the_rules() {
 #[test]
 fn every_command_has_help() {
     let list = stdout(&guard(&["--help"], &[]));
-    for command in ["check", "explain"] {
+    for command in ["check", "exec", "explain", "inspect", "probe", "run"] {
         assert!(list.contains(command));
         let help = guard(&[command, "--help"], &[("GUARD_MODE", "wrong")]);
         assert_eq!(code(&help), 0);

@@ -124,6 +124,8 @@ impl Report {
     /// What a process does while nothing happens.
     pub(crate) fn idle(&mut self, name: &str, id: Option<u32>, pause: Duration) {
         let Some(id) = id else { return };
+        // What the last invocation left to do is not idling.
+        std::thread::sleep(Duration::from_millis(500));
         let before = busy(id);
         std::thread::sleep(pause);
         let after = busy(id);

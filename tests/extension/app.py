@@ -3,11 +3,14 @@ with one without."""
 
 import json
 import os
+import time
 
 
 def handler(event, context):
     # One line for each call: what was blocked leaves none.
     print("HANDLED " + json.dumps(event)[:60], flush=True)
+    if isinstance(event, dict) and "pause" in event:
+        time.sleep(event["pause"])
     action = event.get("action") if isinstance(event, dict) else None
     if action == "fail":
         raise ValueError(event["message"])

@@ -5,7 +5,8 @@
 #   aarch64.sh install          installs the Debian packages (root)
 #   aarch64.sh missing          lists the packages that are not installed, one a line
 #   aarch64.sh test ARGS...     cargo test ARGS... for aarch64, run under emulation
-#   aarch64.sh build ARGS...    cargo build ARGS... for aarch64, linked statically
+#   aarch64.sh build ARGS...    cargo build ARGS... for aarch64, linked statically, with the further
+#                               options for the compiler in AARCH64_RUSTFLAGS
 set -eu
 
 # rustc-web is the one Rust in Debian stable with a standard library for another architecture that
@@ -59,5 +60,5 @@ export CARGO_TARGET_DIR=target/aarch64
 export RUSTC=/usr/bin/rustc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64-static
-export RUSTFLAGS='-C target-feature=+crt-static'
+export RUSTFLAGS="-C target-feature=+crt-static ${AARCH64_RUSTFLAGS-}"
 exec cargo "$command" --target aarch64-unknown-linux-gnu "$@"

@@ -11,13 +11,15 @@ use crate::http::{Connection, Response};
 use crate::isolation::Isolation;
 use crate::process::Process;
 
-const INVOKE: &str = "/2015-03-31/functions/function/invocations";
+/// Where events are posted.
+pub const INVOKE: &str = "/2015-03-31/functions/function/invocations";
 
 /// A running emulator with a function in it.
 #[derive(Debug)]
 pub struct Emulator {
     process: Process,
     connection: Connection,
+    address: SocketAddr,
 }
 
 impl Emulator {
@@ -70,6 +72,7 @@ impl Emulator {
             Ok(connection) => Ok(Self {
                 process,
                 connection,
+                address,
             }),
             Err(error) => Err(format!("emulator: {error}: {}", process.last_words())),
         }
@@ -83,6 +86,16 @@ impl Emulator {
     pub fn invoke(&mut self, event: &[u8]) -> Result<Response> {
         self.connection
             .post(INVOKE, event)
+            .map_err(|error| format!("emulator: {error}: {}", self.process.last_words()))
+    }
+
+    /// Another connection, for an event beside others.
+    ///
+    /// # Errors
+    ///
+    /// When the emulator has ended.
+    pub fn connect(&self) -> Result<Connection> {
+        Connection::wait(self.address, Duration::from_secs(10))
             .map_err(|error| format!("emulator: {error}: {}", self.process.last_words()))
     }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::mount::{MountFlags, mount, mount_bind};
 
 use crate::Result;
 use crate::function::{self, Profile};
@@ -115,6 +116,46 @@ pub fn python_bootstrap() -> Result<PathBuf> {
             code.display()
         ),
     )
+}
+
+/// The bootstrap of Managed Instances, where the emulator looks for it: the Python function, as a
+/// user who can read nothing of root's.
+///
+/// # Errors
+///
+/// When there is no Python, or something cannot be put in place.
+pub fn managed_bootstrap() -> Result<PathBuf> {
+    let output = Command::new("python3")
+        .args(["-c", "import sys; print(sys.base_prefix)"])
+        .output()
+        .map_err(|error| format!("python3: {error}"))?;
+    let python = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let client = python_client()?;
+    let code = crate::root().join("tests/extension");
+    let io = |error: std::io::Error| format!("/opt, /var: {error}");
+    for (from, to) in [
+        (&python, "/opt/python"),
+        (&client, "/opt/client"),
+        (&code, "/opt/code"),
+    ] {
+        fs::create_dir_all(to).map_err(io)?;
+        mount_bind(from, to).map_err(|error| io(error.into()))?;
+    }
+    mount("tmpfs", "/var", "tmpfs", MountFlags::empty(), None).map_err(|error| io(error.into()))?;
+    fs::create_dir_all("/var/runtime").map_err(io)?;
+    fs::create_dir_all("/var/task").map_err(io)?;
+    for folder in ["/opt", "/var", "/var/runtime", "/var/task"] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).map_err(io)?;
+    }
+    let made = script(
+        "managed",
+        "export PYTHONHOME=/opt/python PYTHONPATH=/opt/client:/opt/code \
+         PYTHONDONTWRITEBYTECODE=1\n\
+         exec $AWS_LAMBDA_EXEC_WRAPPER /opt/python/bin/python3 -m awslambdaric app.handler",
+    )?;
+    let path = PathBuf::from("/var/runtime/bootstrap");
+    fs::copy(made, &path).map_err(io)?;
+    Ok(path)
 }
 
 /// A bootstrap of a runtime that knows no exec wrapper: `guard exec` in front of `function`.

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::TriggerKind;
 use super::cursor::{Cursor, Step};
-use crate::json::{members, position};
+use crate::json::{members, position, string_end};
 
 /// How a value's content is encoded, beyond JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,18 +92,106 @@ pub fn encoded_values(event: &[u8], kind: TriggerKind) -> EncodedValues<'_> {
     EncodedValues { state }
 }
 
-/// The encoded values of an event whose kind is not known yet.
-///
-/// Same as asking for the kind first, and mostly cheaper: the first or last bytes of most events
-/// tell that nothing in them is encoded.
-#[must_use]
-pub fn find_encoded(event: &[u8]) -> EncodedValues<'_> {
-    if ends_plain(event) {
-        return EncodedValues {
-            state: State::One(None),
-        };
+/// How the encoded values of an event are found by who comes past every byte of it anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoded {
+    /// There are none.
+    Nothing,
+    /// The body of an HTTP request, of which this is where it starts.
+    Body { start: usize },
+    /// They are the values of keys with names from this list, wherever these stand. Quotes are part
+    /// of the names; nothing inside of a string can look like a key with its quotes.
+    Keys(&'static [&'static [u8]]),
+}
+
+impl Encoded {
+    /// What there may be in `event`. The first or last bytes of most events tell.
+    pub(crate) fn of(event: &[u8]) -> Self {
+        if ends_plain(event) {
+            return Self::Nothing;
+        }
+        match TriggerKind::of(event) {
+            kind if kind.answers_http() => {
+                encoded_body(event).map_or(Self::Nothing, |body| Self::Body {
+                    start: body.span.start,
+                })
+            }
+            TriggerKind::Sqs => Self::Keys(&[b"\"binaryValue\"", b"\"binaryListValues\""]),
+            TriggerKind::DynamoDb => Self::Keys(&[b"\"B\"", b"\"BS\""]),
+            TriggerKind::Kafka => Self::Keys(&[b"\"key\"", b"\"value\""]),
+            TriggerKind::Iot => Self::Keys(&[b"\"password\""]),
+            TriggerKind::Kinesis
+            | TriggerKind::Firehose
+            | TriggerKind::ActiveMq
+            | TriggerKind::RabbitMq
+            | TriggerKind::CloudWatchLogs => Self::Keys(&[b"\"data\""]),
+            _ => Self::Nothing,
+        }
     }
-    encoded_values(event, TriggerKind::of(event))
+
+    /// The strings that are the value of the key whose closing quote is at `event[quote]`, if they
+    /// may be encoded.
+    pub(crate) fn values(self, event: &[u8], quote: usize) -> Strings {
+        let Self::Keys(names) = self else {
+            return Strings::default();
+        };
+        let key = event.get(..=quote).unwrap_or_default();
+        if names.iter().any(|name| key.ends_with(name)) {
+            Strings::after_key(event, quote + 1)
+        } else {
+            Strings::default()
+        }
+    }
+
+    /// The string that starts at `start`.
+    pub(crate) fn body(event: &[u8], start: usize) -> Range<usize> {
+        start..string_end(event, start)
+    }
+}
+
+/// The strings of a value that is a string or a list of strings.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Strings {
+    /// Where the next of them is looked for.
+    at: Option<usize>,
+    list: bool,
+}
+
+impl Strings {
+    fn after_key(event: &[u8], at: usize) -> Self {
+        let at = skip_space(event, at);
+        if event.get(at) != Some(&b':') {
+            return Self::default();
+        }
+        let at = skip_space(event, at + 1);
+        let list = event.get(at) == Some(&b'[');
+        Self {
+            at: Some(at + usize::from(list)),
+            list,
+        }
+    }
+
+    /// The content of the next string.
+    pub(crate) fn next(&mut self, event: &[u8]) -> Option<Range<usize>> {
+        let mut at = skip_space(event, self.at.take()?);
+        if self.list && event.get(at) == Some(&b',') {
+            at = skip_space(event, at + 1);
+        }
+        if event.get(at) != Some(&b'"') {
+            return None;
+        }
+        let span = at + 1..string_end(event, at + 1);
+        self.at = self.list.then_some(span.end + 1);
+        Some(span)
+    }
+}
+
+fn skip_space(event: &[u8], at: usize) -> usize {
+    let rest = event.get(at..).unwrap_or_default();
+    at + rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_whitespace())
+        .count()
 }
 
 /// How the body of the HTTP request in `event` is encoded.

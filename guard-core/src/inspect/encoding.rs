@@ -24,6 +24,18 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger::new("\\xe0[\\x80-\\x9f][\\x80-\\xbf]"),
 ];
 
+/// Of the keys whose values a trigger encodes: `data`, `value`, `key`, `B`, `BS`, `binaryValue`,
+/// `binaryListValues`, `password`. Their closing quote follows in the third byte or later.
+pub(super) const KEYS: &[Trigger] = &[
+    Trigger::new("[{,\\s]\"da"),
+    Trigger::new("[{,\\s]\"va"),
+    Trigger::new("[{,\\s]\"ke"),
+    Trigger::new("[{,\\s]\"b[\"s]"),
+    Trigger::new("yval"),
+    Trigger::new("ylis"),
+    Trigger::new("swor"),
+];
+
 /// Whether something decodes at `bytes[at..]`.
 pub(super) fn introduces(bytes: &[u8], at: usize) -> bool {
     decode::unit(Layer::Loose, bytes, at).is_some()

@@ -1,22 +1,24 @@
 //! Finds the occurrences of every trigger in one pass over the bytes as they lie.
 //!
 //! Two levels, after the idea of Teddy (Hyperscan; see the `aho-corasick` crate's packed searchers)
-//! with classes in place of literals: triggers are spread over 32 buckets; for each of the four
-//! positions look-ups (of 64 bytes at a time where the processor can) say which buckets a byte may be in, and an offset whose four positions
-//! agree on a bucket is then checked exactly by four table reads. All tables are computed at compile
-//! time; nothing is built at start. Knows bytes and triggers only; what an occurrence means is for
-//! others to say.
+//! with classes in place of literals: triggers are spread over 32 buckets. Look-ups for each of the
+//! four positions, of many bytes at a time where the processor can, mark the offsets whose four
+//! positions agree on a bucket; what is marked is then checked exactly by table reads. All tables
+//! are computed at compile time; nothing is built at start. Knows bytes and triggers only; what an
+//! occurrence means is for others to say.
 
-use crate::inspect::trigger::PAST_END;
+use crate::inspect::trigger::{PAST_END, WIDTH};
 use crate::rule::Family;
 
 mod grouping;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 mod tables;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use self::tables::{BUCKET_SIZE, BUCKETS, EXACT, OWNERS};
+use self::tables::{BUCKET_SIZE, BUCKETS, EXACT, MAYBE, OWNERS};
 
 /// An offset at which triggers occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,17 @@ pub(crate) struct Owners(u16);
 
 impl Owners {
     const ENCODING: u16 = 1 << Family::ALL.len();
+    const KEY: u16 = Self::ENCODING << 1;
+
+    /// Whether a key may end here whose value a trigger encodes.
+    pub(crate) const fn key(self) -> bool {
+        self.0 & Self::KEY != 0
+    }
+
+    /// The owners without the keys'.
+    pub(crate) const fn without_key(self) -> Self {
+        Self(self.0 & !Self::KEY)
+    }
 
     /// Whether an encoding is introduced here.
     pub(crate) const fn encoding(self) -> bool {
@@ -77,62 +90,135 @@ struct Batch {
 }
 
 impl Batch {
-    fn is_full(&self) -> bool {
-        self.len == BATCH
-    }
-
-    /// Adds what the set bits of `marked` stand for: offsets from `at` on in the buckets that
-    /// `buckets` tells. Says where to go on if that is too much.
+    /// Adds `at` if triggers occur there in earnest; false if there is no room for it.
+    ///
+    /// Most marks are of one bucket and are in vain, so what is not so is all that branches.
     #[inline(always)]
-    fn take(
-        &mut self,
-        bytes: &[u8],
-        at: usize,
-        mut marked: u64,
-        buckets: impl Fn(usize) -> [u8; 4],
-    ) -> Option<usize> {
-        while marked != 0 {
-            let lane = marked.trailing_zeros() as usize;
-            marked &= marked - 1;
-            let rest = bytes.get(at + lane..)?;
-            if self.is_full() {
-                return Some(at + lane);
-            }
-            let window = match rest.first_chunk() {
-                Some(window) => *window,
-                None => core::array::from_fn(|i| rest.get(i).copied().unwrap_or(PAST_END)),
-            };
-            self.verify(at + lane, u32::from_le_bytes(buckets(lane % 64)), window);
+    fn verify(&mut self, bytes: &[u8], at: usize) -> bool {
+        /// Stands behind the last trigger of a bucket, for there being none.
+        const NONE: u32 = 1 << BUCKET_SIZE;
+        if at >= bytes.len() {
+            return true;
         }
-        None
-    }
-
-    /// Adds `at` if triggers of the marked `buckets` occur there in earnest. `window` holds the four
-    /// bytes at `at`.
-    #[inline(always)]
-    fn verify(&mut self, at: usize, mut buckets: u32, window: [u8; 4]) {
-        let [a, b, c, d] = window.map(usize::from);
+        let window = window(bytes, at);
+        let [a, b, c, d] = window;
+        let mut buckets = buckets(window);
+        if buckets == 0 {
+            return true;
+        }
         let mut owners = 0;
-        while buckets != 0 {
+        loop {
             let bucket = buckets.trailing_zeros() as usize % BUCKETS;
-            buckets &= buckets - 1;
+            buckets &= buckets.wrapping_sub(1);
             let [first, second, third, fourth] = &EXACT[bucket];
             let mut triggers = first[a] & second[b] & third[c] & fourth[d];
-            while triggers != 0 {
-                owners |= 1 << OWNERS[bucket][triggers.trailing_zeros() as usize % BUCKET_SIZE];
-                triggers &= triggers - 1;
+            loop {
+                let trigger = (u32::from(triggers) | NONE).trailing_zeros() as usize;
+                owners |= OWNERS[bucket][trigger % (BUCKET_SIZE + 1)];
+                triggers &= triggers.wrapping_sub(1);
+                if triggers == 0 {
+                    break;
+                }
+            }
+            if buckets == 0 {
+                break;
             }
         }
-        if owners != 0
-            && let Some(free) = self.found.get_mut(self.len)
-        {
-            *free = Candidate {
-                at,
-                owners: Owners(owners),
-            };
-            self.len += 1;
+        match self.found.get_mut(self.len) {
+            Some(free) => {
+                *free = Candidate {
+                    at,
+                    owners: Owners(owners),
+                };
+                self.len += usize::from(owners != 0);
+                true
+            }
+            None => owners == 0,
         }
     }
+}
+
+/// Offsets that are marked in one go: a bit of a word each.
+const LANES: usize = 64;
+
+/// Words of marks that are made before the first marked offset is verified.
+const WORDS: usize = 16;
+
+/// A bit for each offset that triggers may occur at, from some offset on.
+type Marks = [u64; WORDS];
+
+/// Fills `batch` with the candidates from `from` on; returns where to go on.
+///
+/// `mark` marks the offsets that bytes begin at: [`WORDS`] words, or what it takes for bytes that
+/// are fewer. It may mark too many, and past the end.
+#[inline(always)]
+fn fill(bytes: &[u8], from: usize, batch: &mut Batch, mark: impl Fn(&[u8]) -> Marks) -> usize {
+    let mut at = from;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let words = rest.len().div_ceil(LANES);
+        for (word, marks) in mark(rest).into_iter().take(words).enumerate() {
+            let mut left = marks;
+            while left != 0 {
+                let at = at + word * LANES + left.trailing_zeros() as usize;
+                left &= left - 1;
+                if !batch.verify(bytes, at) {
+                    return at;
+                }
+            }
+        }
+        at += LANES * WORDS;
+    }
+    bytes.len()
+}
+
+/// The bytes at `bytes[at..]` that a trigger may span.
+#[inline(always)]
+fn window(bytes: &[u8], at: usize) -> [usize; WIDTH] {
+    let rest = bytes.get(at..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(window) => *window,
+        None => core::array::from_fn(|i| rest.get(i).copied().unwrap_or(PAST_END)),
+    }
+    .map(usize::from)
+}
+
+/// The buckets in which triggers may occur at a window.
+#[inline(always)]
+fn buckets(window: [usize; WIDTH]) -> u32 {
+    let [a, b, c, d] = window;
+    let [first, second, third, fourth] = &MAYBE;
+    first[a] & second[b] & third[c] & fourth[d]
+}
+
+/// Asks `mark` for the marks of one block of bytes after the other. A block tells the marks of
+/// `N` words; past the last that lies in the bytes as a whole, their end is copied to where a whole
+/// block can be read, with `padding` behind it.
+#[inline(always)]
+fn each_block<const N: usize, const BLOCK: usize>(
+    bytes: &[u8],
+    padding: u8,
+    mark: impl Fn(&[u8; BLOCK]) -> [u64; N],
+) -> Marks {
+    let mut marks = Marks::default();
+    let mut rest = bytes;
+    for marks in marks.chunks_exact_mut(N) {
+        if rest.is_empty() {
+            break;
+        }
+        let marked = match rest.first_chunk() {
+            Some(block) => mark(block),
+            None => {
+                let mut padded = [padding; BLOCK];
+                if let Some(begin) = padded.get_mut(..rest.len()) {
+                    begin.copy_from_slice(rest);
+                }
+                mark(&padded)
+            }
+        };
+        marks.copy_from_slice(&marked);
+        rest = rest.get(N * LANES..).unwrap_or_default();
+    }
+    marks
 }
 
 impl<'b> Candidates<'b> {
@@ -194,6 +280,9 @@ fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
             return next;
         }
     }
+    #[cfg(target_arch = "aarch64")]
+    return neon::search(bytes, from, batch);
+    #[cfg(not(target_arch = "aarch64"))]
     scalar::search(bytes, from, batch)
 }
 
@@ -215,7 +304,11 @@ mod tests {
     }
 
     fn searches() -> Vec<(&'static str, Search)> {
-        let searches: Vec<(&str, Search)> = vec![("best", search), ("scalar", scalar::search)];
+        let mut searches: Vec<(&str, Search)> = vec![("scalar", scalar::search)];
+        #[cfg(target_arch = "x86_64")]
+        searches.extend(x86::searches());
+        #[cfg(target_arch = "aarch64")]
+        searches.push(("neon", neon::search));
         searches
     }
 

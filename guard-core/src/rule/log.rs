@@ -29,7 +29,9 @@ const OVERWRITE: RuleId = RuleId::new("log.overwrite");
 const TRIGGERS: &[Trigger] = &[
     // A break while still escaped (or spelled out), then what may begin a forged line.
     Trigger::new("\\\\[nr][ \\[a-z\\d][a-z\\d-]"),
-    Trigger::new("[\\n\\r\\x0b\\x0c][ \\t\\[a-z\\d][a-z\\d-]"),
+    Trigger::new("[\\n\\r\\x0b\\x0c] [a-z\\d-]"),
+    Trigger::new("[\\n\\r\\x0b\\x0c]\\t[a-z\\d-]"),
+    Trigger::new("[\\n\\r\\x0b\\x0c][\\[a-z\\d][a-z\\d-]"),
     Trigger::new("\\\\n\\\\[t\\\\]"),
     // A line of JSON, as structured loggers write it.
     Trigger::new("\\\\[nr]\\{[\\\\\"]"),

@@ -32,13 +32,24 @@ const WORD: usize = 48;
 const WINDOW: usize = 384;
 
 const TRIGGERS: &[Trigger] = &[
-    // A separator and a word right after it, or after one blank or a second separator.
-    Trigger::new("[;|&`\\n][a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
-    Trigger::new("[;|&`][ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
-    Trigger::new("[;|&`][ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
+    // A separator and a word right after it, or after one blank or a second separator. Each
+    // separator for itself: the set of them all is no product of nibbles.
+    Trigger::new("[;|][a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new("&[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new("`[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new("\\n[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new("[;|][ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
+    Trigger::new("&[ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
+    Trigger::new("`[ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
+    Trigger::new("[;|][ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
+    Trigger::new("&[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
+    Trigger::new("`[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
     Trigger::new("\\n[ +\\t][ a-z/][a-z]"),
     // Names of two letters, which may end the text.
-    Trigger::new("[;|&`\\n][ilpncdsw][dscpfhvm]"),
+    Trigger::new("[;|][ilpncdsw][dscpfhvm]"),
+    Trigger::new("&[ilpncdsw][dscpfhvm]"),
+    Trigger::new("`[ilpncdsw][dscpfhvm]"),
+    Trigger::new("\\n[ilpncdsw][dscpfhvm]"),
     // `;$x`, with `x=id` before.
     Trigger::new("[;|&]\\x24[a-z]"),
     // `$'\x69\x64'`
@@ -61,7 +72,10 @@ const TRIGGERS: &[Trigger] = &[
     // A command before a final separator.
     Trigger::new("id[;|]"),
     // `{cat,/etc/passwd}`.
-    Trigger::new("\\{[a-z][a-z,][a-z,/]"),
+    // Not `{proxy+}`, of which every event of a REST API has some.
+    Trigger::new("\\{[a-oq-z][a-z,][a-z,/]"),
+    Trigger::new("\\{p[a-qs-z,][a-z,/]"),
+    Trigger::new("\\{pr[a-np-z,/]"),
     // PowerShell: `powershell -enc`, `New-Object Net.WebClient`.
     Trigger::new("rshe"),
     Trigger::new("w-ob"),

@@ -27,11 +27,15 @@ pub(super) const RULES: Rules = Rules {
 };
 
 const TRIGGERS: &[Trigger] = &[
-    // Connectives, and the same as operators.
-    Trigger::new("[\\b'\"`)\\dx\\xa0]or[\\b('\"`@!~{#\\xa0]"),
+    // Connectives, and the same as operators. Sets that are no product of nibbles are divided.
+    Trigger::new("[ +/%&'\")]or[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("[\\n\\t\\r\\x0b\\x0c]or[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("[`\\dx]or[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("[\\xa0\\xc2\\\\]or[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("or[\\b('\"][\\d'\"(\\\\]"),
     Trigger::new("or\\\\[tnr]"),
-    Trigger::new("and[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("and[ +/%&'\"(@!#\\n\\r\\t\\x0b\\x0c]"),
+    Trigger::new("and[\\\\`~{\\xc2\\xa0]"),
     Trigger::new("\\|\\|[\\b'\"(\\w@]"),
     Trigger::new("[\\b'\"`)\\d]&&[\\b'\"(\\d!~]"),
     // Queries and clauses.
@@ -66,8 +70,12 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("iif\\("),
     Trigger::new("se\\bw"),
     // A literal left for an operator.
-    Trigger::new("['\"][-+*^&|<>=!%~][-+=<>!~'\"\\d( @]"),
-    Trigger::new("['\"] [-+*^|<>=!~]['\"\\d( !~@=+-]"),
+    Trigger::new("['\"][-+*&!%][-+=<>!~'\"\\d( @]"),
+    Trigger::new("['\"][<>=][-+=<>!~'\"\\d( @]"),
+    Trigger::new("['\"][|^~][-+=<>!~'\"\\d( @]"),
+    Trigger::new("['\"] [-+*!]['\"\\d( !~@=+-]"),
+    Trigger::new("['\"] [<>=]['\"\\d( !~@=+-]"),
+    Trigger::new("['\"] [|^~]['\"\\d( !~@=+-]"),
     Trigger::new("'[-&^*+=|]'"),
     Trigger::new("ike'"),
     // A literal left and the rest commented out.

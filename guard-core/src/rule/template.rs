@@ -87,6 +87,9 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         [b'$', b'{', b'{', ..] => expression(text, at, at + 3, b"}}", true, effort),
         [b'$', b'{', ..] => {
+            if !effort.spend(CONTENT) {
+                return None;
+            }
             expression(text, at, at + 2, b"}", false, effort)
         }
         // Perl: `@{[ system "id" ]}`.

@@ -100,6 +100,11 @@ mod tests {
             ("AWS_SECRET_ACCESS_KEY", true),
             ("AWS_SESSION_TOKEN", true),
             ("AWS_ACCESS_KEY_ID", false),
+            // Bearer tokens of services inside the environment: no function gives them away on
+            // purpose, and as they are random they cost no false alarm.
+            ("AWS_LAMBDA_METADATA_TOKEN", true),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN", true),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", false),
             ("DB_PASSWORD", true),
             ("stripe_api_key", true),
             ("JWT_PRIVATE_KEY", true),

@@ -15,13 +15,23 @@ mod judge;
 mod open;
 mod path;
 mod resolve;
+mod text;
+
+pub(crate) use judge::{EACCES, Wants, is_free};
+pub(crate) use path::{append, climbs, is_below, of_process, split};
+pub(crate) use resolve::{O_NOFOLLOW, find, name_of, object};
+pub(crate) use text::Spare;
+
+pub(crate) use open::base;
 
 /// How far a call has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     None,
-    /// Opened without following links.
+    /// Opened by its path as text, without following links.
     Fast,
+    /// The same, after its links were read.
+    Text,
     /// Opened through a descriptor.
     Reopen,
     /// Created in a directory's descriptor.
@@ -38,7 +48,7 @@ pub(crate) struct Memory {
     step: Step,
     attempts: u8,
     request: open::Request,
-    wants: judge::Wants,
+    wants: Wants,
     how: OpenHow,
     link: DescriptorPath,
     leaf: DescriptorPath,
@@ -52,7 +62,7 @@ impl Memory {
             step: Step::None,
             attempts: 0,
             request: open::Request::new(),
-            wants: judge::Wants::READ,
+            wants: Wants::READ,
             how: OpenHow {
                 flags: 0,
                 mode: 0,
@@ -120,14 +130,16 @@ fn argument(call: &Call, index: usize) -> usize {
 }
 
 /// Copies a path; the error is what the kernel says of one that it cannot take.
-fn path_argument(from: usize, into: &mut PathText) -> Result<(), Answer> {
+pub(crate) fn path_argument(from: usize, into: &mut PathText) -> Result<(), Answer> {
     let refused = |errno: Errno| Answer::Return(errno.result());
     match memory::copy_string(from, into.room()) {
         Ok(Some(0)) => {
             into.clear();
             Err(refused(resolve::ENOENT))
         }
-        Ok(Some(length)) => into.filled(length).ok_or(refused(resolve::NAME_TOO_LONG)),
+        Ok(Some(length)) => into
+            .filled(length)
+            .ok_or_else(|| refused(resolve::NAME_TOO_LONG)),
         Ok(None) => {
             into.clear();
             Err(refused(resolve::NAME_TOO_LONG))

@@ -35,14 +35,18 @@
 extern crate std;
 
 pub mod calls;
+mod code;
 mod files;
 mod names;
 mod network;
 mod process;
+mod programs;
 mod record;
 mod scratch;
 pub mod shared;
+mod surface;
 pub mod sys;
+mod tamper;
 mod text;
 
 pub use calls::is_checked;
@@ -88,16 +92,23 @@ pub enum Next {
 /// Decides about a call for which [`is_checked`] is true. Others proceed.
 #[must_use]
 pub fn decide(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Answer {
-    let Some(row) = calls::row(call.number) else {
-        return Answer::Proceed;
-    };
     if !process.records() {
         return Answer::Proceed;
     }
+    let Some(row) = calls::row(call.number) else {
+        return match is_checked(call.number) {
+            true => surface::unknown(process, call),
+            false => Answer::Proceed,
+        };
+    };
     match row.treatment {
         Treatment::File => files::decide(process, row.call, call, scratch),
+        Treatment::Kernel => surface::decide(process, row, call),
+        Treatment::Memory => code::decide(process, row.call, call, scratch),
         Treatment::Network => network::decide(process, row.call, call, scratch),
-        _ => Answer::Proceed,
+        Treatment::Process => tamper::decide(process, row, call, scratch),
+        Treatment::Program => programs::decide(process, row.call, call, scratch),
+        Treatment::Unchecked => Answer::Proceed,
     }
 }
 
@@ -110,7 +121,10 @@ pub fn after(process: &Process<'_>, call: &Call, scratch: &mut Scratch, result: 
     };
     match row.treatment {
         Treatment::File => files::after(process, row.call, call, scratch, result),
+        Treatment::Memory => code::after(scratch, result),
         Treatment::Network => network::after(process, row.call, call, scratch, result),
-        _ => Next::Done(result),
+        Treatment::Process => tamper::after(result),
+        Treatment::Program => programs::after(process, scratch, result),
+        Treatment::Kernel | Treatment::Unchecked => Next::Done(result),
     }
 }

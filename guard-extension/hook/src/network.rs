@@ -12,6 +12,11 @@
 //! | source routes | `EPERM` |
 //! | other kinds of sockets | as by a kernel without them |
 //!
+//! Loopback is an address as any other, and so is a local socket of the program's own: a policy that
+//! restricts connections lists what the program talks to itself about (`127.0.0.1:PORT`,
+//! `unix:/path`). What the platform needs on loopback, the extension adds to the policy. Binding and
+//! accepting are not restricted.
+//!
 //! Must not know: what stands in a policy, how calls get here.
 
 mod address;
@@ -54,8 +59,6 @@ const MSG_FASTOPEN: usize = 0x2000_0000;
 pub(crate) struct Memory {
     address: Address,
     batch: message::Batch,
-    /// A descriptor that leads to the local socket that is being reached.
-    held: Option<usize>,
     /// How many bytes of an address the program has room for.
     room: usize,
 }
@@ -65,7 +68,6 @@ impl Memory {
         Self {
             address: Address::new(),
             batch: message::Batch::new(),
-            held: None,
             room: 0,
         }
     }
@@ -107,7 +109,6 @@ pub(crate) fn decide(
     scratch: &mut Scratch,
 ) -> Answer {
     let memory = &mut scratch.network;
-    memory.held = None;
     let decided = match name {
         Name::Connect => connect(process, call, memory),
         Name::Sendto => send(process, call, memory),
@@ -134,16 +135,7 @@ pub(crate) fn after(
 ) -> Next {
     let memory = &mut scratch.network;
     let result = match name {
-        Name::Connect | Name::Sendto | Name::Sendmsg => match memory.held.take() {
-            Some(held) => local::release(process, held, call, result),
-            None => result,
-        },
-        Name::Sendmmsg => {
-            if let Some(held) = memory.held.take() {
-                crate::sys::socket::close(held);
-            }
-            message::sent(call, memory, result)
-        }
+        Name::Sendmmsg => message::sent(call, memory, result),
         Name::Recvfrom | Name::Recvmsg | Name::Recvmmsg | Name::Getpeername => {
             receive::restore(process, name, call, memory, result);
             result
@@ -177,10 +169,16 @@ fn send(process: &Process<'_>, call: &Call, memory: &mut Memory) -> Result<Answe
         return Ok(Answer::Proceed);
     }
     memory.address.load(address, length)?;
-    let Some(way) = destination::decide_send(process, call.number, socket, flags, memory)? else {
+    if let Some(way) = destination::decide_send(process, call.number, socket, flags, memory)? {
+        return Ok(with_address(way, call, 4, memory));
+    }
+    if destination::usual(process) == Way::AsIs {
         return Ok(Answer::Proceed);
-    };
-    Ok(with_address(way, call, 4, memory))
+    }
+    // Nor will it be looked at if the descriptor is another socket's by then.
+    let mut copy = *call;
+    [copy.args[4], copy.args[5]] = [0, 0];
+    Ok(Answer::Instead(copy))
 }
 
 /// The call with the copy of the address at `at` and its length behind that.

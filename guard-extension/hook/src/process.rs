@@ -2,10 +2,10 @@
 
 use core::sync::atomic::AtomicU64;
 
-use guard_core::policy::CompiledPolicy;
+use guard_core::policy::{Access, CompiledPolicy, Decision};
 
 use crate::network::Sockets;
-use crate::shared::{Ring, Sealed};
+use crate::shared::{Ring, Sealed, TmpUse};
 
 /// The program under guard. Put together once, when it starts.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,23 @@ impl Process<'_> {
     /// Whether what the policy refuses is refused.
     pub(crate) const fn enforces(&self) -> bool {
         self.policy.mode_number() == 0
+    }
+
+    /// Whether rules or settings restrict anything, so that a program without guard would be a way
+    /// around them.
+    pub(crate) fn restricts(&self) -> bool {
+        let phase = self.sealed.phase();
+        let policy = &self.policy;
+        let decisions = [
+            policy.egress_name(b"a"),
+            policy.file(b"/", Access::Read, phase),
+            policy.file(b"/", Access::Write, phase),
+            policy.exec(b"/", phase),
+        ];
+        decisions
+            .iter()
+            .any(|decision| *decision != Decision::NotRestricted)
+            || self.sealed.tmp() != TmpUse::Keep
     }
 
     /// Whether anything is looked at at all: not in mode off.
@@ -67,6 +84,12 @@ pub struct Local {
     /// What was recorded already, by hash; lossy.
     pub(crate) seen: [AtomicU64; 256],
     pub(crate) sockets: Sockets,
+    /// Paths that were no symbolic links when they were looked at, by hash; lossy. What rests on
+    /// it is made to fail when it is out of date.
+    pub(crate) plain: [AtomicU64; 256],
+    /// Mappings with arguments of programs that were started: owner's process id and address, and
+    /// length in bytes. See `programs::areas`.
+    pub(crate) areas: [[AtomicU64; 3]; 32],
 }
 
 impl Local {
@@ -76,6 +99,8 @@ impl Local {
         Self {
             seen: [const { AtomicU64::new(0) }; 256],
             sockets: Sockets::new(),
+            plain: [const { AtomicU64::new(0) }; 256],
+            areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],
         }
     }
 }

@@ -71,7 +71,7 @@ pub(crate) fn goes_on(
 /// Whether this was not recorded lately: by a hash in a table where later ones take the place of
 /// earlier ones, so that a repeated record is possible and a lost one next to impossible.
 fn is_first(process: &Process<'_>, subject: &Subject<'_>) -> bool {
-    let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut hash = Fnv::new();
     hash.write(&[subject.kind as u8, subject.protocol]);
     hash.write(&subject.port.to_le_bytes());
     match subject.address {
@@ -91,7 +91,13 @@ fn is_first(process: &Process<'_>, subject: &Subject<'_>) -> bool {
 }
 
 /// FNV-1a: short, and nobody gains by a collision but one record of his own.
-struct Fnv(u64);
+pub(crate) struct Fnv(u64);
+
+impl Fnv {
+    pub(crate) const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
 
 impl Hasher for Fnv {
     fn write(&mut self, bytes: &[u8]) {

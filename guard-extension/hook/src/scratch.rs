@@ -1,7 +1,7 @@
 //! Memory that one decision works in.
 
 use crate::text::PathText;
-use crate::{files, network};
+use crate::{code, files, network, programs, tamper};
 
 /// Copies of the program's arguments, and what is kept between `decide` and `after`. One for each
 /// call that is under way; its content means nothing before `decide`.
@@ -13,6 +13,9 @@ pub struct Scratch {
     /// Where they lead.
     pub(crate) real: [PathText; 2],
     pub(crate) files: files::Memory,
+    pub(crate) programs: programs::Memory,
+    pub(crate) code: code::Memory,
+    pub(crate) tamper: tamper::Memory,
     pub(crate) network: network::Memory,
 }
 
@@ -24,6 +27,9 @@ impl Scratch {
             given: [const { PathText::new() }; 2],
             real: [const { PathText::new() }; 2],
             files: files::Memory::new(),
+            programs: programs::Memory::new(),
+            code: code::Memory::new(),
+            tamper: tamper::Memory::new(),
             network: network::Memory::new(),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! The calls here are never patched. None blocks.
 
+mod area;
 mod call;
 pub mod memory;
 pub mod number;
@@ -9,5 +10,6 @@ mod raw;
 pub mod region;
 pub(crate) mod socket;
 
+pub(crate) use area::Area;
 pub(crate) use call::*;
 pub use raw::{Errno, SysResult, syscall};

@@ -70,7 +70,9 @@ impl<const N: usize> Text<N> {
         let mut rest = number;
         let mut first = digits.len();
         for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
+            #[allow(clippy::cast_possible_truncation, reason = "a digit")]
+            let value = (rest % 10) as u8;
+            *digit = b'0' + value;
             rest /= 10;
             first -= 1;
             if rest == 0 {

@@ -86,13 +86,14 @@ async fn serve(policy: Policy, problems: Vec<String>, command: &[OsString]) -> i
     // Files in /tmp are not removed here: beside a developer's programs they are not only the
     // function's.
     let name = format!("exec-{}", std::process::id());
-    let process = process::choose(&policy, &name).await;
+    let (listener, port) = Proxy::listen().await?;
+    let process = process::choose(&policy, &name, Some(port)).await;
     if let Some(message) = status::missing_tier(&policy, process.as_ref().err()) {
         eprintln!("guard exec: {message}");
         return Ok(exit::TIER);
     }
     let (shared, why) = share(policy, endpoint, None, process);
-    let proxy = Proxy::bind(Arc::clone(&shared)).await?;
+    let proxy = Proxy::new(listener, Arc::clone(&shared));
     announce(&shared, why.as_deref(), &problems);
     let parts = shared.process.as_ref().map(ProcessTier::parts);
     let words = parts.map_or_else(|| words.clone(), |parts| process::command(parts, &words));
@@ -102,7 +103,7 @@ async fn serve(policy: Policy, problems: Vec<String>, command: &[OsString]) -> i
     let mut command = Program::new(program);
     command
         .args(arguments)
-        .env(endpoint::VARIABLE, wrap::address(proxy.port()?));
+        .env(endpoint::VARIABLE, wrap::address(port));
     if let Some(parts) = parts {
         command.env(process::RENDEZVOUS, &parts.rendezvous);
     }

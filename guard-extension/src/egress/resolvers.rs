@@ -140,7 +140,7 @@ mod tests {
             let dns: Option<Vec<_>> = dns.map(|dns| dns.iter().copied().map(socket).collect());
             let resolvers = Resolvers::new(conf, dns.as_deref());
             let texts = resolvers.iter().map(|r| {
-                let upstream = r.upstream.map_or("-".to_owned(), |u| u.to_string());
+                let upstream = r.upstream.map_or_else(|| "-".to_owned(), |u| u.to_string());
                 format!("{}>{upstream}", r.asked)
             });
             texts.collect::<Vec<_>>()

@@ -147,6 +147,8 @@ impl Net {
     }
 }
 
+mod clients;
+
 const ID: u16 = 0x1234;
 
 fn asking(name: &str, kind: RecordType) -> Vec<u8> {
@@ -428,7 +430,11 @@ fn names_do_not_lead_home() {
 #[test]
 fn large_answers_come_over_tcp() {
     let net = Net::enforcing("many.example,api.example");
-    assert_eq!(net.ask("many.example", RecordType::A), "0 cut");
+    let cut = net.ask("many.example", RecordType::A);
+    assert!(
+        cut.starts_with("0 cut 192.0.2.0 ") && cut.len() < 480,
+        "{cut}"
+    );
     // A client with room gets it at once.
     let mut message = asking("many.example", RecordType::A);
     message[11] = 1;

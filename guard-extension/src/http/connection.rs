@@ -31,6 +31,14 @@ const MOST_READ: usize = 64 << 10;
 /// nobody waits for any more would be given an event.
 const SOON: Duration = Duration::from_millis(20);
 
+/// A buffer longer than this is made [`APART`] at once.
+const LARGE: usize = 96 << 10;
+
+/// glibc maps what is longer than 32 MiB apart, whatever it learned from earlier buffers, and gives
+/// it back whole when it is freed (mallopt(3), `M_MMAP_THRESHOLD`); one event of 6 MB would stay
+/// resident for good otherwise. Only what is written takes memory.
+const APART: usize = 33 << 20;
+
 /// A buffer that grew beyond this for one long body is given back.
 const KEPT: usize = 64 << 10;
 
@@ -190,7 +198,16 @@ impl Connection {
             self.buffer.drain(..self.start);
             self.start = 0;
         }
-        self.buffer.reserve(count);
+        self.reserve(count);
+    }
+
+    fn reserve(&mut self, count: usize) {
+        let length = self.buffer.len();
+        if length + count > self.buffer.capacity().max(LARGE) {
+            self.buffer.reserve_exact(count.max(APART - APART.min(length)));
+        } else {
+            self.buffer.reserve(count);
+        }
     }
 
     /// Sends all of `parts`, in one call of the system where it takes that much. Ends early when
@@ -265,8 +282,8 @@ impl Connection {
                 self.buffer.drain(..self.start);
                 self.start = 0;
                 // Room for a read more: the last one is not to move what came before it.
-                self.buffer
-                    .reserve((head + length + READ).saturating_sub(self.buffer.len()));
+                let room = (head + length + MOST_READ).saturating_sub(self.buffer.len());
+                self.reserve(room);
                 while self.buffer.len() < head + length {
                     if self.fill()? == 0 {
                         return Err(ErrorKind::UnexpectedEof.into());

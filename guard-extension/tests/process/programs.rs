@@ -3,33 +3,34 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::rig::{check, compiled, directory, guarded, installed, plain, probe, text};
+use crate::rig::{check_in_invoke, compiled, directory, guarded, installed, plain, probe, text};
 
 const NONE: &[(&str, &str)] = &[("GUARD_EXEC_ALLOW", "")];
 
 #[test]
 fn a_program_however_it_is_started() {
     for way in ["exec", "vfork-exec", "execveat", "exec-bare"] {
-        check(
-            NONE,
-            "exec.denied",
-            "/true",
-            &[&probe(), way, "/usr/bin/true"],
-        );
+        check_in_invoke(NONE, "exec.denied", "/true", &[&probe(), way, "/usr/bin/true"]);
     }
+}
+
+#[test]
+fn a_program_may_be_started_until_the_first_event() {
+    let (probe, policy) = (probe(), [("GUARD_MODE", "enforce"), ("GUARD_EXEC_ALLOW", "")]);
+    assert!(guarded(&policy, &[&probe, "exec", "/usr/bin/true"]).worked());
+    let policy = [policy[0], policy[1], ("PROBE_END_INIT", "1")];
+    assert!(!guarded(&policy, &[&probe, "exec", "/usr/bin/true"]).worked());
 }
 
 #[test]
 fn a_program_in_memory() {
     let ran = plain(&[], &[&probe(), "memfd", "/usr/bin/true"]);
     assert!(ran.worked(), "{ran:?}");
-    let ran = guarded(
-        &[
-            ("GUARD_MODE", "enforce"),
-            ("GUARD_EXEC_ALLOW", "/usr/bin/true"),
-        ],
-        &[&probe(), "memfd", "/usr/bin/true"],
-    );
+    let ran = guarded(&[("GUARD_MODE", "enforce"), ("GUARD_EXEC_ALLOW", "/usr/bin/true")], &[
+        &probe(),
+        "memfd",
+        "/usr/bin/true",
+    ]);
     assert!(!ran.worked(), "{ran:?}");
 }
 
@@ -64,28 +65,14 @@ fn static_children_of_dynamic_programs_and_the_other_way_round() {
             vec![program.as_str(), "open", &path],
             vec![&probe, "exec", &program, "open", &path],
             vec![&program, "exec", &probe, "open", &path],
-            vec![
-                &program,
-                "vfork-exec",
-                &program,
-                "exec-bare",
-                &program,
-                "open",
-                &path,
-            ],
+            vec![&program, "vfork-exec", &program, "exec-bare", &program, "open", &path],
         ] {
             assert!(plain(&[], &command).worked(), "{command:?}");
             let ran = guarded(&policy, &command);
             assert!(!ran.worked(), "{command:?}: {ran:?}");
-            assert!(
-                ran.denial("file.denied", &path).is_some(),
-                "{command:?}: {ran:?}"
-            );
+            assert!(ran.denial("file.denied", &path).is_some(), "{command:?}: {ran:?}");
             let allowed = format!("runtime:{path}");
-            let policy = [
-                ("GUARD_MODE", "enforce"),
-                ("GUARD_FILE_READ", allowed.as_str()),
-            ];
+            let policy = [("GUARD_MODE", "enforce"), ("GUARD_FILE_READ", allowed.as_str())];
             let ran = guarded(&policy, &command);
             assert!(ran.worked(), "{command:?}: {ran:?}");
         }
@@ -121,21 +108,33 @@ fn scripts_and_missing_files_end_as_they_do_natively() {
             let probe = probe();
             let command = [probe.as_str(), way, program.as_str()];
             let (native, ran) = (plain(&[], &command), guarded(&[], &command));
-            assert_eq!(
-                (native.code, native.stderr),
-                (ran.code, ran.stderr),
-                "{command:?}"
-            );
+            assert_eq!((native.code, native.stderr), (ran.code, ran.stderr), "{command:?}");
         }
         let quoted = format!("{program}; echo $?");
         let command = ["/bin/sh", "-c", &quoted];
         let (native, ran) = (plain(&[], &command), guarded(&[], &command));
-        assert_eq!(
-            (native.stdout, native.stderr),
-            (ran.stdout, ran.stderr),
-            "{command:?}"
-        );
+        assert_eq!((native.stdout, native.stderr), (ran.stdout, ran.stderr), "{command:?}");
     }
+}
+
+#[test]
+fn libraries_load_late_from_where_the_function_cannot_write_and_not_from_elsewhere() {
+    let own = text(directory("library").join("library.so"));
+    fs::copy("/lib/x86_64-linux-gnu/libz.so.1", &own).unwrap();
+    let probe = probe();
+    let run = |library: &str| {
+        let policy = [
+            ("GUARD_MODE", "enforce"),
+            ("GUARD_EXEC_ALLOW", ""),
+            ("GUARD_FILE_WRITE", own.as_str()),
+            ("PROBE_END_INIT", "1"),
+        ];
+        guarded(&policy, &[&probe, "dlopen", library])
+    };
+    let ran = run("libz.so.1");
+    assert!(ran.worked(), "{ran:?}");
+    let ran = run(&own);
+    assert!(!ran.worked() && ran.denial("exec.denied", &own).is_some(), "{ran:?}");
 }
 
 #[test]
@@ -144,10 +143,7 @@ fn a_static_program_sees_itself_and_not_the_loader() {
         return;
     };
     let command = [program.as_str(), "one", "two words", ""];
-    let (native, ran) = (
-        plain(&[("A", "1")], &command),
-        guarded(&[("A", "1")], &command),
-    );
+    let (native, ran) = (plain(&[("A", "1")], &command), guarded(&[("A", "1")], &command));
     assert!(native.worked());
     assert_eq!(native.stdout, ran.stdout, "{ran:?}");
 }

@@ -37,11 +37,17 @@ impl Ran {
             .filter(move |record| record["type"] == kind)
     }
 
-    /// The denial of a rule, of a target that ends so.
+    /// The denial of a rule, of a target that ends so. An address that a name was learned for is
+    /// recorded under the name: with its port it counts as well.
     pub(crate) fn denial(&self, rule: &str, target: &str) -> Option<&Value> {
         self.of("denial").find(|record| {
             let found = record["target"].as_str().unwrap_or_default();
-            record["rule"] == rule && found.ends_with(target)
+            let address = record["address"].as_str().map(|address| {
+                let port = found.rsplit(':').next().unwrap_or_default();
+                format!("{address}:{port}")
+            });
+            let is_it = |found: &str| found.trim_start_matches("udp:").ends_with(target);
+            record["rule"] == rule && (is_it(found) || address.as_deref().is_some_and(is_it))
         })
     }
 }
@@ -118,6 +124,18 @@ fn run(mut program: Command, variables: &[(&str, &str)]) -> Ran {
 /// the same record says that it would be refused.
 pub(crate) fn check(policy: &[(&str, &str)], rule: &str, target: &str, command: &[&str]) {
     check_with(policy, rule, target, command, || {});
+}
+
+/// [`check`], after the init phase. For the probe only, which asks for an event.
+pub(crate) fn check_in_invoke(
+    policy: &[(&str, &str)],
+    rule: &str,
+    target: &str,
+    command: &[&str],
+) {
+    let mut policy = policy.to_vec();
+    policy.push(("PROBE_END_INIT", "1"));
+    check_with(&policy, rule, target, command, || {});
 }
 
 /// [`check`], with something to be done before every try.

@@ -1,44 +1,47 @@
-//! The search byte by byte, for processors without look-ups of whole bytes in vectors.
+//! The search for processors without the vectors that the others need.
 
-use super::Batch;
-use super::tables::MAYBE;
+use super::{Batch, LANES, Marks, fill, tables::MAYBE};
 use crate::inspect::trigger::{PAST_END, WIDTH};
 
 /// Offsets looked at between two branches.
 const STRIDE: usize = 8;
 
 pub(super) fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
-    let [first, second, third, fourth] = &MAYBE;
-    let buckets = |window: [u8; WIDTH]| {
-        let [a, b, c, d] = window.map(usize::from);
-        first[a] & second[b] & third[c] & fourth[d]
+    fill(bytes, from, batch, mark)
+}
+
+fn mark(bytes: &[u8]) -> Marks {
+    let mut marks = Marks::default();
+    for (marks, first) in marks.iter_mut().zip((0..bytes.len()).step_by(LANES)) {
+        for i in (0..LANES).step_by(STRIDE) {
+            *marks |= stride(bytes, first + i) << i;
+        }
+    }
+    marks
+}
+
+/// The marks of `STRIDE` offsets from `first` on.
+#[inline]
+fn stride(bytes: &[u8], first: usize) -> u64 {
+    let rest = bytes.get(first..).unwrap_or_default();
+    let padded: [u8; STRIDE + WIDTH - 1];
+    let chunk = match rest.first_chunk::<{ STRIDE + WIDTH - 1 }>() {
+        Some(chunk) => chunk,
+        None if rest.is_empty() => return 0,
+        None => {
+            padded = core::array::from_fn(|i| rest.get(i).copied().unwrap_or(PAST_END));
+            &padded
+        }
     };
-    let mut at = from;
-    while let Some(chunk) = bytes
-        .get(at..)
-        .and_then(<[u8]>::first_chunk::<{ STRIDE + WIDTH - 1 }>)
-    {
-        let window = |i: usize| [chunk[i], chunk[i + 1], chunk[i + 2], chunk[i + 3]];
-        let marks: [u32; STRIDE] = core::array::from_fn(|i| buckets(window(i)));
-        if marks.iter().fold(0, |any, marks| any | marks) != 0 {
-            for (i, marks) in marks.into_iter().enumerate() {
-                if marks != 0 {
-                    if batch.is_full() {
-                        return at + i;
-                    }
-                    batch.verify(at + i, marks, window(i));
-                }
-            }
-        }
-        at += STRIDE;
+    let [a, b, c, d] = &MAYBE;
+    let byte = |i: usize| usize::from(chunk[i]);
+    let buckets: [u32; STRIDE] =
+        core::array::from_fn(|i| a[byte(i)] & b[byte(i + 1)] & c[byte(i + 2)] & d[byte(i + 3)]);
+    if buckets.iter().fold(0, |any, buckets| any | buckets) == 0 {
+        return 0;
     }
-    while at < bytes.len() && !batch.is_full() {
-        let window = core::array::from_fn(|i| bytes.get(at + i).copied().unwrap_or(PAST_END));
-        let marks = buckets(window);
-        if marks != 0 {
-            batch.verify(at, marks, window);
-        }
-        at += 1;
-    }
-    at
+    let marks = buckets.iter().enumerate();
+    marks.fold(0, |marks, (i, buckets)| {
+        marks | u64::from(*buckets != 0) << i
+    })
 }

@@ -4,7 +4,7 @@ use super::grouping::GROUPING;
 use crate::inspect::encoding;
 #[cfg(test)]
 use crate::inspect::trigger::Class;
-use crate::inspect::trigger::{Trigger, WIDTH};
+use crate::inspect::trigger::{PAST_END, Trigger, WIDTH};
 use crate::rule::{Family, RULES};
 
 /// Sets of triggers that share one bit of the first look-up.
@@ -34,14 +34,18 @@ pub(super) const TRIGGERS: usize = {
     n
 };
 
-/// The families and the encodings.
-const OWNERS_IN_ALL: usize = Family::ALL.len() + 1;
+/// The families, the encodings and the keys of encoded values.
+const OWNERS_IN_ALL: usize = Family::ALL.len() + 2;
+
+const _: () = assert!(OWNERS_IN_ALL <= u16::BITS as usize, "more owners than bits");
 
 const fn triggers_of(owner: usize) -> &'static [Trigger] {
     if owner < Family::ALL.len() {
         RULES[owner].triggers
-    } else {
+    } else if owner == Family::ALL.len() {
         encoding::TRIGGERS
+    } else {
+        encoding::KEYS
     }
 }
 
@@ -87,10 +91,6 @@ const ASSIGNED: [u8; TRIGGERS] = {
     assigned
 };
 
-/// Vectors look eight buckets up at a time: one bit of a byte each.
-#[cfg(target_arch = "x86_64")]
-pub(super) const GROUPS: usize = BUCKETS / 8;
-
 /// `[position][byte]`: the buckets (bits) that hold a trigger whose class at the position holds the
 /// byte.
 pub(super) static MAYBE: [[u32; 256]; WIDTH] = {
@@ -113,8 +113,49 @@ pub(super) static MAYBE: [[u32; 256]; WIDTH] = {
     maybe
 };
 
+/// Vectors look eight buckets up at a time: one bit of a byte each.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) const GROUPS: usize = BUCKETS / 8;
+
+/// For one group and one position: the buckets that a low nibble and a high nibble are in. A byte
+/// can be in a bucket's class only if both its nibbles are.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[repr(C, align(16))]
+pub(super) struct Nibbles {
+    pub(super) low: [u8; 16],
+    pub(super) high: [u8; 16],
+}
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) static NIBBLES: [[Nibbles; WIDTH]; GROUPS] = {
+    const ZERO: Nibbles = Nibbles {
+        low: [0; 16],
+        high: [0; 16],
+    };
+    let mut nibbles = [const { [const { ZERO }; WIDTH] }; GROUPS];
+    let mut t = 0;
+    while t < TRIGGERS {
+        let bucket = ASSIGNED[t] as usize;
+        let mut position = 0;
+        while position < WIDTH {
+            let at = &mut nibbles[bucket / 8][position];
+            let mut byte = 0;
+            while byte < 256 {
+                if ENTRIES[t].trigger.classes[position].contains(to_u8(byte)) {
+                    at.low[byte & 15] |= 1 << (bucket % 8);
+                    at.high[byte >> 4] |= 1 << (bucket % 8);
+                }
+                byte += 1;
+            }
+            position += 1;
+        }
+        t += 1;
+    }
+    nibbles
+};
+
 /// For one group and one position: the buckets that a byte of ASCII is in, exactly, and those that
-/// another byte's high nibble is in.
+/// another byte's high nibble is in. The last of ASCII also stands for what is past the end.
 #[cfg(target_arch = "x86_64")]
 #[repr(C, align(64))]
 pub(super) struct Bytes {
@@ -141,6 +182,9 @@ pub(super) static BYTES: [[Bytes; WIDTH]; GROUPS] = {
                     if byte < 128 {
                         at.ascii[byte] |= 1 << (bucket % 8);
                     } else {
+                        if byte == PAST_END as usize {
+                            at.ascii[LAST as usize] |= 1 << (bucket % 8);
+                        }
                         at.high[byte >> 4] |= 1 << (bucket % 8);
                     }
                 }
@@ -152,6 +196,10 @@ pub(super) static BYTES: [[Bytes; WIDTH]; GROUPS] = {
     }
     bytes
 };
+
+/// The last byte of ASCII, DEL.
+#[cfg(target_arch = "x86_64")]
+pub(super) const LAST: u8 = 0x7f;
 
 /// `[bucket][position][byte]`: the triggers of the bucket (bits, in order of assignment) whose class
 /// at the position holds the byte. The conjunction over four positions is exact.
@@ -178,14 +226,14 @@ pub(super) static EXACT: [[[u16; 256]; WIDTH]; BUCKETS] = {
     exact
 };
 
-/// `[bucket][trigger in it]`: the owner's bit.
-pub(super) static OWNERS: [[u8; BUCKET_SIZE]; BUCKETS] = {
-    let mut owners = [[0; BUCKET_SIZE]; BUCKETS];
+/// `[bucket][trigger in it]`: the owner's bit; none behind the last one.
+pub(super) static OWNERS: [[u16; BUCKET_SIZE + 1]; BUCKETS] = {
+    let mut owners = [[0; BUCKET_SIZE + 1]; BUCKETS];
     let mut sizes = [0; BUCKETS];
     let mut t = 0;
     while t < TRIGGERS {
         let bucket = ASSIGNED[t] as usize;
-        owners[bucket][sizes[bucket]] = ENTRIES[t].owner;
+        owners[bucket][sizes[bucket]] = 1 << ENTRIES[t].owner;
         sizes[bucket] += 1;
         t += 1;
     }

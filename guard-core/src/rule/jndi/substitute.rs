@@ -151,7 +151,7 @@ fn judge(content: &[u8]) -> Outcome {
             b"kotlin:",
             b"rhino:",
         ]))
-        || (is(b"url") && charset().is_some_and(|url| url.windows(3).any(|w| w == b"://")))
+        || (is(b"url") && charset().is_some_and(|url| memchr::memmem::find(url, b"://").is_some()))
         || (is(b"dns") && begins(&[b"address|", b"name|", b"canonical|", b"canonical-name|"]))
         || (is(b"file")
             && begins(&[b"utf-8:", b"iso-8859-1:", b"us-ascii:", b"utf-16"])

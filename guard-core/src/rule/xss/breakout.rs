@@ -74,7 +74,7 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
             None => (word.start, handed_over(bytes, &word)?),
         },
     };
-    if !effort.spend(script::WINDOW) {
+    if !effort.spend(script::READING) {
         return None;
     }
     if let Some((_, attribute)) = html::tag_at(bytes, BEHIND, start, effort)

@@ -112,7 +112,7 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
     let (name, value) = name_and_value(bytes, at)?;
     let known = is_event(bytes.get(at + 2..name.end)?);
     let content = value_range(bytes, value);
-    if !effort.spend(content.len() + script::WINDOW) || content.is_empty() {
+    if !effort.spend(content.len() + script::READING) || content.is_empty() {
         return None;
     }
     let piece = bytes.get(content.clone())?;

@@ -9,6 +9,9 @@ use core::ops::Range;
 /// its name or place gives it away.
 pub(super) const WINDOW: usize = 192;
 
+/// What reading that much costs, in bytes looked at.
+pub(super) const READING: usize = 4 * WINDOW;
+
 /// What a piece of text is when read as script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Script {

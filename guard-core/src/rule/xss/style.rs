@@ -45,7 +45,7 @@ pub(super) fn confirm_expression(text: &Text<'_>, at: usize, effort: &mut Effort
         .get(start..at + 9)?
         .eq_ignore_ascii_case(b"expression")
         || bytes.get(open) != Some(&b'(')
-        || !effort.spend(script::WINDOW)
+        || !effort.spend(script::READING)
     {
         return None;
     }

@@ -136,7 +136,7 @@ pub(super) fn confirm_script(text: &Text<'_>, at: usize, effort: &mut Effort) ->
         .iter()
         .find_map(|word| backward(bytes, scr, word))?;
     let rest = bytes.get(colon + 1..)?;
-    if !effort.spend(script::WINDOW) {
+    if !effort.spend(script::READING) {
         return None;
     }
     let end = colon + 1 + rest.len().min(64);
@@ -207,7 +207,7 @@ pub(super) fn confirm_data(text: &Text<'_>, at: usize, effort: &mut Effort) -> O
             .is_some_and(|h| h.eq_ignore_ascii_case(t))
     });
     let comma = head.iter().position(|b| *b == b',')?;
-    if !effort.spend(script::WINDOW) || kind.is_none() && comma > 64 {
+    if !effort.spend(script::READING) || kind.is_none() && comma > 64 {
         return None;
     }
     let content = at + 3 + comma + 1;

@@ -132,12 +132,6 @@ calls! {
         "/proc/self/exe has to name the program that runs under the loader";
     Mmap, "mmap", 9, 222, Memory,
         "maps a file as code, which is how libraries are loaded";
-    Mprotect, "mprotect", 10, 226, Memory,
-        "makes a mapped file code";
-    PkeyMprotect, "pkey_mprotect", 329, 288, Memory,
-        "makes a mapped file code";
-    Shmat, "shmat", 30, 196, Memory,
-        "can map a segment as code";
     Socket, "socket", 41, 198, Network,
         "families and types that policies do not know";
     Connect, "connect", 42, 203, Network,
@@ -348,6 +342,12 @@ calls! {
         "the descriptor was opened for writing";
     MemfdCreate, "memfd_create", 319, 279, Unchecked,
         "decided when it is started or mapped as code";
+    Mprotect, "mprotect", 10, 226, Unchecked,
+        "code from a file's copy in memory cannot be told from a compiler at work";
+    PkeyMprotect, "pkey_mprotect", 329, 288, Unchecked,
+        "code from a file's copy in memory cannot be told from a compiler at work";
+    Shmat, "shmat", 30, 196, Unchecked,
+        "code from a file's copy in memory cannot be told from a compiler at work";
     Read, "read", 0, 63, Unchecked,
         "the descriptor was opened for reading";
 }

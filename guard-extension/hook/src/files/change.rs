@@ -7,7 +7,8 @@
 use guard_core::policy::{Access, Decision};
 
 use super::judge::{EACCES, Wants, may_use};
-use super::resolve::{DENIED, O_NOFOLLOW, entry, name_of, object};
+use super::resolve::{DENIED, O_NOFOLLOW, entry, find, name_of, object};
+use super::text::Spare;
 use super::{Step, argument, path_argument};
 use crate::calls::Name;
 use crate::process::Process;
@@ -188,10 +189,10 @@ fn change_object(
     wants: Wants,
 ) -> Result<Call, Errno> {
     let [given, names] = &mut scratch.given;
-    let [real, _] = &mut scratch.real;
+    let [real, link] = &mut scratch.real;
     let flags = if follow { 0 } else { O_NOFOLLOW };
-    let found = object(process, directory, given, flags, 0, names)?;
-    name_of(found.number(), real).map_err(|_| DENIED)?;
+    let mut spare = Spare { rest: names, link };
+    let found = find(process, directory, given.bytes(), flags, real, &mut spare)?;
     if !may_use(process, call.number, real.bytes(), wants, names) {
         return Err(DENIED);
     }

@@ -16,11 +16,13 @@ use super::resolve::{
     DENIED, ELOOP, ENOENT, ENOSYS, MAX_LINKS, NAME_TOO_LONG, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW,
     O_PATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, entry, name_of, object,
 };
+use super::text::{Spare, by_text};
 use super::{Step, argument, path_argument};
 use crate::calls::Name;
 use crate::process::Process;
+use crate::programs::is_own_name;
 use crate::scratch::Scratch;
-use crate::sys::{self, Errno, Fd, OpenHow, S_IFDIR, S_IFLNK, memory, number};
+use crate::sys::{self, AT_FDCWD, Errno, Fd, OpenHow, S_IFDIR, S_IFLNK, memory, number};
 use crate::{Answer, Call, Next};
 
 const O_WRONLY: u64 = 1;
@@ -90,8 +92,8 @@ impl Request {
     fn read(name: Name, call: &Call) -> Option<Self> {
         let arg = |index| argument(call, index);
         let (directory, path, flags, mode) = match name {
-            Name::Creat => (sys::AT_FDCWD, arg(0), O_CREAT | O_WRONLY | O_TRUNC, arg(1)),
-            Name::Open => (sys::AT_FDCWD, arg(0), arg(1) as u64, arg(2)),
+            Name::Creat => (AT_FDCWD, arg(0), O_CREAT | O_WRONLY | O_TRUNC, arg(1)),
+            Name::Open => (AT_FDCWD, arg(0), arg(1) as u64, arg(2)),
             Name::Openat => (arg(0), arg(1), arg(2) as u64, arg(3)),
             _ => {
                 let mut words = [0_u8; size_of::<OpenHow>()];
@@ -170,6 +172,14 @@ impl Request {
         }
     }
 
+    /// What is asked of a file, there or not.
+    fn wants_most(&self) -> Wants {
+        match self.has(O_CREAT) {
+            true => self.wants_new(),
+            false => self.wants(),
+        }
+    }
+
     /// What is asked of a file that has to be created.
     fn wants_new(&self) -> Wants {
         Wants {
@@ -190,8 +200,13 @@ pub(super) fn decide(
     };
     scratch.files.request = request;
     if !process.enforces() {
-        scratch.files.step = Step::Watch;
-        return Answer::Instead(*call);
+        let made = own_file(process, &request, scratch)
+            .or_else(|| plain(&request, scratch))
+            .unwrap_or_else(|| {
+                scratch.files.step = Step::Watch;
+                *call
+            });
+        return Answer::Instead(made);
     }
     // The calls that are made in its place do not check as much.
     if !request.is_valid() {
@@ -201,13 +216,36 @@ pub(super) fn decide(
     if let Err(answer) = path_argument(request.path, &mut scratch.given[0]) {
         return answer;
     }
-    match fast(process, &request, scratch) {
+    let _ = own_file(process, &request, scratch);
+    match fast(process, &request, scratch).or_else(|| text(process, scratch)) {
         Some(call) => Answer::Instead(call),
         None => match thorough(process, call.number, scratch) {
             Ok(call) => Answer::Instead(call),
             Err(errno) => Answer::Return(errno.result()),
         },
     }
+}
+
+/// Under the loader, /proc/self/exe is the program's file, not the loader's: puts its path into
+/// `given[0]`, and returns the open of it.
+fn own_file(process: &Process<'_>, request: &Request, scratch: &mut Scratch) -> Option<Call> {
+    if process.program.is_empty() {
+        return None;
+    }
+    let [given, _] = &mut scratch.given;
+    let [real, _] = &mut scratch.real;
+    path_argument(request.path, given).ok()?;
+    if !is_own_name(request.directory, given.bytes(), real) {
+        return None;
+    }
+    given.set(process.program)?;
+    scratch.files.step = Step::Watch;
+    scratch.files.how = request.how;
+    Some(openat2(
+        AT_FDCWD,
+        scratch.given[0].pointer(),
+        &scratch.files.how,
+    ))
 }
 
 /// An openat2 with a structure of another size, or one that cannot be read: the kernel says which
@@ -225,9 +263,27 @@ fn unknown(process: &Process<'_>, call: &Call) -> Answer {
     }
 }
 
+/// In monitor mode: the first way where it is likely to do, since it says at once what was opened.
+/// When it meets links, the call is made as it is, and the kernel asked.
+fn plain(request: &Request, scratch: &mut Scratch) -> Option<Call> {
+    path_argument(request.path, &mut scratch.given[0]).ok()?;
+    if !request.is_valid() || request.has(O_PATH) {
+        return None;
+    }
+    unlinked(request, scratch)
+}
+
 /// The first way, when nothing speaks against it.
 fn fast(process: &Process<'_>, request: &Request, scratch: &mut Scratch) -> Option<Call> {
-    let [given, spare] = &mut scratch.given;
+    let call = unlinked(request, scratch)?;
+    let [_, spare] = &mut scratch.given;
+    let [real, _] = &mut scratch.real;
+    is_free(process, real.bytes(), scratch.files.wants, spare).then_some(call)
+}
+
+/// The open that follows no links; sets `real[0]` to what it opens then.
+fn unlinked(request: &Request, scratch: &mut Scratch) -> Option<Call> {
+    let [given, _] = &mut scratch.given;
     let [real, _] = &mut scratch.real;
     let path = given.bytes();
     if request.how.resolve != 0 || climbs(path) {
@@ -244,15 +300,8 @@ fn fast(process: &Process<'_>, request: &Request, scratch: &mut Scratch) -> Opti
     if is_below(lexical, b"/proc") || is_below(lexical, b"/dev/fd") {
         return None;
     }
-    let wants = match request.has(O_CREAT) {
-        true => request.wants_new(),
-        false => request.wants(),
-    };
-    if !is_free(process, lexical, wants, spare) {
-        return None;
-    }
     scratch.files.step = Step::Fast;
-    scratch.files.wants = wants;
+    scratch.files.wants = request.wants_most();
     scratch.files.how = OpenHow {
         resolve: RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
         ..request.how
@@ -264,10 +313,44 @@ fn fast(process: &Process<'_>, request: &Request, scratch: &mut Scratch) -> Opti
     ))
 }
 
+/// The first way once more, with the path's links read.
+fn text(process: &Process<'_>, scratch: &mut Scratch) -> Option<Call> {
+    let request = scratch.files.request;
+    if request.how.resolve != 0 {
+        return None;
+    }
+    let [given, rest] = &mut scratch.given;
+    let [real, link] = &mut scratch.real;
+    let follow = !request.has(O_NOFOLLOW) && !request.has(O_CREAT | O_EXCL);
+    let mut spare = Spare { rest, link };
+    by_text(
+        request.directory,
+        given.bytes(),
+        follow,
+        process.local,
+        real,
+        &mut spare,
+    )?;
+    let wants = request.wants_most();
+    if !is_free(process, real.bytes(), wants, spare.rest) {
+        return None;
+    }
+    scratch.files.step = Step::Text;
+    scratch.files.wants = wants;
+    scratch.files.how = OpenHow {
+        resolve: RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        ..request.how
+    };
+    Some(openat2(
+        AT_FDCWD,
+        scratch.real[0].pointer(),
+        &scratch.files.how,
+    ))
+}
+
 /// The real path of the directory that a relative path begins at.
-pub(super) fn base(directory: usize, into: &mut crate::text::PathText) -> Option<()> {
-    // The int of the call, not the register.
-    if directory as u32 == sys::AT_FDCWD as u32 {
+pub(crate) fn base(directory: usize, into: &mut crate::text::PathText) -> Option<()> {
+    if sys::int(directory) == sys::int(AT_FDCWD) {
         sys::working_directory(into).ok()?;
     } else {
         name_of(directory, into).ok()?;
@@ -385,7 +468,7 @@ fn existing(
     let call = Call {
         number: number::OPENAT,
         args: [
-            sys::AT_FDCWD,
+            AT_FDCWD,
             scratch.files.link.pointer(),
             usize::try_from(flags).unwrap_or(0),
             usize::try_from(mode).unwrap_or(0),
@@ -426,7 +509,21 @@ pub(super) fn after(
             }
             Next::Done(result)
         }
-        Step::Fast => match errno {
+        // The monitor looks at what was opened with links.
+        Step::Fast | Step::Text if !process.enforces() => match errno {
+            None => {
+                let [real, names] = &mut scratch.real;
+                let wants = request.wants();
+                let _ = may_use(process, call.number, real.bytes(), wants, names);
+                Next::Done(result)
+            }
+            Some(ELOOP | ENOSYS | EPERM) => {
+                scratch.files.step = Step::Watch;
+                Next::Again(*call)
+            }
+            Some(_) => Next::Done(result),
+        },
+        Step::Fast | Step::Text => match errno {
             None => {
                 learn(
                     process,
@@ -437,7 +534,13 @@ pub(super) fn after(
                 Next::Done(result)
             }
             // Links, or a kernel or filter that does not have openat2.
-            Some(ELOOP | ENOSYS | EPERM) => again(process, call.number, scratch),
+            Some(ELOOP | ENOSYS | EPERM) => {
+                let is_read = scratch.files.step == Step::Text;
+                match (!is_read).then(|| text(process, scratch)).flatten() {
+                    Some(call) => Next::Again(call),
+                    None => again(process, call.number, scratch),
+                }
+            }
             Some(_) => Next::Done(result),
         },
         Step::Reopen | Step::Create => {

@@ -3,14 +3,14 @@
 use crate::text::{PathText, Text};
 
 /// Whether a component of the path is `..`.
-pub(super) fn climbs(path: &[u8]) -> bool {
+pub(crate) fn climbs(path: &[u8]) -> bool {
     path.split(|byte| *byte == b'/')
         .any(|component| component == b"..")
 }
 
 /// Appends the components of `path`, free of `..`, to an absolute path; empty ones and `.` are left
 /// out. `None` when there is no room.
-pub(super) fn append<const N: usize>(to: &mut Text<N>, path: &[u8]) -> Option<()> {
+pub(crate) fn append<const N: usize>(to: &mut Text<N>, path: &[u8]) -> Option<()> {
     if to.bytes() == b"/" {
         to.clear();
     }
@@ -29,7 +29,7 @@ pub(super) fn append<const N: usize>(to: &mut Text<N>, path: &[u8]) -> Option<()
 /// The directory part and the last component, which keeps the slashes behind it. The directory is
 /// `.` when there is none. `None` for the root, for the empty path, and when the last component is
 /// `.` or `..`: those name no entry of a directory.
-pub(super) fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = path.iter().rposition(|byte| *byte != b'/')? + 1;
     let bare = path.get(..end)?;
     let first = bare
@@ -51,7 +51,7 @@ pub(super) fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// A name without the slashes behind it.
-pub(super) fn bare(name: &[u8]) -> &[u8] {
+pub(crate) fn bare(name: &[u8]) -> &[u8] {
     let end = name.iter().rposition(|byte| *byte != b'/');
     name.get(..end.map_or(0, |end| end + 1)).unwrap_or(name)
 }
@@ -98,7 +98,7 @@ fn number(digits: &[u8]) -> Option<u32> {
 }
 
 /// `/proc/ID/...` as `/proc/self/...`, which is how policies name it.
-pub(super) fn as_self(path: &[u8], into: &mut PathText) -> Option<()> {
+pub(crate) fn as_self(path: &[u8], into: &mut PathText) -> Option<()> {
     let behind = path.strip_prefix(b"/proc/")?;
     let end = behind.iter().position(|byte| *byte == b'/');
     into.set(b"/proc/self")?;

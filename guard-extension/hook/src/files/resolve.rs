@@ -2,6 +2,7 @@
 
 use super::judge::is_own;
 use super::path::{of_process, split};
+use super::text::{Spare, by_text};
 use crate::process::Process;
 use crate::sys::{self, Errno, Fd, OpenHow};
 use crate::text::{DescriptorPath, PathText};
@@ -13,7 +14,7 @@ pub(super) const O_DIRECTORY: u64 = if cfg!(target_arch = "x86_64") {
 } else {
     0o40_000
 };
-pub(super) const O_NOFOLLOW: u64 = if cfg!(target_arch = "x86_64") {
+pub(crate) const O_NOFOLLOW: u64 = if cfg!(target_arch = "x86_64") {
     0o400_000
 } else {
     0o100_000
@@ -37,6 +38,33 @@ pub(crate) fn name_of(descriptor: usize, into: &mut PathText) -> Result<(), Errn
     let mut link = DescriptorPath::new();
     link.of(descriptor);
     sys::read_link(sys::AT_FDCWD, &link, into)
+}
+
+/// Finds the object that a path leads to, without using it, and sets `real` to its real path.
+/// `flags` as for [`object`]. What is not absolute then is a pipe or the like.
+pub(crate) fn find(
+    process: &Process<'_>,
+    directory: usize,
+    path: &[u8],
+    flags: u64,
+    real: &mut PathText,
+    spare: &mut Spare<'_>,
+) -> Result<Fd, Errno> {
+    let follow = flags & O_NOFOLLOW == 0;
+    let how = OpenHow {
+        flags: flags | O_PATH | O_CLOEXEC,
+        mode: 0,
+        resolve: RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    if by_text(directory, path, follow, process.local, real, spare).is_some()
+        && let Ok(found) = sys::open_at(sys::AT_FDCWD, real, &how)
+    {
+        return Ok(found);
+    }
+    spare.link.set(path).ok_or(NAME_TOO_LONG)?;
+    let found = object(process, directory, spare.link, flags, 0, spare.rest)?;
+    name_of(found.number(), real).map_err(|_| DENIED)?;
+    Ok(found)
 }
 
 /// Finds the object that a path leads to, without using it. `flags` may hold `O_NOFOLLOW` and
@@ -137,7 +165,7 @@ pub(super) fn leaf(name: &[u8], into: &mut DescriptorPath) -> Result<(), Errno> 
 }
 
 /// Whose magic link `name` in `directory` is, if it is one (proc(5)).
-fn magic_owner(directory: &[u8], name: &[u8]) -> Option<u32> {
+pub(super) fn magic_owner(directory: &[u8], name: &[u8]) -> Option<u32> {
     let of = of_process(directory)?;
     let is_magic = match of.rest {
         b"fd" | b"map_files" | b"ns" => true,

@@ -276,7 +276,9 @@ impl Known {
             Decision::Allowed(_) => false,
             Decision::Denied => {
                 let tcp = process.policy.egress_addr(ip, port, Protocol::Tcp);
-                self.has_allowed_name || !tcp.is_denied()
+                // Of a name that is denied there would be no address, were the policy enforced.
+                let is_only_known = self.length > 0 && !process.enforces();
+                self.has_allowed_name || !tcp.is_denied() || is_only_known
             }
             // Static programs hardly sort, but write to what they connected, unseen here.
             Decision::NotRestricted => {

@@ -2,135 +2,79 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use guard_core::policy::Decision;
-
 use super::destination::usual;
-use super::{Memory, Use, Way, is_restricted};
+use super::{Memory, Use, Way};
+use crate::Process;
 use crate::record::{Subject, goes_on};
 use crate::shared::Kind;
-use crate::sys::{self, Errno};
-use crate::{Call, Process};
+use crate::sys::{self, Errno, OpenHow};
+use crate::text::{DescriptorPath, Text};
 
-/// `/proc/self/fd/`, before a number.
-const DESCRIPTORS: &[u8] = b"/proc/self/fd/";
-/// Longest path of a descriptor, with its NUL byte.
-const DESCRIPTOR_PATH: usize = 40;
-/// Longest path that a descriptor's link is read into: longer ones are no policy's.
-const REAL: usize = 512;
-/// Both directions (shutdown(2)).
-const SHUT_RDWR: usize = 2;
+/// A path that a descriptor leads to. Longer ones are no policy's.
+type Real = Text<512>;
+/// No access to the content, gone on execve (open(2)).
+const O_PATH: u64 = 0o10_000_000;
+const O_CLOEXEC: u64 = 0o2_000_000;
 
 /// Decides about the local socket that the address in `memory` names. A path is resolved first; the
-/// call is made with a path that leads to just what was decided about.
+/// call is made with the path that was decided about.
 pub(super) fn decide(
     process: &Process<'_>,
     number: usize,
-    how: Use,
+    how_used: Use,
     memory: &mut Memory,
 ) -> Result<Way, Errno> {
     let Some(name) = memory.address.local() else {
         return Ok(usual(process));
     };
     let is_abstract = name.first() == Some(&0);
-    if is_abstract || !is_restricted(process) {
+    if is_abstract {
         let subject = Subject::new(Kind::Unix, name);
         return match goes_on(
             process,
             number,
             &subject,
             process.policy.unix(name),
-            how.errno().0,
+            how_used.errno().0,
         ) {
             true => Ok(usual(process)),
-            false => Err(how.errno()),
+            false => Err(how_used.errno()),
         };
     }
-    let mut path = [0; super::address::LONGEST];
-    for (to, from) in path.iter_mut().zip(name) {
-        *to = *from;
+    let mut path = Text::<{ super::address::LONGEST }>::new();
+    path.push(name).ok_or(super::EINVAL)?;
+    let how = OpenHow {
+        flags: O_PATH | O_CLOEXEC,
+        mode: 0,
+        resolve: 0,
+    };
+    let mut real = Real::new();
+    match find(&path, &how, &mut real) {
+        Ok(()) => {}
+        // What is not there is reported as it is without a policy.
+        Err(errno) if usual(process) == Way::Copy => return Err(errno),
+        Err(_) => return Ok(Way::AsIs),
     }
-    let path = path.get(..=name.len()).ok_or(super::EINVAL)?;
-    // What is not there is reported as it is without a policy.
-    let held = sys::socket::open_path(path)?;
-    let mut real = [0; REAL];
-    let decided = decide_held(process, number, how, held, &mut real);
-    match decided {
-        Ok(()) if process.enforces() => {
-            let (link, len) = descriptor_path(held);
-            memory.address.set_path(link.get(..len).unwrap_or_default());
-            memory.held = Some(held);
-            Ok(Way::Copy)
-        }
-        decided => {
-            sys::socket::close(held);
-            decided.map(|()| Way::AsIs)
-        }
+    let subject = Subject::new(Kind::Unix, real.bytes());
+    let decision = process.policy.unix(real.bytes());
+    if !goes_on(process, number, &subject, decision, how_used.errno().0) {
+        return Err(how_used.errno());
     }
+    if usual(process) == Way::AsIs {
+        return Ok(Way::AsIs);
+    }
+    // Without links, and no longer than an address holds: policies allow no other. Who can put
+    // another socket at this path has it allowed by that.
+    memory.address.set_path(real.bytes());
+    Ok(Way::Copy)
 }
 
-fn decide_held(
-    process: &Process<'_>,
-    number: usize,
-    how: Use,
-    held: usize,
-    real: &mut [u8; REAL],
-) -> Result<(), Errno> {
-    let len = real_path(held, real)?;
-    let path = real.get(..len).unwrap_or_default();
-    let subject = Subject::new(Kind::Unix, path);
-    match goes_on(
-        process,
-        number,
-        &subject,
-        process.policy.unix(path),
-        how.errno().0,
-    ) {
-        true => Ok(()),
-        false => Err(how.errno()),
-    }
-}
-
-/// Ends what [`decide`] began. Descriptors belong to the whole process: should another thread have
-/// put something else in the place of the one that was decided about, and it is still there, the
-/// connection ends here.
-pub(super) fn release(process: &Process<'_>, held: usize, call: &Call, result: isize) -> isize {
-    let mut real = [0; REAL];
-    let still = real_path(held, &mut real).is_ok_and(|len| {
-        let path = real.get(..len).unwrap_or_default();
-        matches!(process.policy.unix(path), Decision::Allowed(_))
-    });
-    if still {
-        sys::socket::close(held);
-        return result;
-    }
-    let [socket, ..] = call.args;
-    sys::socket::shut_down(socket, SHUT_RDWR);
-    super::ECONNREFUSED.result()
-}
-
-fn real_path(held: usize, into: &mut [u8; REAL]) -> Result<usize, Errno> {
-    let (link, len) = descriptor_path(held);
-    sys::socket::read_link(link.get(..=len).unwrap_or_default(), into)
-}
-
-/// The path of a descriptor, NUL bytes behind it, and its length.
-fn descriptor_path(descriptor: usize) -> ([u8; DESCRIPTOR_PATH], usize) {
-    let mut path = [0; DESCRIPTOR_PATH];
-    let mut digits = [0; 20];
-    let (mut rest, mut count) = (descriptor, 0);
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        rest /= 10;
-        count += 1;
-        if rest == 0 {
-            break;
-        }
-    }
-    let digits = digits.get(digits.len() - count..).unwrap_or_default();
-    for (to, from) in path.iter_mut().zip(DESCRIPTORS.iter().chain(digits)) {
-        *to = *from;
-    }
-    (path, DESCRIPTORS.len() + count)
+/// Where a path leads, without links.
+fn find<const N: usize>(path: &Text<N>, how: &OpenHow, real: &mut Real) -> Result<(), Errno> {
+    let found = sys::open_at(sys::AT_FDCWD, path, how)?;
+    let mut link = DescriptorPath::new();
+    link.of(found.number());
+    sys::read_link(sys::AT_FDCWD, &link, real)
 }
 
 /// What is remembered about sockets of this process, by descriptor. Hints, kept lossily: they save a

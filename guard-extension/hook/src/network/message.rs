@@ -82,7 +82,7 @@ pub(super) fn send_many(
     let count = super::int(count).min(MOST);
     memory.batch.used = 0;
     let (mut way, mut prepared) = (Way::AsIs, 0);
-    while prepared < count && memory.held.is_none() {
+    while prepared < count {
         let entry = entries
             .checked_add(prepared * ENTRY * WORD)
             .ok_or(memory::EFAULT)?;
@@ -146,10 +146,14 @@ fn prepare(
         if let Some(Way::Copy) = decided {
             way = Way::Copy;
         }
-        if let Some(name) = memory.batch.names.get_mut(index) {
-            *name = memory.address;
-            entry[NAME] = name.pointer();
-            entry[NAME_LENGTH] = name.len();
+        match memory.batch.names.get_mut(index) {
+            Some(name) if decided.is_some() => {
+                *name = memory.address;
+                entry[NAME] = name.pointer();
+                entry[NAME_LENGTH] = name.len();
+            }
+            // Nor will it be looked at if the descriptor is another socket's by then.
+            _ => (entry[NAME], entry[NAME_LENGTH]) = (0, 0),
         }
     }
     if entry[CONTROL] != 0 && entry[CONTROL_LENGTH] != 0 && way == Way::Copy {

@@ -352,6 +352,31 @@ fn datagrams_go_where_the_policy_says_by_every_call() {
     assert_eq!((count(&allowed), count(&denied)), (3 * 3 + 2, 0));
 }
 
+/// The kernel does not look at it.
+#[test]
+fn an_address_beside_data_on_a_stream_does_not_matter() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let world = World::enforcing(&format!("127.0.0.1:{}", port(&listener)));
+    let client = socket(2, 1);
+    let fd = number(&client);
+    let address = v4("127.0.0.1", port(&listener));
+    assert_eq!(world.call(CONNECT, &[fd, at(&address), 16]), 0);
+    let elsewhere = v4("127.0.0.9", 9);
+    let data = *b"data";
+    let iov = [[at(&data), 4]];
+    let message = [header(&elsewhere, &iov, b"")];
+    let args = [fd, at(&data), 4, 0, at(&elsewhere), 16];
+    assert_eq!(world.call(SENDTO, &args), 4);
+    assert_eq!(world.call(SENDMSG, &[fd, at(&message), 0]), 4);
+    assert_eq!(world.call(SENDMMSG, &[fd, at(&message), 1, 0]), 1);
+    drop(client);
+    let mut read = String::new();
+    let (mut accepted, _) = listener.accept().unwrap();
+    accepted.read_to_string(&mut read).unwrap();
+    assert_eq!(read, "datadatadata");
+    assert!(world.records().is_empty());
+}
+
 #[test]
 fn fast_open_is_a_connection() {
     let denied = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -420,6 +445,27 @@ fn asking_for_a_source_address_works_and_sends_nothing() {
     );
     server.set_nonblocking(true).unwrap();
     assert!(server.recv(&mut [0; 9]).is_err());
+    server.set_nonblocking(false).unwrap();
+    // Where nothing is refused, asking is no use of the name.
+    let monitoring = World::new(
+        &[("GUARD_MODE", "monitor"), ("GUARD_EGRESS_ALLOW", "")],
+        &[],
+    );
+    let learning = World::new(&[("GUARD_MODE", "enforce")], &[]);
+    for (world, wanted) in [(monitoring, "would"), (learning, "used")] {
+        world.learn("127.0.0.2", "api.example");
+        let client = socket(2, 2);
+        let fd = number(&client);
+        let address = v4("127.0.0.2", port);
+        assert_eq!(world.call(CONNECT, &[fd, at(&address), 16]), 0);
+        assert!(world.records().is_empty());
+        for _ in 0..2 {
+            assert_eq!(world.call(SENDTO, &[fd, at(&data), 4, 0, 0, 0]), 4);
+            assert_eq!(server.recv(&mut [0; 9]).unwrap(), 4);
+        }
+        let record = format!("{wanted} Host api.example {port} 17");
+        assert_eq!(world.records(), [record]);
+    }
     // With a rule for datagrams it is a connection as any other.
     let world = World::enforcing(&format!("udp:api.example:{port}"));
     world.learn("127.0.0.2", "api.example");

@@ -9,6 +9,12 @@ use crate::text::Text;
 /// Use the working directory (openat(2)).
 pub(crate) const AT_FDCWD: usize = (-100_isize).cast_unsigned();
 
+/// The int that the kernel takes from a register.
+pub(crate) const fn int(register: usize) -> i32 {
+    #[allow(clippy::cast_possible_truncation, reason = "as the kernel does")]
+    (register as u32).cast_signed()
+}
+
 /// How to open (openat2(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
@@ -222,6 +228,69 @@ pub(crate) fn thread_id() -> u32 {
     // SAFETY: no arguments, no effect.
     let id = unsafe { syscall(number::GETTID, [0; 6]) };
     u32::try_from(id).unwrap_or(0)
+}
+
+/// The process group of a process, 0 for our own; `None` when there is no such process.
+pub(crate) fn process_group(id: u32) -> Option<u32> {
+    // SAFETY: no memory involved, no effect.
+    let group = unsafe { syscall(number::GETPGID, [id as usize, 0, 0, 0, 0, 0]) };
+    u32::try_from(group).ok()
+}
+
+/// Whether a process is there.
+pub(crate) fn is_alive(id: u32) -> bool {
+    const ESRCH: isize = -3;
+    // SAFETY: the null signal has no effect (kill(2)).
+    let result = unsafe { syscall(number::KILL, [id as usize, 0, 0, 0, 0, 0]) };
+    result != ESRCH
+}
+
+/// Effective user and group, and whether privileges that a file would give are refused
+/// (`PR_GET_NO_NEW_PRIVS`, prctl(2)).
+pub(crate) fn identity() -> (u32, u32, bool) {
+    let ask = |number, first| {
+        // SAFETY: no memory involved, no effect.
+        unsafe { syscall(number, [first, 0, 0, 0, 0, 0]) }
+    };
+    let id = |result: isize| u32::try_from(result).unwrap_or(u32::MAX);
+    (
+        id(ask(number::GETEUID, 0)),
+        id(ask(number::GETEGID, 0)),
+        ask(number::PRCTL, 39) == 1,
+    )
+}
+
+/// Whether a file has an extended attribute.
+pub(crate) fn has_attribute(file: &Fd, name: &core::ffi::CStr) -> bool {
+    let name = name.as_ptr().expose_provenance();
+    // SAFETY: reads a string that ends by a NUL; with a size of 0 nothing is stored.
+    let result = unsafe { syscall(number::FGETXATTR, [file.number(), name, 0, 0, 0, 0]) };
+    result > 0
+}
+
+/// Whether the effective user may write there, as far as the file system says; `None` before Linux
+/// 5.8, where nobody can tell.
+pub(crate) fn is_writable<const N: usize>(path: &Text<N>) -> Option<bool> {
+    is_permitted(AT_FDCWD, path.pointer(), 2, 0)
+}
+
+/// The same of executing a file.
+pub(crate) fn is_executable(file: &Fd) -> Option<bool> {
+    const AT_EMPTY_PATH: usize = 0x1000;
+    let nothing = c"".as_ptr().expose_provenance();
+    is_permitted(file.number(), nothing, 1, AT_EMPTY_PATH)
+}
+
+/// faccessat2(2). `path` is the address of a string of ours that ends by a NUL.
+fn is_permitted(directory: usize, path: usize, what: usize, flags: usize) -> Option<bool> {
+    const AT_EACCESS: usize = 0x200;
+    let args = [directory, path, what, flags | AT_EACCESS, 0, 0];
+    // SAFETY: reads a string that ends by a NUL, as both callers hand it in.
+    match checked(unsafe { syscall(number::FACCESSAT2, args) }) {
+        Ok(_) => Some(true),
+        Err(Errno(38)) => None,
+        Err(_) => Some(false),
+    }
 }
 
 /// Nanoseconds of `CLOCK_REALTIME`.

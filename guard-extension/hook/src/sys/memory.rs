@@ -74,6 +74,64 @@ pub fn copy_string(from: usize, into: &mut [u8]) -> Result<Option<usize>, Errno>
     Ok(None)
 }
 
+/// Reads much of the program's memory piece by piece, asking about each page once in a row.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    /// A page that can be read.
+    page: Option<usize>,
+}
+
+impl Reader {
+    pub(crate) const fn new() -> Self {
+        Self { page: None }
+    }
+
+    fn look(&mut self, page: usize) -> Result<(), Errno> {
+        if self.page != Some(page) {
+            probe(page)?;
+            self.page = Some(page);
+        }
+        Ok(())
+    }
+
+    /// One pointer or word.
+    pub(crate) fn word(&mut self, at: usize) -> Result<usize, Errno> {
+        const LAST: usize = size_of::<usize>() - 1;
+        self.look(at & !(PAGE - 1))?;
+        let last = at.checked_add(LAST).ok_or(EFAULT)?;
+        if last & !(PAGE - 1) != at & !(PAGE - 1) {
+            self.look(last & !(PAGE - 1))?;
+        }
+        // SAFETY: the word's pages were readable a moment ago; unaligned, since nobody says that it
+        // is aligned.
+        Ok(unsafe { ptr::read_unaligned(at as *const usize) })
+    }
+
+    /// Copies a string without its NUL into `into`, as far as there is room, and returns its length,
+    /// which may be more; at most `most` bytes are looked at: `None` when no NUL is among them.
+    pub(crate) fn string(
+        &mut self,
+        from: usize,
+        into: &mut [u8],
+        most: usize,
+    ) -> Result<Option<usize>, Errno> {
+        for length in 0..most {
+            let at = from.checked_add(length).ok_or(EFAULT)?;
+            self.look(at & !(PAGE - 1))?;
+            // SAFETY: the byte's page was readable a moment ago; volatile, since other threads of
+            // the program may be writing it.
+            let byte = unsafe { ptr::read_volatile(at as *const u8) };
+            if byte == 0 {
+                return Ok(Some(length));
+            }
+            if let Some(to) = into.get_mut(length) {
+                *to = byte;
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// Copies bytes into the program's memory.
 ///
 /// # Errors
@@ -81,7 +139,8 @@ pub fn copy_string(from: usize, into: &mut [u8]) -> Result<Option<usize>, Errno>
 pub fn copy_out(to: usize, bytes: &[u8]) -> Result<(), Errno> {
     let mut done = 0;
     while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-        let at = to.checked_add(done).ok_or(EFAULT)?;
+        // The calls that ask take the null pointer for none at all.
+        let at = to.checked_add(done).filter(|at| *at != 0).ok_or(EFAULT)?;
         let part = rest.get(..PAGE - at % PAGE).unwrap_or(rest);
         probe_write(at, part.len())?;
         // SAFETY: the page can be written and belongs to the program, whose memory ours is not

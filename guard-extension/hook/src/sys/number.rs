@@ -29,6 +29,11 @@ numbers! {
     FTRUNCATE = 77, 46;
     GETCPU = 309, 168;
     GETCWD = 79, 17;
+    FACCESSAT2 = 439, 439;
+    FGETXATTR = 193, 10;
+    GETEGID = 108, 177;
+    GETEUID = 107, 175;
+    GETPGID = 121, 155;
     GETPID = 39, 172;
     GETPPID = 110, 173;
     GETTID = 186, 178;
@@ -48,6 +53,7 @@ numbers! {
     OPENAT = 257, 56;
     OPENAT2 = 437, 437;
     PREAD64 = 17, 67;
+    PRCTL = 157, 167;
     READ = 0, 63;
     READLINKAT = 267, 78;
     REMOVEXATTR = 197, 14;

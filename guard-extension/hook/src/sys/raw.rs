@@ -11,6 +11,7 @@ impl Errno {
     /// As the kernel returns it.
     #[must_use]
     pub const fn result(self) -> isize {
+        #[allow(clippy::cast_possible_wrap, reason = "this runs on 64-bit machines")]
         -(self.0 as isize)
     }
 }

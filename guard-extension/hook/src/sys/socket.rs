@@ -1,7 +1,7 @@
-//! Calls about sockets, and about the files that local ones are found by. None blocks.
+//! Calls about sockets. None blocks.
 #![allow(unsafe_code, reason = "system calls")]
 
-use super::raw::{Errno, SysResult, checked, syscall};
+use super::raw::{SysResult, checked, syscall};
 
 /// Numbers as in syscalls(2).
 const fn number(x86_64: usize, aarch64: usize) -> usize {
@@ -15,16 +15,10 @@ const fn number(x86_64: usize, aarch64: usize) -> usize {
 const GETSOCKOPT: usize = number(55, 209);
 const GETPEERNAME: usize = number(52, 205);
 const SHUTDOWN: usize = number(48, 210);
-const OPENAT: usize = number(257, 56);
-const READLINKAT: usize = number(267, 78);
-const CLOSE: usize = number(3, 57);
 
 const SOL_SOCKET: usize = 1;
 const SO_PROTOCOL: usize = 38;
 const SO_DOMAIN: usize = 39;
-const AT_FDCWD: usize = -100_isize as usize;
-const O_PATH: usize = 0o10_000_000;
-const O_CLOEXEC: usize = 0o2_000_000;
 
 /// A socket's protocol (socket(7)).
 pub(crate) fn protocol(socket: usize) -> SysResult {
@@ -72,39 +66,4 @@ pub(crate) fn peer(socket: usize, into: &mut [u8; 128]) -> SysResult {
 pub(crate) fn shut_down(socket: usize, how: usize) {
     // SAFETY: touches no memory; the socket is the program's own, whose call is being answered.
     let _ = unsafe { syscall(SHUTDOWN, [socket, how, 0, 0, 0, 0]) };
-}
-
-/// Opens what a path leads to, without access to its content. `path` ends in a NUL byte.
-pub(crate) fn open_path(path: &[u8]) -> SysResult {
-    if path.last() != Some(&0) {
-        return Err(Errno(22));
-    }
-    let path = path.as_ptr().expose_provenance();
-    // SAFETY: reads a string that ends within our slice.
-    let result = unsafe { syscall(OPENAT, [AT_FDCWD, path, O_PATH | O_CLOEXEC, 0, 0, 0]) };
-    checked(result)
-}
-
-/// Where a link leads; `path` ends in a NUL byte. Returns how many bytes were stored.
-pub(crate) fn read_link(path: &[u8], into: &mut [u8]) -> SysResult {
-    if path.last() != Some(&0) {
-        return Err(Errno(22));
-    }
-    let args = [
-        AT_FDCWD,
-        path.as_ptr().expose_provenance(),
-        into.as_mut_ptr().expose_provenance(),
-        into.len(),
-        0,
-        0,
-    ];
-    // SAFETY: reads a string that ends within our slice, stores at most its length into the other.
-    let result = unsafe { syscall(READLINKAT, args) };
-    checked(result)
-}
-
-/// Closes a descriptor that was opened here.
-pub(crate) fn close(descriptor: usize) {
-    // SAFETY: the descriptor came from `open_path` and belongs to the answer that is being ended.
-    let _ = unsafe { syscall(CLOSE, [descriptor, 0, 0, 0, 0, 0]) };
 }

@@ -10,5 +10,7 @@
 
 mod files;
 mod native;
+mod programs;
 mod race;
 mod support;
+mod tamper;

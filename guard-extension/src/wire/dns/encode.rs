@@ -86,13 +86,11 @@ impl<'q> Reply<'q> {
         self.add(record, 1);
     }
 
-    /// The message. One whose records did not fit has none of them and says that it was truncated,
-    /// upon which clients ask over TCP.
+    /// The message. One whose records did not all fit says that it was truncated, upon which clients
+    /// ask over TCP; it holds those that did, since musl before 1.2.4 knows no TCP and takes them.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
         if self.is_full {
-            self.out.truncate(HEADER + self.query.name.wire().len() + 4);
-            self.counts = [0, 0];
             self.flags |= flag::TRUNCATED;
         }
         let has_edns = self.query.edns.is_some();
@@ -117,12 +115,12 @@ impl<'q> Reply<'q> {
             return;
         }
         let before = self.out.len();
-        if self.write(record).is_none() {
+        let is_written = self.write(record).is_some();
+        self.is_full = is_written && self.out.len() > self.limit;
+        if !is_written || self.is_full {
             self.out.truncate(before);
             self.owners
                 .retain(|(_, pointer)| usize::from(target(*pointer)) < before);
-        } else if self.out.len() > self.limit {
-            self.is_full = true;
         } else if let Some(count) = self.counts.get_mut(section) {
             *count = count.saturating_add(1);
         }

@@ -144,7 +144,25 @@ static int read_all(int fd) {
     return fd >= 0 && read(fd, &byte, 1) >= 0;
 }
 
+// Asks the Runtime API for an event, as runtimes do when they are set up.
+static void end_init(void) {
+    char *api = getenv("AWS_LAMBDA_RUNTIME_API"), *port = api ? strchr(api, ':') : 0;
+    if (!port) return;
+    struct sockaddr_in4or6 to = address_of("127.0.0.1", port + 1);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const char *request = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: h\r\n\r\n";
+    char byte;
+    if (connect(fd, (void *)&to.storage, to.length) || write(fd, request, strlen(request)) < 0 ||
+        read(fd, &byte, 1) < 0)
+        perror("next");
+    close(fd);
+}
+
 int main(int count, char **a) {
+    if (getenv("PROBE_END_INIT")) {
+        end_init();
+        unsetenv("PROBE_END_INIT");
+    }
     if (count < 3) return 64;
     const char *what = a[1];
 #define IS(name) (!strcmp(what, name))

@@ -1,100 +1,97 @@
 //! Sixty-four bytes at a time, each byte of ASCII looked up as a whole: buckets are told exactly.
-#![allow(unsafe_code, reason = "loads and stores through pointers")]
+#![allow(unsafe_code, reason = "loads through pointers")]
 
 use core::arch::x86_64::{
     __m128i, __m512i, _mm_load_si128, _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_load_si512,
     _mm512_loadu_si512, _mm512_mask_shuffle_epi8, _mm512_movepi8_mask, _mm512_or_si512,
     _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_setzero_si512, _mm512_srli_epi16,
-    _mm512_storeu_si512, _mm512_test_epi8_mask,
+    _mm512_test_epi8_mask,
 };
 
-use crate::inspect::prefilter::Batch;
-use crate::inspect::prefilter::tables::{BYTES, Bytes, GROUPS};
-use crate::inspect::trigger::{PAST_END, WIDTH};
-
-const LANES: usize = 64;
+use crate::inspect::prefilter::tables::{BYTES, Bytes, LAST};
+use crate::inspect::prefilter::{Batch, LANES, each_block, fill};
+use crate::inspect::trigger::WIDTH;
 
 /// Vectors that share a load of the tables, which are more than the registers hold.
-const VECTORS: usize = 4;
+const SHARING: usize = 4;
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-pub(super) fn vbmi(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
-    let mut at = from;
-    while bytes.len().saturating_sub(at) >= VECTORS * LANES + WIDTH - 1 {
-        if let Some(full) = take::<VECTORS>(bytes, at, &bytes[at..], batch) {
-            return full;
-        }
-        at += VECTORS * LANES;
-    }
-    // Past the last block that lies in the bytes as a whole, their end is copied to where whole
-    // blocks can be read.
-    let mut padded = [PAST_END; 2 * LANES];
-    while at < bytes.len() {
-        let rest = &bytes[at..];
-        let block = if rest.len() >= LANES + WIDTH - 1 {
-            rest
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2,popcnt")]
+pub(super) fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
+    fill(bytes, from, batch, |bytes| {
+        if bytes.len() <= LANES {
+            each_block(bytes, LAST, |block: &[u8; LANES + WIDTH - 1]| {
+                mark::<1>(block)
+            })
         } else {
-            padded[..rest.len()].copy_from_slice(rest);
-            &padded
-        };
-        if let Some(full) = take::<1>(bytes, at, block, batch) {
-            return full;
+            each_block(bytes, LAST, |block: &[u8; SHARING * LANES + WIDTH - 1]| {
+                mark::<SHARING>(block)
+            })
         }
-        at += LANES;
-    }
-    bytes.len()
+    })
 }
 
-/// Takes the candidates of `N` vectors, which begin with `block`, `bytes[at..]` or a copy of it.
+/// The marks of the first `N` vectors of `block`, which holds them and three bytes more.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn take<const N: usize>(bytes: &[u8], at: usize, block: &[u8], batch: &mut Batch) -> Option<usize> {
+fn mark<const N: usize>(block: &[u8]) -> [u64; N] {
     let mut loaded = [[_mm512_setzero_si512(); N]; WIDTH];
-    let mut high = 0;
+    let mut high = _mm512_setzero_si512();
     for (position, loaded) in loaded.iter_mut().enumerate() {
         for (vector, loaded) in loaded.iter_mut().enumerate() {
-            let from: &[u8; LANES] = block.get(position + vector * LANES..)?.first_chunk()?;
+            let from: &[u8] = &block[position + vector * LANES..][..LANES];
             // SAFETY: from is LANES readable bytes; the load needs no alignment.
             *loaded = unsafe { _mm512_loadu_si512(from.as_ptr().cast()) };
-            high |= _mm512_movepi8_mask(*loaded);
+            high = _mm512_or_si512(high, *loaded);
         }
     }
-    let mut groups = [[_mm512_set1_epi8(-1); N]; GROUPS];
-    for (group, tables) in groups.iter_mut().zip(&BYTES) {
-        for (tables, loaded) in tables.iter().zip(&loaded) {
-            let (low, upper) = (low(tables), upper(tables));
+    if _mm512_movepi8_mask(high) != 0 {
+        mark_all(&loaded)
+    } else {
+        mark_ascii(&loaded)
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn mark_ascii<const N: usize>(loaded: &[[__m512i; N]; WIDTH]) -> [u64; N] {
+    // The look-up takes seven bits of a byte.
+    marks(loaded, |tables, byte| {
+        _mm512_permutex2var_epi8(low(tables), byte, upper(tables))
+    })
+}
+
+#[cold]
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn mark_all<const N: usize>(loaded: &[[__m512i; N]; WIDTH]) -> [u64; N] {
+    marks(loaded, |tables, byte| {
+        let buckets = _mm512_permutex2var_epi8(low(tables), byte, upper(tables));
+        let nibbles = _mm512_and_si512(_mm512_srli_epi16::<4>(byte), _mm512_set1_epi8(0x0f));
+        let high = _mm512_movepi8_mask(byte);
+        _mm512_mask_shuffle_epi8(buckets, high, beyond(tables), nibbles)
+    })
+}
+
+/// Marks where all positions agree on a bucket; `look_up` tells the buckets of each byte.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn marks<const N: usize>(
+    loaded: &[[__m512i; N]; WIDTH],
+    look_up: impl Fn(&Bytes, __m512i) -> __m512i,
+) -> [u64; N] {
+    let mut any = [_mm512_setzero_si512(); N];
+    for tables in &BYTES {
+        let mut group = [_mm512_set1_epi8(-1); N];
+        for (tables, loaded) in tables.iter().zip(loaded) {
             for (all, loaded) in group.iter_mut().zip(loaded) {
-                // The look-up takes seven bits of the byte: right for ASCII only.
-                let mut buckets = _mm512_permutex2var_epi8(low, *loaded, upper);
-                if high != 0 {
-                    let nibbles = _mm512_srli_epi16::<4>(*loaded);
-                    let nibbles = _mm512_and_si512(nibbles, _mm512_set1_epi8(0x0f));
-                    let high = _mm512_movepi8_mask(*loaded);
-                    buckets = _mm512_mask_shuffle_epi8(buckets, high, beyond(tables), nibbles);
-                }
-                *all = _mm512_and_si512(*all, buckets);
+                *all = _mm512_and_si512(*all, look_up(tables, *loaded));
             }
         }
-    }
-    for vector in 0..N {
-        let any = groups.iter().fold(_mm512_setzero_si512(), |any, group| {
-            _mm512_or_si512(any, group[vector])
-        });
-        let marked = _mm512_test_epi8_mask(any, any);
-        if marked != 0 {
-            let mut stored = [[0u8; LANES]; GROUPS];
-            for (stored, group) in stored.iter_mut().zip(&groups) {
-                // SAFETY: stored is LANES writable bytes; the store needs no alignment.
-                unsafe { _mm512_storeu_si512(stored.as_mut_ptr().cast(), group[vector]) };
-            }
-            let buckets = |lane: usize| core::array::from_fn(|group| stored[group][lane]);
-            let full = batch.take(bytes, at + vector * LANES, marked, buckets);
-            if full.is_some() {
-                return full;
-            }
+        for (any, group) in any.iter_mut().zip(group) {
+            *any = _mm512_or_si512(*any, group);
         }
     }
-    None
+    any.map(|any| _mm512_test_epi8_mask(any, any))
 }
 
 #[inline]

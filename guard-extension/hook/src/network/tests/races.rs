@@ -10,7 +10,7 @@ use super::local::unix;
 use super::*;
 
 /// How long each race goes on.
-const LONG: Duration = Duration::from_millis(700);
+const LONG: Duration = Duration::from_millis(2000);
 
 /// Bytes that two threads of the program use at the same time, as programs may.
 struct Racy(core::cell::UnsafeCell<[u8; 128]>);
@@ -32,8 +32,9 @@ impl Racy {
 
     fn write(&self, bytes: &[u8]) {
         for (index, byte) in bytes.iter().enumerate() {
+            let to = self.0.get().cast::<u8>().wrapping_add(index);
             // SAFETY: within the array, as no address here is longer.
-            unsafe { self.0.get().cast::<u8>().add(index).write_volatile(*byte) };
+            unsafe { to.write_volatile(*byte) };
         }
     }
 }
@@ -123,6 +124,59 @@ fn changed_messages_lead_nowhere_else() {
         });
         assert!(sent > 0);
     }
+    denied.set_nonblocking(true).unwrap();
+    assert!(denied.recv(&mut [0; 9]).is_err());
+}
+
+/// What an address does not matter for, a stream, becomes what it matters for.
+#[test]
+fn a_changed_descriptor_leads_nowhere_else() {
+    const DUP3: usize = if cfg!(target_arch = "x86_64") {
+        292
+    } else {
+        24
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let denied = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let elsewhere = v4("127.0.0.1", denied.local_addr().unwrap().port());
+    let world = World::enforcing(&format!("{}", listener.local_addr().unwrap()));
+    let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut accepted, _) = listener.accept().unwrap();
+    thread::spawn(move || while accepted.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {});
+    let datagrams = socket(2, 2);
+    let changing = socket(2, 2);
+    let (stream, datagrams, fd) = (number(&stream), number(&datagrams), number(&changing));
+    let is_done = AtomicBool::new(false);
+    let data = *b"data";
+    let iov = [[at(&data), 4]];
+    let message = [header(&elsewhere, &iov, b"")];
+    let mut results = std::collections::BTreeSet::new();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                for from in [stream, datagrams] {
+                    let call = Call {
+                        number: DUP3,
+                        args: [from, fd, 0, 0, 0, 0],
+                    };
+                    let _ = raw(&call);
+                }
+            }
+        });
+        let mut scratch = Box::new(Scratch::new());
+        let start = Instant::now();
+        while start.elapsed() < LONG {
+            let args = [fd, at(&data), 4, 0, at(&elsewhere), 16];
+            results.insert(world.call_in(&mut scratch, SENDTO, &args));
+            results.insert(world.call_in(&mut scratch, SENDMSG, &[fd, at(&message), 0]));
+            results.insert(world.call_in(&mut scratch, SENDMMSG, &[fd, at(&message), 1, 0]));
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
+    assert!(
+        results.contains(&4) && results.contains(&-13),
+        "{results:?}"
+    );
     denied.set_nonblocking(true).unwrap();
     assert!(denied.recv(&mut [0; 9]).is_err());
 }

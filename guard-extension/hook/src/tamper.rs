@@ -1,0 +1,276 @@
+//! Calls aimed at other processes, the extension before all, and those that would undo the guard.
+//!
+//! Knows who may be the target of what. Files below /proc are the business of `files`.
+
+use guard_core::policy::Decision;
+
+use crate::calls::{Name, Row};
+use crate::process::Process;
+use crate::record::{Subject, goes_on};
+use crate::scratch::Scratch;
+use crate::shared::Kind;
+use crate::sys::{self, int, memory};
+use crate::text::Text;
+use crate::{Answer, Call, Next};
+
+const EPERM: u16 = 1;
+const EBUSY: u16 = 16;
+const EINVAL: u16 = 22;
+
+// prctl(2)
+const PR_SET_DUMPABLE: usize = 4;
+const PR_SET_MM: usize = 35;
+const PR_SET_SYSCALL_USER_DISPATCH: usize = 59;
+const PR_SET_MDWE: usize = 65;
+const PR_SET_PTRACER: usize = 0x5961_6d61;
+
+// fcntl(2)
+const F_SETOWN: usize = 8;
+const F_SETOWN_EX: usize = 15;
+
+// ioctl(2): ioctl_tty(2), asm-generic/sockios.h
+const TIOCSTI: usize = 0x5412;
+const TIOCLINUX: usize = 0x541c;
+const FIOSETOWN: usize = 0x8901;
+const SIOCSPGRP: usize = 0x8902;
+
+/// Copies of small structures that name a process.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    owner: [u32; 2],
+}
+
+impl Memory {
+    pub(crate) const fn new() -> Self {
+        Self { owner: [0; 2] }
+    }
+}
+
+/// What a call comes to.
+enum Aim {
+    /// Harmless.
+    None,
+    /// Harmless with our copy of what it points to.
+    Copied(Call),
+    /// Refused with this error.
+    At(u16),
+}
+
+/// Decides about the calls whose treatment is `Process`.
+pub(crate) fn decide(
+    process: &Process<'_>,
+    row: &Row,
+    call: &Call,
+    scratch: &mut Scratch,
+) -> Answer {
+    let errno = match aim(process, row.call, call, &mut scratch.tamper) {
+        Aim::None => return Answer::Proceed,
+        Aim::Copied(copied) if process.enforces() => return Answer::Instead(copied),
+        Aim::Copied(_) => return Answer::Proceed,
+        Aim::At(errno) => errno,
+    };
+    let subject = Subject::new(Kind::Tamper, row.name.as_bytes());
+    match goes_on(process, call.number, &subject, Decision::Denied, errno) {
+        true => Answer::Proceed,
+        false => Answer::Return(-isize::from(errno.cast_signed())),
+    }
+}
+
+/// Continues after a call with our copy.
+pub(crate) const fn after(result: isize) -> Next {
+    Next::Done(result)
+}
+
+fn aim(process: &Process<'_>, name: Name, call: &Call, memory: &mut Memory) -> Aim {
+    let [first, second, third, ..] = call.args;
+    let at = |is_aimed: bool| {
+        if is_aimed { Aim::At(EPERM) } else { Aim::None }
+    };
+    let is_guarded = |id: usize| is_extension(process, int(id));
+    match name {
+        // The null signal only asks whether somebody is there (kill(2)).
+        Name::Kill if int(second) == 0 => Aim::None,
+        Name::Kill => at(reaches_extension(process, int(first))),
+        Name::Tkill | Name::RtSigqueueinfo => at(int(second) != 0 && is_guarded(first)),
+        Name::Tgkill | Name::RtTgsigqueueinfo => {
+            at(int(third) != 0 && (is_guarded(first) || is_guarded(second)))
+        }
+        Name::PidfdSendSignal => at(int(second) != 0 && is_handle(process, first)),
+        Name::PidfdOpen => at(is_guarded(first)),
+        Name::PidfdGetfd | Name::Ptrace | Name::ProcessMadvise | Name::ProcessMrelease => {
+            Aim::At(EPERM)
+        }
+        Name::ProcessVmReadv | Name::ProcessVmWritev => at(!is_self(first)),
+        Name::MovePages | Name::MigratePages => at(int(first) != 0 && !is_self(first)),
+        Name::Kcmp => at(!(is_self(first) && is_self(second))),
+        Name::Prctl => match first {
+            // The guard writes patches through /proc/self/mem, which that closes.
+            PR_SET_DUMPABLE => at(second != 1),
+            PR_SET_MM | PR_SET_PTRACER => Aim::At(EPERM),
+            // As kernels say that do not have it.
+            PR_SET_SYSCALL_USER_DISPATCH | PR_SET_MDWE => Aim::At(EINVAL),
+            _ => Aim::None,
+        },
+        // By process, by process group, by user (setpriority(2)).
+        Name::Setpriority => match first {
+            0 => at(is_guarded(second)),
+            1 => at(in_group(process, int(second))),
+            _ => Aim::At(EPERM),
+        },
+        // The same from 1 on (ioprio_set(2)).
+        Name::IoprioSet => match first {
+            1 => at(is_guarded(second)),
+            2 => at(in_group(process, int(second))),
+            _ => Aim::At(EPERM),
+        },
+        Name::Prlimit64
+        | Name::SchedSetscheduler
+        | Name::SchedSetparam
+        | Name::SchedSetattr
+        | Name::SchedSetaffinity => at(is_guarded(first)),
+        Name::Seccomp => {
+            // SECCOMP_SET_MODE_FILTER with SECCOMP_FILTER_FLAG_NEW_LISTENER (seccomp(2)).
+            if first == 1 && second & 8 != 0 {
+                Aim::At(EBUSY)
+            } else {
+                Aim::None
+            }
+        }
+        Name::Fcntl => match int(second) {
+            command if command == int(F_SETOWN) => at(reaches_extension(process, int(third))),
+            command if command == int(F_SETOWN_EX) => {
+                // A type, then an id: of a thread, a process, a process group (fcntl(2)).
+                copied(call, 8, memory).map_or(Aim::None, |(copy, [kind, id])| {
+                    let id = id.cast_signed();
+                    let is_aimed = match kind {
+                        2 => in_group(process, id),
+                        _ => is_extension(process, id),
+                    };
+                    if is_aimed {
+                        Aim::At(EPERM)
+                    } else {
+                        Aim::Copied(copy)
+                    }
+                })
+            }
+            _ => Aim::None,
+        },
+        Name::Ioctl => match second & 0xffff_ffff {
+            TIOCSTI | TIOCLINUX => Aim::At(EPERM),
+            FIOSETOWN | SIOCSPGRP => copied(call, 4, memory).map_or(
+                Aim::None,
+                |(copy, [id, _])| match reaches_extension(process, id.cast_signed()) {
+                    true => Aim::At(EPERM),
+                    false => Aim::Copied(copy),
+                },
+            ),
+            _ => Aim::None,
+        },
+        _ => Aim::None,
+    }
+}
+
+/// The call with the structure that its third argument points to copied. `None` when it cannot be
+/// read: the kernel says so too.
+fn copied(call: &Call, length: usize, memory: &mut Memory) -> Option<(Call, [u32; 2])> {
+    let mut bytes = [0; 8];
+    let [_, _, pointer, ..] = call.args;
+    memory::copy_in(pointer, bytes.get_mut(..length)?).ok()?;
+    let [a, b, c, d, e, f, g, h] = bytes;
+    memory.owner = [
+        u32::from_ne_bytes([a, b, c, d]),
+        u32::from_ne_bytes([e, f, g, h]),
+    ];
+    let mut copy = *call;
+    copy.args[2] = memory.owner.as_ptr().expose_provenance();
+    Some((copy, memory.owner))
+}
+
+fn is_self(id: usize) -> bool {
+    u32::try_from(int(id)).is_ok_and(|id| id == sys::process_id())
+}
+
+/// Whether an id is the extension's process or one of its threads.
+fn is_extension(process: &Process<'_>, id: i32) -> bool {
+    let extension = process.sealed.extension();
+    let Ok(id) = u32::try_from(id) else {
+        return false;
+    };
+    if extension == 0 || id == 0 {
+        return false;
+    }
+    if id == extension {
+        return true;
+    }
+    if id == sys::process_id() {
+        return false;
+    }
+    let mut path = Text::<64>::new();
+    let mut fits = path.push(b"/proc/").is_some();
+    fits &= path.push_number(extension as usize).is_some();
+    fits &= path.push(b"/task/").is_some();
+    fits &= path.push_number(id as usize).is_some();
+    !fits || sys::exists(sys::AT_FDCWD, &path).is_ok()
+}
+
+/// Whether a signal to this id, which may stand for a group or for all, reaches the extension.
+fn reaches_extension(process: &Process<'_>, id: i32) -> bool {
+    match id {
+        0 => in_group(process, 0),
+        // All that there are.
+        -1 => process.sealed.extension() != 0,
+        1.. => is_extension(process, id),
+        _ => in_group(process, id.wrapping_neg()),
+    }
+}
+
+/// Whether the extension is in a process group; 0 is the program's own.
+fn in_group(process: &Process<'_>, group: i32) -> bool {
+    let extension = process.sealed.extension();
+    if extension == 0 {
+        return false;
+    }
+    let theirs = sys::process_group(extension);
+    let asked = match u32::try_from(group) {
+        Ok(0) => sys::process_group(0),
+        Ok(group) => Some(group),
+        Err(_) => None,
+    };
+    theirs.is_some() && theirs == asked
+}
+
+/// Whether a descriptor is a handle on the extension: a pidfd, or its directory in /proc.
+fn is_handle(process: &Process<'_>, descriptor: usize) -> bool {
+    let extension = process.sealed.extension();
+    let mut path = Text::<48>::new();
+    let fits = path.push(b"/proc/self/fdinfo/").is_some()
+        && path
+            .push_number(int(descriptor).unsigned_abs() as usize)
+            .is_some();
+    let mut text = [0; 512];
+    let how = sys::OpenHow {
+        flags: 0o2_000_000,
+        mode: 0,
+        resolve: 0,
+    };
+    let read = fits
+        .then(|| sys::open_at(sys::AT_FDCWD, &path, &how))
+        .and_then(Result::ok)
+        .and_then(|file| sys::read_at(&file, 0, &mut text).ok());
+    let lines = text.get(..read.unwrap_or(0)).unwrap_or_default();
+    let id = lines
+        .split(|byte| *byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"Pid:\t"))
+        .and_then(|digits| core::str::from_utf8(digits).ok()?.parse().ok());
+    if let Some(id) = id {
+        return is_extension(process, id);
+    }
+    // Its directory in /proc will do as well (pidfd_send_signal(2)).
+    let mut link = crate::text::DescriptorPath::new();
+    link.of(descriptor);
+    let mut name = Text::<64>::new();
+    let Ok(()) = sys::read_link(sys::AT_FDCWD, &link, &mut name) else {
+        return false;
+    };
+    crate::files::of_process(name.bytes()).is_some_and(|of| of.id == extension)
+}
