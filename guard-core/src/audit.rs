@@ -10,6 +10,7 @@ use core::ops::Range;
 
 use crate::event::TriggerKind;
 use crate::json::{Unescaped, write_char, written_len};
+use crate::policy::Phase;
 use crate::rule::Family;
 use crate::verdict::{Mode, Verdict};
 
@@ -52,6 +53,10 @@ pub enum Subject<'a> {
     Finding(FindingSubject<'a>),
     /// A secret of the function in its response.
     Leak(LeakSubject<'a>),
+    /// Something that a program of the function was refused, or would be in enforce mode.
+    Denial(OperationSubject<'a>),
+    /// Something that a program of the function did, of a kind that the policy does not restrict.
+    Use(OperationSubject<'a>),
 }
 
 /// A finding in an event.
@@ -81,6 +86,25 @@ pub struct LeakSubject<'a> {
     pub span: Range<u64>,
 }
 
+/// Something that a program of the function did or wanted to do.
+#[derive(Debug, Clone)]
+pub struct OperationSubject<'a> {
+    /// What: `connect`, `read`, `exec`... A word of the record's vocabulary.
+    pub operation: &'a str,
+    /// To what: host or address with port, path, name.
+    pub target: &'a str,
+    /// The address behind the name of the target.
+    pub address: Option<&'a str>,
+    /// The system call that it was done by.
+    pub call: Option<&'a str>,
+    /// The process.
+    pub process: u32,
+    /// When in the environment's life.
+    pub phase: Phase,
+    /// The setting and the entry in it that would allow it, where one would.
+    pub allow: Option<(&'a str, &'a str)>,
+}
+
 impl AuditRecord<'_> {
     /// Version of the schema, the value of the member `guard`. It changes when a member changes its
     /// meaning or goes away, not when one is added.
@@ -104,6 +128,8 @@ impl fmt::Display for AuditRecord<'_> {
         let subject = match &self.subject {
             Subject::Finding(_) => "finding",
             Subject::Leak(_) => "leak",
+            Subject::Denial(_) => "denial",
+            Subject::Use(_) => "use",
         };
         write!(f, "{{\"guard\":{},\"type\":\"{subject}\"", Self::SCHEMA)?;
         write!(f, ",\"time\":\"{}\"", Timestamp(self.time_ms))?;
@@ -119,6 +145,9 @@ impl fmt::Display for AuditRecord<'_> {
             Subject::Leak(leak) => {
                 member(f, "variable", Some(leak.variable), 256)?;
                 write!(f, ",\"span\":[{},{}]", leak.span.start, leak.span.end)?;
+            }
+            Subject::Denial(operation) | Subject::Use(operation) => {
+                return operation.write_members(f);
             }
         }
         write!(f, ",\"micros\":{}}}", self.micros)
@@ -140,6 +169,25 @@ impl FindingSubject<'_> {
             write_bounded(f, excerpt.chars(), 1024)?;
         }
         Ok(())
+    }
+}
+
+impl OperationSubject<'_> {
+    /// And the end of the record: how long a decision took inside a system call is not measured.
+    fn write_members(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        member(f, "operation", Some(self.operation), 32)?;
+        member(f, "target", Some(self.target), 1024)?;
+        member(f, "address", self.address, 64)?;
+        member(f, "call", self.call, 32)?;
+        write!(f, ",\"process\":{}", self.process)?;
+        member(f, "phase", Some(self.phase.name()), 16)?;
+        if let Some((setting, entry)) = self.allow {
+            f.write_str(",\"allow\":{\"setting\":")?;
+            write_bounded(f, setting.chars(), 32)?;
+            member(f, "entry", Some(entry), 1024)?;
+            f.write_char('}')?;
+        }
+        f.write_char('}')
     }
 }
 

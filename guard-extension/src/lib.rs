@@ -6,18 +6,20 @@
 //! as `/opt/guard/wrap` it is the exec wrapper that starts the runtime behind the extension
 //! ([`wrap`]). Anything else is the command line ([`cli`]).
 //!
-//! It enforces nothing inside the function: outbound connections, files and programs are recorded as
-//! not enforced in the status record.
+//! Outbound connections, files and programs are decided about inside the function's own programs,
+//! where that can be had (the process tier); the status record says whether it is.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod cli;
+pub mod egress;
 pub mod endpoint;
 mod exit;
 mod findings;
 mod http;
 pub mod lifecycle;
 mod metrics;
+mod process;
 mod proxy;
 mod records;
 mod rendezvous;
@@ -25,4 +27,5 @@ pub mod settings;
 mod status;
 mod time;
 mod tmp;
+pub mod wire;
 pub mod wrap;

@@ -25,6 +25,7 @@ use tokio::net::TcpStream;
 use crate::endpoint::{self, Endpoint};
 use crate::http::connection::Connection;
 use crate::http::head::{self, write_field};
+use crate::process::{self, ProcessTier};
 use crate::proxy::{Proxy, Shared};
 use crate::rendezvous::Rendezvous;
 use crate::settings::{self, Settings};
@@ -126,7 +127,9 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
     if policy.mode() == Mode::Off {
         return Ok(None);
     }
-    if let Some(message) = status::missing_tier(&policy) {
+    let runtime_api = settings::variable(endpoint::VARIABLE).unwrap_or_default();
+    let process = process::choose(&policy, &runtime_api).await;
+    if let Some(message) = status::missing_tier(&policy, process.as_ref().err()) {
         return Err(Failure {
             error_type: "Guard.TierMissing",
             message,
@@ -135,8 +138,7 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
     }
     let mode = policy.mode();
     let tmp = matches!(policy.tmp(), TmpPolicy::Wipe).then(|| Tmp::new(PathBuf::from("/tmp")));
-    let shared = share(policy, endpoint, tmp);
-    let runtime_api = settings::variable(endpoint::VARIABLE).unwrap_or_default();
+    let (shared, why) = share(policy, endpoint, tmp, process);
     match listen(&shared, &runtime_api).await {
         Ok(()) => {}
         // Without a proxy the wrapper starts the function as it would be without Guard, and says so.
@@ -149,22 +151,32 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
             });
         }
     }
-    announce(&shared, &problems);
+    announce(&shared, why.as_deref(), &problems);
     Ok(Some(shared))
 }
 
-/// What a proxy needs, of this environment.
-pub(crate) fn share(policy: Policy, endpoint: Endpoint, tmp: Option<Tmp>) -> Arc<Shared> {
+/// What a proxy needs, of this environment; and why there is no process tier.
+pub(crate) fn share(
+    policy: Policy,
+    endpoint: Endpoint,
+    tmp: Option<Tmp>,
+    process: Result<ProcessTier, String>,
+) -> (Arc<Shared>, Option<String>) {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_encoded_bytes())));
     let secrets = Secrets::from_variables(variables);
-    Arc::new(Shared::new(Guard::new(policy), endpoint, secrets, tmp))
+    let (process, why) = match process {
+        Ok(process) => (Some(process), None),
+        Err(why) => (None, Some(why)),
+    };
+    let shared = Shared::new(Guard::new(policy), endpoint, secrets, tmp, process);
+    (Arc::new(shared), why)
 }
 
 /// Writes what is on, what is not, and what is wrong with the function's setup.
-pub(crate) fn announce(shared: &Shared, problems: &[String]) {
+pub(crate) fn announce(shared: &Shared, why_not_higher: Option<&str>, problems: &[String]) {
     let (policy, records) = (shared.guard.policy(), &shared.records);
-    let members = status::members(policy, &shared.secrets, problems);
+    let members = status::members(shared, why_not_higher, problems);
     records.write_members("status", &members);
     for found in findings::at_init(policy, &shared.secrets, settings::variable) {
         found.write(records);
@@ -180,7 +192,8 @@ async fn listen(shared: &Arc<Shared>, runtime_api: &str) -> Result<(), String> {
     let (proxy, port) = proxy
         .await
         .map_err(|error| format!("127.0.0.1: no port for the Runtime API proxy: {error}"))?;
-    let rendezvous = Rendezvous::bind(runtime_api, port).map_err(|error| match error.kind() {
+    let parts = shared.process.as_ref().map(ProcessTier::parts);
+    let rendezvous = Rendezvous::bind(runtime_api, port, parts).map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => {
             "another process has taken the name under which the exec wrapper finds this extension: \
              attach the layer once"

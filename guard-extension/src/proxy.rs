@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-pub(crate) use shared::{Shared, TIER};
+pub(crate) use shared::Shared;
 
 /// A proxy that listens and does not serve yet.
 #[derive(Debug)]

@@ -18,30 +18,35 @@ use rustix::net::sockopt::socket_peercred;
 use rustix::process::geteuid;
 use tokio::io::AsyncWriteExt as _;
 
+use crate::process::Parts;
+
 /// How long the extension may take to answer: it has one thread, which a 6 MB event holds up for
 /// some milliseconds at 128 MB.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What an answer begins with; another release's extension has another number.
-const GREETING: &str = "guard 1 ";
+const GREETING: &str = "guard 2 ";
+
+/// Longest answer that is read.
+const LONGEST: u64 = 1 << 14;
 
 /// Where the extension is found.
 #[derive(Debug)]
 pub(crate) struct Rendezvous {
     listener: tokio::net::UnixListener,
-    port: u16,
+    answer: String,
     was_found: Arc<AtomicBool>,
 }
 
 impl Rendezvous {
     /// Takes the name that belongs to the Runtime API at `runtime_api`, to say that the proxy
-    /// listens on `port`.
-    pub(crate) fn bind(runtime_api: &str, port: u16) -> io::Result<Self> {
+    /// listens on `port`, and what programs are started under guard with.
+    pub(crate) fn bind(runtime_api: &str, port: u16, parts: Option<&Parts>) -> io::Result<Self> {
         let listener = UnixListener::bind_addr(&name(runtime_api)?)?;
         listener.set_nonblocking(true)?;
         Ok(Self {
             listener: tokio::net::UnixListener::from_std(listener)?,
-            port,
+            answer: Found { port, parts: parts.cloned() }.to_text(),
             was_found: Arc::default(),
         })
     }
@@ -53,7 +58,6 @@ impl Rendezvous {
 
     /// Answers for ever.
     pub(crate) async fn serve(self) {
-        let answer = format!("{GREETING}{}\n", self.port);
         loop {
             let Ok((mut stream, _)) = self.listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -62,18 +66,54 @@ impl Rendezvous {
             let uid = geteuid().as_raw();
             if stream.peer_cred().is_ok_and(|peer| peer.uid() == uid) {
                 // A few bytes into an empty buffer: it does not wait. Who does not read them is gone.
-                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.write_all(self.answer.as_bytes()).await;
                 self.was_found.store(true, Ordering::Relaxed);
             }
         }
     }
 }
 
-/// The proxy's port, from the extension beside the Runtime API at `runtime_api`.
+/// What the extension says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The proxy's port.
+    pub(crate) port: u16,
+    /// What programs are started under guard with; nothing where there is no process tier.
+    pub(crate) parts: Option<Parts>,
+}
+
+impl Found {
+    fn to_text(&self) -> String {
+        let mut text = format!("{GREETING}{}\n", self.port);
+        if let Some(Parts { rendezvous, preload, loader }) = &self.parts {
+            let (preload, loader) = (preload.display(), loader.display());
+            text += &format!("{rendezvous}\n{preload}\n{loader}\n");
+        }
+        text
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let lines = text.strip_prefix(GREETING)?.strip_suffix('\n')?;
+        let mut lines = lines.split('\n');
+        let port = lines.next()?.parse().ok()?;
+        let parts = match (lines.next(), lines.next(), lines.next(), lines.next()) {
+            (None, ..) => None,
+            (Some(rendezvous), Some(preload), Some(loader), None) => Some(Parts {
+                rendezvous: rendezvous.to_owned(),
+                preload: preload.into(),
+                loader: loader.into(),
+            }),
+            _ => return None,
+        };
+        Some(Self { port, parts })
+    }
+}
+
+/// The proxy's port and the rest, from the extension beside the Runtime API at `runtime_api`.
 ///
 /// # Errors
 /// When there is none, or who answers is not ours.
-pub(crate) fn ask(runtime_api: &str) -> io::Result<u16> {
+pub(crate) fn ask(runtime_api: &str) -> io::Result<Found> {
     let stream = UnixStream::connect_addr(&name(runtime_api)?)?;
     if socket_peercred(&stream)?.uid != geteuid() {
         return Err(ErrorKind::PermissionDenied.into());
@@ -81,10 +121,8 @@ pub(crate) fn ask(runtime_api: &str) -> io::Result<u16> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut text = String::new();
     // Longer than any answer, so that more would be seen.
-    stream.take(64).read_to_string(&mut text)?;
-    text.strip_prefix(GREETING)
-        .and_then(|rest| rest.strip_suffix('\n')?.parse().ok())
-        .ok_or_else(|| ErrorKind::InvalidData.into())
+    stream.take(LONGEST).read_to_string(&mut text)?;
+    Found::from_text(&text).ok_or_else(|| ErrorKind::InvalidData.into())
 }
 
 fn name(runtime_api: &str) -> io::Result<SocketAddr> {
@@ -111,16 +149,16 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let rendezvous = Rendezvous::bind(&address, 4711).unwrap();
+            let rendezvous = Rendezvous::bind(&address, 4711, None).unwrap();
             let was_found = rendezvous.was_found();
-            let taken = Rendezvous::bind(&address, 4712).unwrap_err();
+            let taken = Rendezvous::bind(&address, 4712, None).unwrap_err();
             assert_eq!(taken.kind(), ErrorKind::AddrInUse);
             let serving = tokio::spawn(rendezvous.serve());
             assert!(!was_found.load(Ordering::Relaxed));
             for _ in 0..2 {
                 let address = address.clone();
                 let asked = tokio::task::spawn_blocking(move || ask(&address)).await;
-                assert_eq!(asked.unwrap().unwrap(), 4711);
+                assert_eq!(asked.unwrap().unwrap().port, 4711);
             }
             assert!(was_found.load(Ordering::Relaxed));
             serving.abort();

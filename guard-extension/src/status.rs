@@ -1,39 +1,44 @@
 //! What the guard says of itself at INIT: what is on, what is not, and why.
 
 use guard_core::Family;
-use guard_core::policy::{Mode, Policy, Require, Tier, Tmp};
-use guard_core::secret::Secrets;
+use guard_core::policy::{Mode, Policy, Require, Sni, Tier, Tmp};
 use serde_json::{Value, json};
 
-use crate::proxy::TIER;
+use crate::process::ProcessTier;
+use crate::proxy::Shared;
 
-/// Why no higher tier is reached.
-const WHY_NOT_HIGHER: &str = "this release has none above observer: it inspects events and \
-                              responses, and enforces nothing inside the function";
+/// Why no tier above process is reached.
+const NO_KERNEL_TIER: &str = "this release has no tier above process";
 
-/// The members of the status record.
-pub(crate) fn members(policy: &Policy, secrets: &Secrets, problems: &[String]) -> Value {
+/// The members of the status record. `why_not_higher` says why there is no process tier.
+pub(crate) fn members(shared: &Shared, why_not_higher: Option<&str>, problems: &[String]) -> Value {
+    let (policy, secrets) = (shared.guard.policy(), &shared.secrets);
     let limits = policy.limits();
     let families: Vec<&str> = policy.inspect().iter().map(Family::name).collect();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "function": crate::settings::variable("AWS_LAMBDA_FUNCTION_NAME"),
         "mode": policy.mode().name(),
-        "tier": TIER,
-        "why_not_higher": WHY_NOT_HIGHER,
+        "tier": shared.tier(),
+        "why_not_higher": why_not_higher.unwrap_or(NO_KERNEL_TIER),
+        "process": shared.process.as_ref().map(ProcessTier::members),
         "policy": digest(policy),
         "families": families,
         "skips": policy.skips().len(),
         "limits": { "bytes": limits.bytes, "depth": limits.depth, "values": limits.values },
         "on_block": policy.on_block().name(),
         "secrets": secrets.names().collect::<Vec<_>>(),
-        "not_enforced": not_enforced(policy),
+        "not_enforced": not_enforced(policy, shared.process.is_some()),
         "problems": problems,
     })
 }
 
 /// Settings of which nothing is enforced here.
-fn not_enforced(policy: &Policy) -> Vec<String> {
+fn not_enforced(policy: &Policy, has_process_tier: bool) -> Vec<String> {
+    if has_process_tier {
+        let sni = policy.sni() == Sni::Verify;
+        return sni.then(|| "GUARD_EGRESS_SNI".to_owned()).into_iter().collect();
+    }
     let tmp = match policy.tmp() {
         Tmp::None | Tmp::ReadOnly => true,
         Tmp::Keep | Tmp::Wipe => false,
@@ -54,15 +59,21 @@ fn not_enforced(policy: &Policy) -> Vec<String> {
 }
 
 /// Why the policy cannot run here at all: it requires a tier that is not reached.
-pub(crate) fn missing_tier(policy: &Policy) -> Option<String> {
+/// `why_not_process` is why there is no process tier, if there is none.
+pub(crate) fn missing_tier(policy: &Policy, why_not_process: Option<&String>) -> Option<String> {
     let require = policy.require();
-    if policy.mode() == Mode::Off || require.is_met_by(Tier::Observer) || require == Require::None {
+    let (tier, why, accepted) = match why_not_process {
+        Some(why) => (Tier::Observer, why.as_str(), "\"none\""),
+        None => (Tier::Process, NO_KERNEL_TIER, "\"none\" or \"process\""),
+    };
+    if policy.mode() == Mode::Off || require.is_met_by(tier) || require == Require::None {
         return None;
     }
     Some(format!(
-        "GUARD_REQUIRE: \"{}\" is not reached, the tier here is \"{TIER}\" ({WHY_NOT_HIGHER}); \
-         accepted here is \"none\"",
-        require.name()
+        "GUARD_REQUIRE: \"{}\" is not reached, the tier here is \"{}\" ({why}); accepted here is \
+         {accepted}",
+        require.name(),
+        tier.name(),
     ))
 }
 

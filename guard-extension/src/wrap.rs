@@ -11,7 +11,8 @@ use std::process::Command;
 use guard_core::policy::{Mode, Policy, Require};
 
 use crate::exit;
-use crate::{endpoint, rendezvous, settings};
+use crate::rendezvous::Found;
+use crate::{endpoint, process, rendezvous, settings};
 
 /// Runs the exec wrapper: `command` is the runtime and its arguments. Comes back only when it
 /// cannot be started.
@@ -32,7 +33,7 @@ pub fn run(command: &[OsString]) -> u8 {
         return exec(&policy, command, None);
     }
     match find() {
-        Ok(port) => exec(&policy, command, Some(port)),
+        Ok(found) => exec(&policy, command, Some(&found)),
         Err(error) if mode == Mode::Enforce || policy.require() != Require::None => {
             eprintln!("{}", missing(&error, "the function is not started"));
             exit::TIER
@@ -44,24 +45,29 @@ pub fn run(command: &[OsString]) -> u8 {
     }
 }
 
-/// The port of the running extension's proxy.
-pub(crate) fn find() -> io::Result<u16> {
+/// The running extension.
+pub(crate) fn find() -> io::Result<Found> {
     let address = settings::variable(endpoint::VARIABLE).ok_or(ErrorKind::NotFound)?;
     rendezvous::ask(&address)
 }
 
-/// Becomes `command`, behind the proxy on `port` if there is one. Comes back only when it cannot be
+/// Becomes `command`, behind the extension if there is one. Comes back only when it cannot be
 /// started.
-pub(crate) fn exec(policy: &Policy, command: &[OsString], port: Option<u16>) -> u8 {
+pub(crate) fn exec(policy: &Policy, command: &[OsString], found: Option<&Found>) -> u8 {
     let next = policy.next_wrapper().map(OsString::from);
-    let words: Vec<&OsString> = next.iter().chain(command).collect();
+    let words: Vec<OsString> = next.into_iter().chain(command.iter().cloned()).collect();
+    let parts = found.and_then(|found| found.parts.as_ref());
+    let words = parts.map_or_else(|| words.clone(), |parts| process::command(parts, &words));
     let Some((program, arguments)) = words.split_first() else {
         return exit::USAGE;
     };
     let mut command = Command::new(program);
     command.args(arguments);
-    if let Some(port) = port {
-        command.env(endpoint::VARIABLE, address(port));
+    if let Some(found) = found {
+        command.env(endpoint::VARIABLE, address(found.port));
+    }
+    if let Some(parts) = parts {
+        command.env(process::RENDEZVOUS, &parts.rendezvous);
     }
     let error = command.exec();
     eprintln!("guard: {}: {error}", program.display());

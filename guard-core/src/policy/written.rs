@@ -457,7 +457,12 @@ fn phases(rule: &FileRule, mut allow: impl FnMut(&str, Phase)) {
 fn unknown_name(name: &str) -> Option<PolicyError> {
     /// What all names begin with, so that it says nothing about which is meant.
     const PREFIX: &str = "GUARD_";
+    /// No setting, but how programs under guard find it: nobody's mistake.
+    const RENDEZVOUS: &str = "GUARD_RENDEZVOUS";
     let own = name.strip_prefix(PREFIX)?;
+    if name == RENDEZVOUS {
+        return None;
+    }
     if SETTINGS.iter().any(|setting| setting.variable == name) {
         return None;
     }

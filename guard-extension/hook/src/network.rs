@@ -1,36 +1,214 @@
 //! Sockets: families, types, addresses, options.
+//!
+//! An address is copied once, decided about, and the call is made with the copy. What leads to a
+//! resolver goes to the forwarder, which answers for it; programs see the resolver's address where
+//! they would. Addresses that the policy does not list are looked up among the names that the
+//! forwarder learned them under.
+//!
+//! | refused | error |
+//! |---|---|
+//! | connect(2), also without blocking | `ECONNREFUSED` |
+//! | sends with a destination | `EACCES` |
+//! | source routes | `EPERM` |
+//! | other kinds of sockets | as by a kernel without them |
+//!
+//! Must not know: what stands in a policy, how calls get here.
+
+mod address;
+mod destination;
+mod local;
+mod message;
+mod options;
+mod receive;
+#[cfg(test)]
+mod tests;
+
+use guard_core::policy::Decision;
+
+use address::Address;
+pub(crate) use local::Sockets;
 
 use crate::calls::Name;
+use crate::sys::Errno;
 use crate::{Answer, Call, Next, Process, Scratch};
+
+/// Operation not permitted (errno(3)), as the others.
+const EPERM: Errno = Errno(1);
+const EACCES: Errno = Errno(13);
+const EINVAL: Errno = Errno(22);
+const EPROTONOSUPPORT: Errno = Errno(93);
+const EAFNOSUPPORT: Errno = Errno(97);
+const ENOBUFS: Errno = Errno(105);
+const ECONNREFUSED: Errno = Errno(111);
+
+/// Protocol numbers (ip(7)).
+const TCP: usize = 6;
+const UDP: usize = 17;
+
+/// Sends that open a connection (sendmsg(2)): of TCP, with data in the first segment.
+const MSG_FASTOPEN: usize = 0x2000_0000;
 
 /// What these calls keep between [`decide`] and [`after`], and their copies of the program's
 /// structures.
 #[derive(Debug)]
-pub(crate) struct Memory {}
+pub(crate) struct Memory {
+    address: Address,
+    batch: message::Batch,
+    /// A descriptor that leads to the local socket that is being reached.
+    held: Option<usize>,
+    /// How many bytes of an address the program has room for.
+    room: usize,
+}
 
 impl Memory {
     pub(crate) const fn new() -> Self {
-        Self {}
+        Self {
+            address: Address::new(),
+            batch: message::Batch::new(),
+            held: None,
+            room: 0,
+        }
     }
+}
+
+/// How a destination is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// By connect(2).
+    Connect,
+    /// As the destination of a datagram.
+    Send,
+}
+
+impl Use {
+    /// How a refusal looks.
+    const fn errno(self) -> Errno {
+        match self {
+            Self::Connect => ECONNREFUSED,
+            Self::Send => EACCES,
+        }
+    }
+}
+
+/// What is to be done with a destination that may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The call may be made as it is, if nothing else in it speaks against that.
+    AsIs,
+    /// The call is to be made with the copy of the address.
+    Copy,
 }
 
 /// Decides about the calls whose treatment is `Network`.
 pub(crate) fn decide(
-    _process: &Process<'_>,
-    _name: Name,
-    _call: &Call,
-    _scratch: &mut Scratch,
+    process: &Process<'_>,
+    name: Name,
+    call: &Call,
+    scratch: &mut Scratch,
 ) -> Answer {
-    Answer::Proceed
+    let memory = &mut scratch.network;
+    memory.held = None;
+    let decided = match name {
+        Name::Connect => connect(process, call, memory),
+        Name::Sendto => send(process, call, memory),
+        Name::Sendmsg => message::send(process, call, memory),
+        Name::Sendmmsg => message::send_many(process, call, memory),
+        Name::Socket => options::socket(process, call),
+        Name::Setsockopt => options::set(process, call),
+        Name::Recvfrom | Name::Recvmsg | Name::Recvmmsg | Name::Getpeername => {
+            return receive::decide(process, name, call, memory);
+        }
+        // Binding reaches nobody. The file that a local socket gets is the file system's matter.
+        _ => return Answer::Proceed,
+    };
+    decided.unwrap_or_else(|errno| Answer::Return(errno.result()))
 }
 
 /// Continues after a call that [`decide`] answered with another one.
 pub(crate) fn after(
-    _process: &Process<'_>,
-    _name: Name,
-    _call: &Call,
-    _scratch: &mut Scratch,
+    process: &Process<'_>,
+    name: Name,
+    call: &Call,
+    scratch: &mut Scratch,
     result: isize,
 ) -> Next {
+    let memory = &mut scratch.network;
+    let result = match name {
+        Name::Connect | Name::Sendto | Name::Sendmsg => match memory.held.take() {
+            Some(held) => local::release(process, held, call, result),
+            None => result,
+        },
+        Name::Sendmmsg => {
+            if let Some(held) = memory.held.take() {
+                crate::sys::socket::close(held);
+            }
+            message::sent(call, memory, result)
+        }
+        Name::Recvfrom | Name::Recvmsg | Name::Recvmmsg | Name::Getpeername => {
+            receive::restore(process, name, call, memory, result);
+            result
+        }
+        _ => result,
+    };
     Next::Done(result)
+}
+
+fn connect(process: &Process<'_>, call: &Call, memory: &mut Memory) -> Result<Answer, Errno> {
+    let [socket, address, length, ..] = call.args;
+    let length = int(length);
+    // The kernel refuses such lengths without a look at the memory.
+    if !(1..=address::LONGEST).contains(&length) {
+        return Ok(Answer::Proceed);
+    }
+    memory.address.load(address, length)?;
+    let way = destination::decide(process, call.number, socket, Use::Connect, memory)?;
+    Ok(with_address(way, call, 1, memory))
+}
+
+/// sendto(2).
+fn send(process: &Process<'_>, call: &Call, memory: &mut Memory) -> Result<Answer, Errno> {
+    let [socket, _, _, flags, address, length] = call.args;
+    if address == 0 {
+        destination::decide_connected(process, call.number, socket)?;
+        return Ok(Answer::Proceed);
+    }
+    let length = int(length);
+    if !(1..=address::LONGEST).contains(&length) {
+        return Ok(Answer::Proceed);
+    }
+    memory.address.load(address, length)?;
+    let Some(way) = destination::decide_send(process, call.number, socket, flags, memory)? else {
+        return Ok(Answer::Proceed);
+    };
+    Ok(with_address(way, call, 4, memory))
+}
+
+/// The call with the copy of the address at `at` and its length behind that.
+fn with_address(way: Way, call: &Call, at: usize, memory: &Memory) -> Answer {
+    if way == Way::AsIs {
+        return Answer::Proceed;
+    }
+    let mut copy = *call;
+    if let Some([address, length]) = copy
+        .args
+        .get_mut(at..)
+        .and_then(|args| args.first_chunk_mut())
+    {
+        *address = memory.address.pointer();
+        *length = memory.address.len();
+    }
+    Answer::Instead(copy)
+}
+
+/// The largest value of the kernel's `int`.
+const INT_MAX: usize = 0x7fff_ffff;
+
+/// An argument that the kernel takes as `int` or `unsigned`: the upper half does not count.
+const fn int(argument: usize) -> usize {
+    argument & 0xffff_ffff
+}
+
+/// Whether destinations are restricted at all.
+fn is_restricted(process: &Process<'_>) -> bool {
+    process.policy.unix(b"") != Decision::NotRestricted
 }

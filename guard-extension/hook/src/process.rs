@@ -4,6 +4,7 @@ use core::sync::atomic::AtomicU64;
 
 use guard_core::policy::CompiledPolicy;
 
+use crate::network::Sockets;
 use crate::shared::{Ring, Sealed};
 
 /// The program under guard. Put together once, when it starts.
@@ -65,6 +66,7 @@ impl<'a> Children<'a> {
 pub struct Local {
     /// What was recorded already, by hash; lossy.
     pub(crate) seen: [AtomicU64; 256],
+    pub(crate) sockets: Sockets,
 }
 
 impl Local {
@@ -73,6 +75,7 @@ impl Local {
     pub const fn new() -> Self {
         Self {
             seen: [const { AtomicU64::new(0) }; 256],
+            sockets: Sockets::new(),
         }
     }
 }

@@ -18,7 +18,7 @@
 
 mod ring;
 mod sealed;
-mod words;
+pub(crate) mod words;
 
 pub use ring::{Kind, Outcome, Record, Ring, RingReader, Status, TEXT};
 pub use sealed::{Redirect, Sealed, SealedWriter, Settings, TmpUse};

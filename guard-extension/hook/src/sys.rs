@@ -7,6 +7,7 @@ pub mod memory;
 pub mod number;
 mod raw;
 pub mod region;
+pub(crate) mod socket;
 
 pub(crate) use call::*;
 pub use raw::{Errno, SysResult, syscall};

@@ -79,6 +79,8 @@ extern crate std;
 
 pub mod aarch64;
 pub mod elf;
+mod header;
+mod landings;
 mod patch;
 mod site;
 mod text;

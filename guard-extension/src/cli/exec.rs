@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Command, Exit, rest};
 use crate::endpoint;
 use crate::lifecycle::{announce, runtime_api, share};
+use crate::process::{self, ProcessTier};
 use crate::proxy::Proxy;
 use crate::settings::Settings;
 use crate::{exit, status, wrap};
@@ -55,12 +56,8 @@ fn run(arguments: &[OsString]) -> u8 {
     if policy.mode() == Mode::Off {
         return wrap::exec(&policy, command, None);
     }
-    if let Some(message) = status::missing_tier(&policy) {
-        eprintln!("guard exec: {message}");
-        return exit::TIER;
-    }
-    if let Ok(port) = wrap::find() {
-        return wrap::exec(&policy, command, Some(port));
+    if let Ok(found) = wrap::find() {
+        return wrap::exec(&policy, command, Some(&found));
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -86,18 +83,29 @@ async fn serve(policy: Policy, problems: Vec<String>, command: &[OsString]) -> i
     };
     let next = policy.next_wrapper().map(OsString::from);
     let words: Vec<OsString> = next.into_iter().chain(command.iter().cloned()).collect();
+    // Files in /tmp are not removed here: beside a developer's programs they are not only the
+    // function's.
+    let name = format!("exec-{}", std::process::id());
+    let process = process::choose(&policy, &name).await;
+    if let Some(message) = status::missing_tier(&policy, process.as_ref().err()) {
+        eprintln!("guard exec: {message}");
+        return Ok(exit::TIER);
+    }
+    let (shared, why) = share(policy, endpoint, None, process);
+    let proxy = Proxy::bind(Arc::clone(&shared)).await?;
+    announce(&shared, why.as_deref(), &problems);
+    let parts = shared.process.as_ref().map(ProcessTier::parts);
+    let words = parts.map_or_else(|| words.clone(), |parts| process::command(parts, &words));
     let Some((program, arguments)) = words.split_first() else {
         return Ok(exit::USAGE);
     };
-    // Files in /tmp are not removed here: beside a developer's programs they are not only the
-    // function's.
-    let shared = share(policy, endpoint, None);
-    let proxy = Proxy::bind(Arc::clone(&shared)).await?;
-    announce(&shared, &problems);
     let mut command = Program::new(program);
     command
         .args(arguments)
         .env(endpoint::VARIABLE, wrap::address(proxy.port()?));
+    if let Some(parts) = parts {
+        command.env(process::RENDEZVOUS, &parts.rendezvous);
+    }
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {

@@ -55,6 +55,14 @@ impl Invocations {
         (running, Answering(self))
     }
 
+    /// The request id of the one that runs; nothing when none does or several do.
+    pub(super) fn only(&self) -> Option<String> {
+        match self.state().running.as_slice() {
+            [running] => Some(running.invocation.request_id.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether nothing runs.
     pub(super) fn is_idle(&self) -> bool {
         let mut state = self.state();

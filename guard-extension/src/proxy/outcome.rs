@@ -43,6 +43,8 @@ impl Exchange {
         is_response: bool,
     ) -> io::Result<bool> {
         let shared = Arc::clone(&self.shared);
+        // While the records still belong to the invocation.
+        shared.drain();
         let (mut running, answering) = shared.invocations.answer(request_id);
         let trimmed = running.as_mut().and_then(|running| running.trimmed.take());
         let subject = Subject {

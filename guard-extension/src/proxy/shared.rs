@@ -14,15 +14,13 @@ use crate::endpoint::Endpoint;
 use crate::findings;
 use crate::http::head::Invocation;
 use crate::metrics::Metrics;
+use crate::process::{self, Context, ProcessTier};
 use crate::records::Records;
 use crate::time::{micros_since, now_ms};
 use crate::tmp::Tmp;
 
 /// The rule of a secret in a response.
 const LEAK: &str = "secret.leak";
-
-/// The tier of a guard that sees events and responses and nothing else.
-pub(crate) const TIER: &str = "observer";
 
 /// Everything that a connection needs.
 #[derive(Debug)]
@@ -31,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) endpoint: Endpoint,
     pub(crate) records: Records,
     pub(crate) secrets: Secrets,
+    /// What decides inside the function's programs, where there is that.
+    pub(crate) process: Option<ProcessTier>,
     pub(super) invocations: Invocations,
     function: String,
     memory_mb: Option<u64>,
@@ -56,6 +56,7 @@ impl Shared {
         endpoint: Endpoint,
         secrets: Secrets,
         tmp: Option<Tmp>,
+        process: Option<ProcessTier>,
     ) -> Self {
         let variable = |name| crate::settings::variable(name);
         Self {
@@ -63,6 +64,7 @@ impl Shared {
             endpoint,
             records: Records::new(),
             secrets,
+            process,
             invocations: Invocations::default(),
             function: variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
             memory_mb: variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mb| mb.parse().ok()),
@@ -121,7 +123,7 @@ impl Shared {
             rule: decided.rule,
             verdict: decided.verdict,
             mode: decided.mode,
-            tier: TIER,
+            tier: self.tier(),
             micros: micros_since(start),
             subject: Subject::Finding(decided.subject.clone()),
         });
@@ -158,7 +160,7 @@ impl Shared {
             rule: LEAK,
             verdict,
             mode,
-            tier: TIER,
+            tier: self.tier(),
             micros: micros_since(start),
             subject: Subject::Leak(LeakSubject {
                 variable: leak.name,
@@ -170,11 +172,16 @@ impl Shared {
 
     /// What is due once an answer has gone.
     pub(super) fn answered(&self) {
+        self.drain();
         self.write_metrics(false);
     }
 
     /// What is due before a runtime asks for its next event.
     pub(super) fn before_next(&self) {
+        if let Some(process) = &self.process {
+            process.begin_invoke();
+        }
+        self.drain();
         let Some(tmp) = &self.tmp else { return };
         // Files of an invocation that still runs are its own.
         if self.invocations.is_idle() {
@@ -187,6 +194,10 @@ impl Shared {
 
     /// Writes counters and what is to be learned from them, and waits a moment for a reader.
     pub(crate) fn end(&self) {
+        self.drain();
+        if let Some(process) = &self.process {
+            process.summary(&self.records);
+        }
         self.write_metrics(true);
         let counters = self.counters();
         if let Some(found) = findings::would_have_blocked(&counters.would_block) {
@@ -195,6 +206,23 @@ impl Shared {
         drop(counters);
         // A quarter of what SHUTDOWN grants; a reader that is there takes microseconds.
         self.records.flush(std::time::Duration::from_millis(500));
+    }
+
+    /// The tier that is reached.
+    pub(crate) const fn tier(&self) -> &'static str {
+        if self.process.is_some() { process::TIER } else { "observer" }
+    }
+
+    /// Writes what the function's programs reported.
+    pub(crate) fn drain(&self) {
+        if let Some(process) = &self.process {
+            let running = self.invocations.only();
+            let context = Context {
+                request_id: running.as_deref(),
+                function: &self.function,
+            };
+            process.drain(&self.records, &context);
+        }
     }
 
     fn write_metrics(&self, now: bool) {

@@ -13,26 +13,20 @@
 //! image), 2 use of /tmp, 3 process id of the extension, 4 flags of the tier, 5 number of redirects,
 //! 8.. redirects of 4 words each: 0-1 address, 2 port, 3 port of the forwarder on loopback.
 
-use core::net::{IpAddr, Ipv6Addr};
-use core::sync::atomic::{AtomicU64, Ordering, fence};
+use core::net::IpAddr;
+use core::sync::atomic::AtomicU64;
 
 use guard_core::policy::{CompiledPolicy, Phase};
 
 use super::VERSION;
-use super::words::{LayoutError, copy_bytes, get, put_bytes, set};
+use super::words::{LayoutError, get, put_bytes, set};
+use crate::names::{NameTable, SLOT, address, bits};
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"GRDseal\0");
 const CONTROL: usize = 512;
 const REDIRECT: usize = CONTROL + 8;
 const MAX_REDIRECTS: usize = 4;
 const POLICY: usize = 2 * CONTROL;
-/// Words of a slot of the names' table: version, 2 of address, expiry, length, 32 of name.
-const SLOT: usize = 40;
-const SLOT_NAME: usize = 5;
-/// Longest name, as in the policy (RFC 1035 section 2.3.4).
-const MAX_NAME: usize = 253;
-/// Slots looked at for one address, from its hash on.
-const PROBES: usize = 32;
 
 /// What becomes of /tmp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +48,7 @@ pub struct Redirect {
     pub address: IpAddr,
     /// The resolver's port, 53.
     pub port: u16,
-    /// The forwarder's port on the loopback address of the same family.
+    /// The forwarder's port on 127.0.0.1.
     pub forwarder: u16,
 }
 
@@ -157,25 +151,12 @@ impl<'a> Sealed<'a> {
     /// Calls `found` with every name that an address was learned under and that has not expired at
     /// `now` (seconds of `CLOCK_BOOTTIME`), until it returns true. Names are as the forwarder wrote
     /// them, at most 253 bytes.
-    pub fn names(&self, of: IpAddr, now: u64, mut found: impl FnMut(&[u8]) -> bool) -> bool {
-        let mut name = [0; 256];
-        for index in probes(of, self.at(6)) {
-            let Some(slot) = self.slot(index) else {
-                return false;
-            };
-            let Some(length) = read_slot(slot, of, now, &mut name) else {
-                continue;
-            };
-            if name.get(..length).is_some_and(&mut found) {
-                return true;
-            }
-        }
-        false
+    pub fn names(&self, of: IpAddr, now: u64, found: impl FnMut(&[u8]) -> bool) -> bool {
+        self.table().find(of, now, found)
     }
 
-    fn slot(&self, index: usize) -> Option<&'a [AtomicU64]> {
-        let first = self.at(5).checked_add(index.checked_mul(SLOT)?)?;
-        self.words.get(first..first.checked_add(SLOT)?)
+    fn table(&self) -> NameTable<'a> {
+        NameTable::new(self.words.get(self.at(5)..).unwrap_or_default(), self.at(6))
     }
 
     fn at(&self, at: usize) -> usize {
@@ -253,84 +234,6 @@ impl<'a> SealedWriter<'a> {
     /// Returns false when the name is too long, or the table is so full that a name in use had to
     /// give way: the one that expires first.
     pub fn learn(&self, address: IpAddr, name: &[u8], expiry: u64, now: u64) -> bool {
-        if name.is_empty() || name.len() > MAX_NAME {
-            return false;
-        }
-        let mut held = [0; 256];
-        let mut best: Option<(&[AtomicU64], u64)> = None;
-        for index in probes(address, self.view.at(6)) {
-            let Some(slot) = self.view.slot(index) else {
-                break;
-            };
-            let same = read_slot(slot, address, 0, &mut held)
-                .and_then(|length| held.get(..length))
-                .is_some_and(|held| held.eq_ignore_ascii_case(name));
-            if same {
-                write_slot(slot, address, name, expiry.max(get(slot, 3)));
-                return true;
-            }
-            let until = get(slot, 3);
-            if best.is_none_or(|(_, first)| until < first) {
-                best = Some((slot, until));
-            }
-        }
-        let Some((slot, until)) = best else {
-            return false;
-        };
-        write_slot(slot, address, name, expiry);
-        until <= now
-    }
-}
-
-/// Names are kept at the address as IPv6, IPv4 mapped.
-fn bits(address: IpAddr) -> (u64, u64) {
-    let bits = match address.to_canonical() {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-        IpAddr::V6(v6) => v6,
-    }
-    .to_bits();
-    #[allow(clippy::cast_possible_truncation, reason = "the two halves")]
-    ((bits >> 64) as u64, bits as u64)
-}
-
-fn address(high: u64, low: u64) -> IpAddr {
-    IpAddr::V6(Ipv6Addr::from_bits(
-        u128::from(high) << 64 | u128::from(low),
-    ))
-    .to_canonical()
-}
-
-fn probes(address: IpAddr, slots: usize) -> impl Iterator<Item = usize> {
-    let (high, low) = bits(address);
-    // Multiplication by an odd constant spreads neighbours (Knuth 6.4).
-    let hash = (high ^ low.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24;
-    let start = usize::try_from(hash).unwrap_or(0);
-    (0..PROBES.min(slots)).filter_map(move |probe| start.wrapping_add(probe).checked_rem(slots))
-}
-
-/// The name's length, if the slot is about this address and was not being written.
-fn read_slot(slot: &[AtomicU64], of: IpAddr, now: u64, name: &mut [u8; 256]) -> Option<usize> {
-    let version = slot.first()?.load(Ordering::Acquire);
-    let length = usize::try_from(get(slot, 4)).ok()?;
-    let matches = (get(slot, 1), get(slot, 2)) == bits(of) && get(slot, 3) > now;
-    if version == 0 || version % 2 == 1 || !matches || length > MAX_NAME {
-        return None;
-    }
-    copy_bytes(slot, SLOT_NAME, name);
-    fence(Ordering::Acquire);
-    (slot.first()?.load(Ordering::Relaxed) == version).then_some(length)
-}
-
-fn write_slot(slot: &[AtomicU64], address: IpAddr, name: &[u8], expiry: u64) {
-    let version = get(slot, 0) & !1;
-    set(slot, 0, version.wrapping_add(1));
-    fence(Ordering::Release);
-    let (high, low) = bits(address);
-    for (at, value) in [(1, high), (2, low), (3, expiry), (4, name.len() as u64)] {
-        set(slot, at, value);
-    }
-    put_bytes(slot, SLOT_NAME, name);
-    if let Some(word) = slot.first() {
-        word.store(version.wrapping_add(2), Ordering::Release);
+        self.view.table().learn(address, name, expiry, now)
     }
 }

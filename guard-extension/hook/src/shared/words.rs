@@ -31,18 +31,18 @@ impl fmt::Display for LayoutError {
 impl core::error::Error for LayoutError {}
 
 /// Reads the word at `at`, 0 beyond the end.
-pub(super) fn get(words: &[AtomicU64], at: usize) -> u64 {
+pub(crate) fn get(words: &[AtomicU64], at: usize) -> u64 {
     words.get(at).map_or(0, |word| word.load(Ordering::Relaxed))
 }
 
-pub(super) fn set(words: &[AtomicU64], at: usize, value: u64) {
+pub(crate) fn set(words: &[AtomicU64], at: usize, value: u64) {
     if let Some(word) = words.get(at) {
         word.store(value, Ordering::Relaxed);
     }
 }
 
 /// Copies bytes out of words that begin at `at`; what lies beyond the end is left as it was.
-pub(super) fn copy_bytes(words: &[AtomicU64], at: usize, into: &mut [u8]) {
+pub(crate) fn copy_bytes(words: &[AtomicU64], at: usize, into: &mut [u8]) {
     let words = words.get(at..).unwrap_or_default();
     for (chunk, word) in into.chunks_mut(8).zip(words) {
         let bytes = word.load(Ordering::Relaxed).to_ne_bytes();
@@ -53,7 +53,7 @@ pub(super) fn copy_bytes(words: &[AtomicU64], at: usize, into: &mut [u8]) {
 }
 
 /// Copies bytes into words that begin at `at`, the last word filled up with zeros.
-pub(super) fn put_bytes(words: &[AtomicU64], at: usize, bytes: &[u8]) {
+pub(crate) fn put_bytes(words: &[AtomicU64], at: usize, bytes: &[u8]) {
     let words = words.get(at..).unwrap_or_default();
     for (chunk, word) in bytes.chunks(8).zip(words) {
         let mut filled = [0; 8];

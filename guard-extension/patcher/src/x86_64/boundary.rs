@@ -73,7 +73,7 @@ fn goes_on(text: Text<'_>, offset: usize) -> bool {
         let instruction = decode(text.from(at));
         at += instruction.map_or(0, |found| found.len() as usize);
         // A text may end behind its last instruction.
-        instruction.map_or(text.from(at).is_empty(), |found| !found.is_unlikely())
+        instruction.map_or_else(|| text.from(at).is_empty(), |found| !found.is_unlikely())
     })
 }
 

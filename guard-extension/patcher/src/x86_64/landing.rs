@@ -5,6 +5,7 @@
 
 use super::boundary::{Verdict, vote};
 use super::scan::{far_branches, near_branches};
+use crate::landings::Landings;
 use crate::{Reach, Site, Text};
 
 /// How far [`Reach::Near`] looks, in bytes: more than nearly all functions have.
@@ -45,37 +46,10 @@ pub(super) fn mark(text: Text<'_>, sites: &mut [Site], reach: Reach) {
 }
 
 fn mark_from(text: Text<'_>, sites: &mut [Site], start: u32, end: u32) {
-    // One bit per 64 bytes of text, so that nearly all branches are done with at once. Texts over
-    // 2 MiB share bits.
-    let mut filter = [0u64; 512];
-    let slot = |offset: u32| ((offset >> 12) as usize & 511, offset >> 6 & 63);
-    for site in &*sites {
-        for edge in [
-            site.offset.saturating_sub(32),
-            site.offset.saturating_add(31),
-        ] {
-            let (word, bit) = slot(edge);
-            filter[word] |= 1 << bit;
-        }
-    }
+    let mut landings = Landings::new(sites);
     for at in far_branches(text, start, end) {
-        let Some(target) = far_target(text, at) else {
-            continue;
-        };
-        let (word, bit) = slot(target);
-        if filter[word] >> bit & 1 == 0 {
-            continue;
-        }
-        // Windows of neighbours overlap: every site within 32 bytes.
-        let first = sites.partition_point(|site| site.offset.saturating_add(31) < target);
-        for site in sites.iter_mut().skip(first) {
-            let Some(bit) = (target + 32)
-                .checked_sub(site.offset)
-                .filter(|bit| *bit < 64)
-            else {
-                break;
-            };
-            site.landings |= 1 << bit;
+        if let Some(target) = far_target(text, at) {
+            landings.mark(target);
         }
     }
 }

@@ -100,12 +100,3 @@ fn glibc_under_a_shell() {
         PARENT.to_string()
     );
 }
-
-#[test]
-#[ignore]
-fn manual() {
-    for p in std::env::var("MANUAL").unwrap().split(':') {
-        let out = patched(p);
-        println!("OUT {}", out.unwrap().display());
-    }
-}

@@ -1,0 +1,87 @@
+//! The mappings of this process, as /proc/self/maps lists them (proc_pid_maps(5)).
+
+use crate::sys::{Descriptor, Errno};
+
+/// One mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mapping<'m> {
+    /// Address of the first byte.
+    pub start: usize,
+    /// Address behind the last byte.
+    pub end: usize,
+    /// `r`, `w`, `x`, `p` or `-`.
+    pub permissions: [u8; 4],
+    /// Whether there is a file behind it.
+    pub is_file: bool,
+    /// The file, or a name in brackets; empty for plain memory.
+    pub name: &'m [u8],
+}
+
+impl Mapping<'_> {
+    /// Whether it is code from a file.
+    pub fn is_code(&self) -> bool {
+        self.permissions[0] == b'r' && self.permissions[2] == b'x' && self.is_file
+    }
+}
+
+/// Calls `each` with every mapping, until it returns false. Names are cut where a line does not fit
+/// the buffer.
+///
+/// # Errors
+/// When the list cannot be read.
+pub fn each(mut each: impl FnMut(&Mapping<'_>) -> bool) -> Result<(), Errno> {
+    let file = Descriptor::open(c"/proc/self/maps", 0)?;
+    let mut buffer = [0; 8192];
+    let mut held = 0;
+    loop {
+        let Some(room) = buffer.get_mut(held..).filter(|room| !room.is_empty()) else {
+            return Ok(());
+        };
+        let length = file.read(room)?;
+        if length == 0 {
+            return Ok(());
+        }
+        held += length;
+        let mut rest = buffer.get(..held).unwrap_or_default();
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let (line, next) = rest.split_at(end);
+            if parse(line).is_some_and(|mapping| !each(&mapping)) {
+                return Ok(());
+            }
+            rest = next.get(1..).unwrap_or_default();
+        }
+        let left = rest.len();
+        buffer.copy_within(held - left..held, 0);
+        held = left;
+    }
+}
+
+fn parse(line: &[u8]) -> Option<Mapping<'_>> {
+    let (range, rest) = split(line, b' ')?;
+    let (start, end) = split(range, b'-')?;
+    let (permissions, rest) = split(rest, b' ')?;
+    let (_offset, rest) = split(rest, b' ')?;
+    let (_device, rest) = split(rest, b' ')?;
+    let (inode, rest) = split(rest, b' ').unwrap_or((rest, &[]));
+    Some(Mapping {
+        start: hexadecimal(start)?,
+        end: hexadecimal(end)?,
+        permissions: *permissions.first_chunk()?,
+        is_file: inode != b"0",
+        name: rest.trim_ascii_start(),
+    })
+}
+
+fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let position = text.iter().position(|byte| *byte == at)?;
+    Some((text.get(..position)?, text.get(position + 1..)?))
+}
+
+fn hexadecimal(text: &[u8]) -> Option<usize> {
+    let mut value = 0_usize;
+    for byte in text {
+        let digit = char::from(*byte).to_digit(16)?;
+        value = value.checked_mul(16)?.checked_add(digit as usize)?;
+    }
+    Some(value)
+}

@@ -1,0 +1,182 @@
+//! What happens once in a process: found, mapped, patched, reported.
+
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use guard_hook::shared::{Ring, Sealed, Status};
+use guard_hook::sys::region;
+use guard_hook::{Children, Local, Process};
+
+use crate::rendezvous::{self, Gift, Refusal};
+use crate::sys::{self, Descriptor, map, number};
+use crate::text::{self, Count};
+use crate::{environ, maps, slots};
+
+/// Exit code when the tier that the policy needs cannot be had (sysexits.h: EX_UNAVAILABLE).
+const UNAVAILABLE: u8 = 69;
+
+/// Longest value of the variable: an abstract name and a mode.
+const LONGEST_NAME: usize = 128;
+
+/// Why a process is not under guard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It was not started under Guard.
+    NotAsked,
+    /// It was, and in monitor mode goes on without.
+    Unguarded,
+}
+
+/// The text and variables that [`Process`] borrows.
+struct Names {
+    text: [u8; rendezvous::LONGEST],
+    variable: [u8; LONGEST_NAME],
+    program: [u8; 4096],
+}
+
+/// Memory that is written by one thread before any text is patched, and only read afterwards.
+struct Once<T>(UnsafeCell<MaybeUninit<T>>);
+
+// SAFETY: written before `IS_READY` is set, and never after; see `Once`.
+unsafe impl<T> Sync for Once<T> {}
+
+static NAMES: Once<Names> = Once(UnsafeCell::new(MaybeUninit::uninit()));
+static PROCESS: Once<Process<'static>> = Once(UnsafeCell::new(MaybeUninit::uninit()));
+static LOCAL: Local = Local::new();
+static IS_READY: AtomicBool = AtomicBool::new(false);
+
+/// The program, once it is under guard.
+#[inline]
+pub fn process() -> Option<&'static Process<'static>> {
+    if !IS_READY.load(Ordering::Acquire) {
+        return None;
+    }
+    // SAFETY: it was written before the flag was set, and nobody writes it again.
+    Some(unsafe { (*PROCESS.0.get()).assume_init_ref() })
+}
+
+/// Makes the process ready to decide. Ends it when that fails and the policy is to be enforced.
+/// `program` is the path of what runs, where `/proc/self/exe` does not say so; else empty.
+///
+/// # Errors
+/// When there is nothing to be guarded by, and the process goes on without.
+pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
+    // SAFETY: called once, before any other thread or patched text can read it.
+    let names = unsafe { &mut *NAMES.0.get() };
+    // SAFETY: arrays of bytes; what is uninitialised is zero, being a static of the BSS.
+    let names = unsafe { names.assume_init_mut() };
+    let Names { text, variable, program: kept } = names;
+    let length = environ::variable(b"GUARD_RENDEZVOUS=", variable).ok_or(Failure::NotAsked)?;
+    let variable = variable.get(..length).unwrap_or_default();
+    let (name, enforces) = match variable.strip_suffix(b",monitor") {
+        Some(name) => (name, false),
+        None => (variable.strip_suffix(b",enforce").unwrap_or(variable), true),
+    };
+    let made = rendezvous::ask(name, text).and_then(|gift| {
+        let kept = kept.get_mut(..program.len()).ok_or(Refusal::Garbled)?;
+        kept.copy_from_slice(program);
+        assemble(gift, variable, kept)
+    });
+    match made {
+        Ok(process) => {
+            // SAFETY: as above.
+            unsafe { (*PROCESS.0.get()).write(process) };
+            IS_READY.store(true, Ordering::Release);
+            self::process().ok_or(Failure::Unguarded)
+        }
+        Err(refusal) if enforces => {
+            let end = b": a program is not started, as the mode is enforce\n";
+            sys::complain(&[b"guard: ", refusal.text(), end]);
+            sys::exit(UNAVAILABLE)
+        }
+        Err(refusal) => {
+            let end = b": a program runs unguarded, as the mode is monitor\n";
+            sys::complain(&[b"guard: ", refusal.text(), end]);
+            Err(Failure::Unguarded)
+        }
+    }
+}
+
+fn assemble(
+    gift: Gift<'static>,
+    variable: &'static [u8],
+    program: &'static [u8],
+) -> Result<Process<'static>, Refusal> {
+    let (sealed, length) = map_shared(&gift.sealed, map::READ).ok_or(Refusal::Garbled)?;
+    // SAFETY: mapped readable, page-aligned and never unmapped; who writes it is the extension.
+    let sealed = unsafe { region::words(sealed, length) };
+    let (ring, length) = map_shared(&gift.ring, map::READ | map::WRITE).ok_or(Refusal::Garbled)?;
+    // SAFETY: mapped readable and writable, page-aligned and never unmapped; all others that write
+    // it are other processes.
+    let ring = unsafe { region::words(ring, length) };
+    let sealed = Sealed::new(sealed).map_err(|_| Refusal::Garbled)?;
+    slots::prepare().map_err(|_| Refusal::Unreachable)?;
+    Ok(Process {
+        policy: sealed.policy().map_err(|_| Refusal::Garbled)?,
+        sealed,
+        ring: Ring::new(ring).map_err(|_| Refusal::Garbled)?,
+        local: &LOCAL,
+        children: Children::new(gift.preload, gift.loader, variable),
+        program,
+    })
+}
+
+/// Maps a descriptor as a whole: address and length.
+fn map_shared(descriptor: &Descriptor, protection: usize) -> Option<(*const u8, usize)> {
+    const FSTAT: usize = 5;
+    // struct stat: 144 bytes, the size at 48 (stat(3type), asm/stat.h).
+    let mut stat = [0_u64; 18];
+    let args = [descriptor.raw(), stat.as_mut_ptr().addr(), 0, 0, 0, 0];
+    // SAFETY: the kernel writes a struct stat into the array.
+    unsafe { sys::call(FSTAT, args) }.ok()?;
+    let length = usize::try_from(stat[6]).ok()?;
+    let args = [0, length, protection, map::SHARED, descriptor.raw(), 0];
+    // SAFETY: a new mapping at an address that was free.
+    let start = unsafe { sys::call(number::MMAP, args) }.ok()?;
+    Some((start as *const u8, length))
+}
+
+/// Patches everything that is mapped as code but what lies between the two addresses, which is the
+/// gate itself, and says how that went. Returns false when the mappings cannot be listed.
+pub fn patch_everything(own: core::ops::Range<usize>) -> bool {
+    let begin = sys::now();
+    let mut count = Count::default();
+    let mut program = [0; 256];
+    let mut length = 0;
+    let listed = maps::each(|mapping| {
+        if length == 0 && mapping.is_file {
+            length = mapping.name.len().min(program.len());
+            let cut = mapping.name.len() - length;
+            if let (Some(to), Some(from)) = (program.get_mut(..length), mapping.name.get(cut..)) {
+                to.copy_from_slice(from);
+            }
+        }
+        if mapping.is_code() && !(mapping.start <= own.start && own.start < mapping.end) {
+            count.add(text::patch(mapping.start, mapping.end));
+        }
+        true
+    });
+    report(count, begin, program.get(..length).unwrap_or_default());
+    listed.is_ok()
+}
+
+/// Says what became of the sites, in this process's status.
+pub fn report(count: Count, begin: u64, program: &[u8]) {
+    if let Some(process) = process() {
+        let micros = sys::now().saturating_sub(begin) / 1000;
+        process.ring.report(&Status {
+            pid: sys::process_id(),
+            found: count.found,
+            patched: count.patched,
+            left: count.left,
+            open: count.open,
+            micros: u32::try_from(micros).unwrap_or(u32::MAX),
+            build: 0,
+            program,
+        });
+    }
+}
+
+/// Adds sites of a library that was loaded later.
+pub fn found_more(_count: Count) {}

@@ -1,0 +1,322 @@
+//! Code that is made to pass through the entry.
+//!
+//! Trampolines lie in islands: pages within reach of a jump, which are filled while they are not
+//! code yet and made code before the first jump to them is written. Text is written through
+//! /proc/self/mem, which needs no page that is writable and executable at once; where that is
+//! refused, by mprotect(2).
+
+use core::mem::MaybeUninit;
+
+use guard_hook::{Call, is_checked};
+use guard_patcher::{Kind, Place, Reach, Site, Text, Write, x86_64};
+
+use crate::entry::guard_gate_entry;
+use crate::maps;
+use crate::sys::{self, Descriptor, Errno, map, number};
+
+/// Bytes of an island.
+const ISLAND: usize = 16 << 10;
+/// Sites looked at before what they need is written: as many as a libc has, so that mostly one
+/// island serves.
+const BATCH: usize = 512;
+/// Farthest that an island may be from any byte of the text: what a jump reaches, less the island.
+const REACH: usize = (1 << 31) - (1 << 20);
+
+/// What became of the sites of some text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Sites found.
+    pub found: u32,
+    /// Those that pass through the entry.
+    pub patched: u32,
+    /// Those whose number is constant and needs no check.
+    pub left: u32,
+    /// Those that could not be placed.
+    pub open: u32,
+}
+
+impl Count {
+    /// Adds another one's.
+    pub const fn add(&mut self, other: Self) {
+        self.found += other.found;
+        self.patched += other.patched;
+        self.left += other.left;
+        self.open += other.open;
+    }
+}
+
+/// Which calls pass through the entry: those that are decided about, and those that make a child
+/// without a thread for each slot, which the child has to notice first.
+fn passes(number: u32) -> bool {
+    let number = number as usize;
+    is_checked(number)
+        || matches!(
+            number,
+            number::CLONE | number::CLONE3 | number::FORK | number::VFORK
+        )
+}
+
+/// Whether a call maps a file as code.
+pub fn maps_code(call: &Call) -> bool {
+    let [_, _, protection, flags, ..] = call.args;
+    call.number == number::MMAP && protection & map::EXEC != 0 && flags & map::ANONYMOUS == 0
+}
+
+/// Patches what a call has mapped, for which [`maps_code`] is true.
+pub fn mapped(call: &Call, result: isize) {
+    let Ok(start) = usize::try_from(result) else {
+        return;
+    };
+    // Not with write permission: nothing keeps it from changing afterwards.
+    let [_, length, protection, ..] = call.args;
+    if protection & map::READ != 0 {
+        // What lies beyond the end of the file cannot be touched.
+        let mut end = start;
+        let _ = maps::each(|mapping| {
+            if mapping.start <= start && start < mapping.end {
+                end = mapping.end.min(start.saturating_add(length.next_multiple_of(4096)));
+            }
+            mapping.start <= start
+        });
+        let count = patch(start, end);
+        crate::start::found_more(count);
+    }
+}
+
+/// Patches the text between two addresses.
+pub fn patch(start: usize, end: usize) -> Count {
+    let mut count = Count::default();
+    let length = end.saturating_sub(start);
+    // SAFETY: the range is mapped readable; the program does not change its code while it is
+    // loaded, and a file that is cut while it is mapped ends the program as any access would.
+    let bytes = unsafe { core::slice::from_raw_parts(start as *const u8, length) };
+    let text = Text::new(bytes, start as u64);
+    let Some(mut work) = Work::new() else {
+        return count;
+    };
+    let Work { room, writes, planner } = work.get();
+    let mut island: Option<Island> = None;
+    let mut from = Some(0);
+    while let Some(offset) = from {
+        let batch = x86_64::survey(text, offset, None, Reach::All, room);
+        from = batch.next;
+        for site in batch.sites.iter() {
+            count.found += 1;
+            if site.kind == Kind::Call && site.number.is_some_and(|number| !passes(number)) {
+                count.left += 1;
+                continue;
+            }
+            match place(text, site, planner, &mut island, writes, start, end) {
+                Some(()) => count.patched += 1,
+                None => count.open += 1,
+            }
+        }
+        writes.carry_out(start, &mut island);
+    }
+    count
+}
+
+/// Plans one site's patch, writes its trampoline and notes what is to be written to the text.
+fn place(
+    text: Text<'_>,
+    site: &Site,
+    planner: &mut x86_64::Planner,
+    island: &mut Option<Island>,
+    writes: &mut Writes,
+    start: usize,
+    end: usize,
+) -> Option<()> {
+    if island.as_ref().is_none_or(|island| !island.has_room()) {
+        writes.carry_out(start, island);
+        *island = Some(Island::near(start, end)?);
+    }
+    let island = island.as_mut()?;
+    let patch = planner.plan(text, site, island.place()).ok()?;
+    island.add(patch.trampoline());
+    for write in patch.writes() {
+        writes.add(*write);
+    }
+    Some(())
+}
+
+/// What patching works in: too much for a slot's stack, so it is mapped while it lasts.
+struct Work {
+    room: [Site; BATCH],
+    writes: Writes,
+    planner: x86_64::Planner,
+}
+
+/// [`Work`] in a mapping of its own.
+struct Mapped(*mut Work);
+
+impl Work {
+    fn new() -> Option<Mapped> {
+        let work = sys::map_new(size_of::<Self>()).ok()? as *mut Self;
+        // SAFETY: the mapping is new, page-aligned and as long as the structure.
+        let room = unsafe { &raw mut (*work).room };
+        for index in 0..BATCH {
+            // SAFETY: the element lies in the array.
+            unsafe { room.cast::<Site>().add(index).write(Site::NONE) };
+        }
+        // SAFETY: the field lies in the mapping.
+        let writes = unsafe { &raw mut (*work).writes };
+        // SAFETY: zero is no length; the list is not read beyond its length.
+        unsafe { (&raw mut (*writes).length).write(0) };
+        // SAFETY: the field lies in the mapping.
+        unsafe { (&raw mut (*work).planner).write(x86_64::Planner::new()) };
+        Some(Mapped(work))
+    }
+}
+
+impl Mapped {
+    fn get(&mut self) -> &mut Work {
+        // SAFETY: every field was initialised by `new`, `writes.list` being `MaybeUninit`.
+        unsafe { &mut *self.0 }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        let args = [self.0.addr(), size_of::<Work>(), 0, 0, 0, 0];
+        // SAFETY: the mapping is ours, and nothing refers to it any more.
+        let _ = unsafe { sys::call(number::MUNMAP, args) };
+    }
+}
+
+/// Memory for trampolines.
+struct Island {
+    start: usize,
+    used: usize,
+    is_code: bool,
+}
+
+impl Island {
+    /// An island within reach of all of the text.
+    fn near(start: usize, end: usize) -> Option<Self> {
+        // Below first: what lies above a program's data is the room that its heap grows into.
+        let mut distance = ISLAND;
+        while distance < REACH {
+            let below = start.checked_sub(distance).filter(|low| end - low < REACH);
+            if let Some(island) = below.and_then(Self::at) {
+                return Some(island);
+            }
+            distance += distance.clamp(ISLAND, 4 << 20);
+        }
+        distance = 0;
+        while distance < REACH {
+            let above = end.checked_add(distance)?;
+            if above - start < REACH
+                && let Some(island) = Self::at(above)
+            {
+                return Some(island);
+            }
+            distance += distance.clamp(ISLAND, 4 << 20);
+        }
+        None
+    }
+
+    fn at(address: usize) -> Option<Self> {
+        let flags = map::PRIVATE | map::ANONYMOUS | map::FIXED_NOREPLACE;
+        let address = address & !4095;
+        let args = [address, ISLAND, map::READ | map::WRITE, flags, usize::MAX, 0];
+        // SAFETY: a new mapping where nothing is mapped.
+        let start = unsafe { sys::call(number::MMAP, args) }.ok()?;
+        if start != address {
+            // A kernel before 4.17 takes the address for a hint.
+            // SAFETY: the mapping is ours, and nothing refers to it.
+            let _ = unsafe { sys::call(number::MUNMAP, [start, ISLAND, 0, 0, 0, 0]) };
+            return None;
+        }
+        let header = x86_64::header(guard_gate_entry as *const () as u64, passes);
+        let mut island = Self { start, used: 0, is_code: false };
+        island.add(&header);
+        island.used = island.used.next_multiple_of(16);
+        Some(island)
+    }
+
+    const fn has_room(&self) -> bool {
+        !self.is_code && self.used + guard_patcher::TRAMPOLINE_MAX <= ISLAND
+    }
+
+    const fn place(&self) -> Place {
+        Place {
+            trampoline: (self.start + self.used) as u64,
+            header: self.start as u64,
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        let to = (self.start + self.used) as *mut u8;
+        // SAFETY: the island is ours, writable until it is code, and has room for a trampoline or,
+        // being new, for the header.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+        self.used += bytes.len();
+    }
+
+    /// Makes it code; what follows needs another island.
+    fn seal(&mut self) -> Result<(), Errno> {
+        if !self.is_code {
+            let args = [self.start, ISLAND, map::READ | map::EXEC, 0, 0, 0];
+            // SAFETY: the island is ours; nothing writes it from here on.
+            unsafe { sys::call(number::MPROTECT, args) }?;
+            self.is_code = true;
+        }
+        Ok(())
+    }
+}
+
+/// What is to be written to a text once its trampolines are there.
+struct Writes {
+    list: [MaybeUninit<Write>; 2 * BATCH],
+    length: usize,
+}
+
+impl Writes {
+    fn add(&mut self, write: Write) {
+        if let Some(place) = self.list.get_mut(self.length) {
+            place.write(write);
+            self.length += 1;
+        }
+    }
+
+    fn carry_out(&mut self, text: usize, island: &mut Option<Island>) {
+        if self.length == 0 {
+            return;
+        }
+        if let Some(island) = island
+            && island.seal().is_ok()
+        {
+            let memory = Descriptor::open(c"/proc/self/mem", 2).ok();
+            for write in self.list.iter().take(self.length) {
+                // SAFETY: those up to the length were written by `add`.
+                let write = unsafe { write.assume_init_ref() };
+                put(memory.as_ref(), text + write.offset() as usize, write.bytes());
+            }
+        }
+        self.length = 0;
+    }
+}
+
+/// Writes over code.
+fn put(memory: Option<&Descriptor>, at: usize, bytes: &[u8]) {
+    if let Some(memory) = memory {
+        let args = [memory.raw(), bytes.as_ptr().addr(), bytes.len(), at, 0, 0];
+        // SAFETY: the kernel reads the slice and writes over code that is to be replaced, which no
+        // reference of ours is read through at the same time.
+        if unsafe { sys::call(number::PWRITE64, args) } == Ok(bytes.len()) {
+            return;
+        }
+    }
+    let first = at & !4095;
+    let pages = (at + bytes.len() - first).next_multiple_of(4096);
+    let all = map::READ | map::WRITE | map::EXEC;
+    // SAFETY: the pages hold code and stay readable and executable.
+    if unsafe { sys::call(number::MPROTECT, [first, pages, all, 0, 0, 0]) }.is_ok() {
+        // SAFETY: the pages are writable now.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), at as *mut u8, bytes.len()) };
+        // SAFETY: as they were before.
+        let _ = unsafe {
+            sys::call(number::MPROTECT, [first, pages, map::READ | map::EXEC, 0, 0, 0])
+        };
+    }
+}

@@ -1,0 +1,93 @@
+//! The first instructions: the loader relocates itself, as nobody does it for a program without a
+//! dynamic loader.
+
+use core::arch::global_asm;
+
+use crate::start;
+
+global_asm!(
+    ".globl _start",
+    "_start:",
+    "xor ebp, ebp",
+    "mov rdi, rsp",
+    "lea rsi, [rip + __ehdr_start]",
+    "lea rdx, [rip + _DYNAMIC]",
+    "and rsp, -16",
+    "call {begin}",
+    "ud2",
+    ".globl guard_loader_jump",
+    ".hidden guard_loader_jump",
+    // As the kernel enters a program: nothing in the registers, the arguments on the stack.
+    "guard_loader_jump:",
+    "mov rsp, rdi",
+    "mov rcx, rsi",
+    "xor eax, eax",
+    "xor ebx, ebx",
+    "xor edx, edx",
+    "xor esi, esi",
+    "xor edi, edi",
+    "xor ebp, ebp",
+    "xor r8d, r8d",
+    "xor r9d, r9d",
+    "xor r10d, r10d",
+    "xor r11d, r11d",
+    "xor r12d, r12d",
+    "xor r13d, r13d",
+    "xor r14d, r14d",
+    "xor r15d, r15d",
+    "jmp rcx",
+    ".hidden __ehdr_start",
+    ".hidden _DYNAMIC",
+    begin = sym begin,
+);
+
+unsafe extern "C" {
+    /// Sets the stack pointer and jumps to a program's entry.
+    pub(crate) fn guard_loader_jump(stack: usize, entry: usize) -> !;
+}
+
+/// An entry of the dynamic section (elf(5)).
+#[repr(C)]
+struct Dynamic {
+    tag: i64,
+    value: usize,
+}
+
+/// A relocation with addend.
+#[repr(C)]
+struct Rela {
+    offset: usize,
+    info: u64,
+    addend: usize,
+}
+
+/// Applies the loader's own relocations, all of which are relative, before anything is used that
+/// needs them.
+unsafe extern "C" fn begin(stack: usize, base: usize, mut dynamic: *const Dynamic) -> ! {
+    const DT_RELA: i64 = 7;
+    const DT_RELASZ: i64 = 8;
+    const R_X86_64_RELATIVE: u64 = 8;
+    let (mut table, mut length) = (0, 0);
+    loop {
+        // SAFETY: the dynamic section ends in an entry with tag 0.
+        let entry = unsafe { &*dynamic };
+        match entry.tag {
+            0 => break,
+            DT_RELA => table = base + entry.value,
+            DT_RELASZ => length = entry.value,
+            _ => {}
+        }
+        dynamic = dynamic.wrapping_add(1);
+    }
+    for index in 0..length / size_of::<Rela>() {
+        let rela = (table as *const Rela).wrapping_add(index);
+        // SAFETY: it lies in the table that the linker wrote.
+        let rela = unsafe { &*rela };
+        if rela.info & 0xffff_ffff == R_X86_64_RELATIVE {
+            let place = (base + rela.offset) as *mut usize;
+            // SAFETY: the linker says that a pointer of ours lies there.
+            unsafe { place.write_unaligned(base + rela.addend) };
+        }
+    }
+    start::start(stack)
+}

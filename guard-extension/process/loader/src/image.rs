@@ -1,0 +1,236 @@
+//! Programs as files (elf(5)): what kind they are, and how they are mapped.
+
+use core::ffi::CStr;
+
+use guard_gate::sys::{self, Descriptor, Errno, map, number};
+
+/// Not a program (errno(3)).
+pub(crate) const ENOEXEC: Errno = Errno(8);
+const ENOMEM: Errno = Errno(12);
+
+const PAGE: usize = 4096;
+const PROGRAM_HEADER: usize = 56;
+/// Most program headers: more than 70 do not fit the page that kernels read, either.
+const MOST: usize = 70;
+
+const PT_LOAD: u32 = 1;
+const PT_INTERP: u32 = 3;
+const PT_PHDR: u32 = 6;
+
+/// The beginning of a file.
+#[derive(Debug)]
+pub(crate) struct Head {
+    bytes: [u8; PAGE],
+    length: usize,
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A program without a dynamic loader.
+    Static,
+    /// Anything else: a dynamic program, a script, or nothing that can be started.
+    Other,
+}
+
+/// One program header.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    kind: u32,
+    flags: u32,
+    offset: usize,
+    address: usize,
+    in_file: usize,
+    in_memory: usize,
+    align: usize,
+}
+
+/// A mapped program.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Image {
+    /// Where it begins.
+    pub(crate) entry: usize,
+    /// Its program headers in memory.
+    pub(crate) headers: usize,
+    /// How many.
+    pub(crate) count: usize,
+    base: usize,
+}
+
+impl Head {
+    /// Reads it.
+    pub(crate) fn read(file: &Descriptor) -> Result<Self, Errno> {
+        let mut head = Self { bytes: [0; PAGE], length: 0 };
+        while head.length < PAGE {
+            let room = head.bytes.get_mut(head.length..).unwrap_or_default();
+            match file.read_at(room, head.length as u64)? {
+                0 => break,
+                read => head.length += read,
+            }
+        }
+        Ok(head)
+    }
+
+    /// What the file is.
+    pub(crate) fn form(&self) -> Form {
+        const MAGIC: &[u8] = b"\x7fELF\x02\x01\x01";
+        const X86_64: u16 = 62;
+        const EXECUTABLE: u16 = 2;
+        const SHARED: u16 = 3;
+        let bytes = self.bytes.get(..self.length).unwrap_or_default();
+        let is_program = bytes.starts_with(MAGIC)
+            && self.half(18) == X86_64
+            && matches!(self.half(16), EXECUTABLE | SHARED)
+            && usize::from(self.half(54)) == PROGRAM_HEADER;
+        if is_program && !self.parts().any(|part| part.kind == PT_INTERP) {
+            Form::Static
+        } else {
+            Form::Other
+        }
+    }
+
+    fn half(&self, at: usize) -> u16 {
+        let bytes = self.bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+        bytes.map_or(0, |bytes| u16::from_le_bytes(*bytes))
+    }
+
+    fn word(&self, at: usize) -> usize {
+        let bytes = self.bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+        bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes) as usize)
+    }
+
+    fn table(&self) -> usize {
+        self.word(32)
+    }
+
+    fn count(&self) -> usize {
+        usize::from(self.half(56))
+    }
+
+    fn parts(&self) -> impl Iterator<Item = Part> + '_ {
+        (0..self.count().min(MOST)).filter_map(|index| {
+            let at = self.table().checked_add(index * PROGRAM_HEADER)?;
+            if at.checked_add(PROGRAM_HEADER)? > self.length {
+                return None;
+            }
+            let kind = self.word(at);
+            Some(Part {
+                kind: (kind & 0xffff_ffff) as u32,
+                flags: (kind >> 32) as u32,
+                offset: self.word(at + 8),
+                address: self.word(at + 16),
+                in_file: self.word(at + 32),
+                in_memory: self.word(at + 40),
+                align: self.word(at + 48),
+            })
+        })
+    }
+
+    /// Maps the program as the kernel does.
+    pub(crate) fn map(&self, file: &Descriptor) -> Result<Image, Errno> {
+        const EXECUTABLE: u16 = 2;
+        let loads = || self.parts().filter(|part| part.kind == PT_LOAD);
+        let low = loads().map(|part| down(part.address)).min().ok_or(ENOEXEC)?;
+        let high = loads()
+            .map(|part| part.address.checked_add(part.in_memory))
+            .try_fold(0, |high, end| Some(end?.max(high)))
+            .ok_or(ENOEXEC)?;
+        let length = up(high - low);
+        let base = if self.half(16) == EXECUTABLE {
+            reserve(low, length, map::FIXED_NOREPLACE).filter(|start| *start == low).ok_or(ENOMEM)?;
+            0
+        } else {
+            let align = loads().map(|part| part.align).max().unwrap_or(PAGE);
+            let align = if align.is_power_of_two() { align.max(PAGE) } else { PAGE };
+            let start = reserve(0, length.checked_add(align).ok_or(ENOMEM)?, 0).ok_or(ENOMEM)?;
+            // What is reserved around it stays so, without access.
+            start.next_multiple_of(align).wrapping_sub(low)
+        };
+        for part in loads() {
+            place(file, part, base)?;
+        }
+        let table = self.table();
+        let headers = self
+            .parts()
+            .find(|part| part.kind == PT_PHDR)
+            .map(|part| part.address)
+            .or_else(|| {
+                let within = |part: &Part| {
+                    (part.offset..part.offset.saturating_add(part.in_file)).contains(&table)
+                };
+                loads().find(within).map(|part| table - part.offset + part.address)
+            })
+            .ok_or(ENOEXEC)?;
+        Ok(Image {
+            entry: base.wrapping_add(self.word(24)),
+            headers: base.wrapping_add(headers),
+            count: self.count(),
+            base,
+        })
+    }
+
+    /// Calls `each` with the bounds of what is code in a mapped program.
+    pub(crate) fn code(&self, image: &Image, mut each: impl FnMut(usize, usize)) {
+        for part in self.parts().filter(|part| part.kind == PT_LOAD) {
+            if protection(part.flags) & (map::READ | map::EXEC) == map::READ | map::EXEC {
+                let start = image.base.wrapping_add(part.address);
+                each(start, start.wrapping_add(part.in_file));
+            }
+        }
+    }
+}
+
+fn down(address: usize) -> usize {
+    address & !(PAGE - 1)
+}
+
+fn up(address: usize) -> usize {
+    down(address.saturating_add(PAGE - 1))
+}
+
+/// Address space without memory.
+fn reserve(at: usize, length: usize, flags: usize) -> Option<usize> {
+    let flags = map::PRIVATE | map::ANONYMOUS | map::NORESERVE | flags;
+    // SAFETY: a new mapping where nothing is mapped.
+    unsafe { sys::call(number::MMAP, [at, length, 0, flags, usize::MAX, 0]) }.ok()
+}
+
+fn protection(flags: u32) -> usize {
+    // The bits are execute, write, read there; read, write, execute here.
+    let bit = |from: u32, to: usize| if flags & from != 0 { to } else { 0 };
+    bit(4, map::READ) | bit(2, map::WRITE) | bit(1, map::EXEC)
+}
+
+/// Maps one part over what was reserved.
+fn place(file: &Descriptor, part: Part, base: usize) -> Result<(), Errno> {
+    let start = base.wrapping_add(part.address);
+    let access = protection(part.flags);
+    let fixed = map::PRIVATE | map::FIXED;
+    let file_end = start.wrapping_add(part.in_file);
+    let end = start.wrapping_add(part.in_memory);
+    let ahead = start - down(start);
+    if part.in_file > 0 {
+        let offset = part.offset.checked_sub(ahead).ok_or(ENOEXEC)?;
+        let args = [down(start), part.in_file + ahead, access, fixed, file.raw(), offset];
+        // SAFETY: replaces reserved address space only.
+        unsafe { sys::call(number::MMAP, args) }?;
+    }
+    // What lies behind the file is zero: the rest of its last page, and pages of their own.
+    let zero = if part.in_file > 0 { up(file_end) } else { down(start) };
+    if part.in_file > 0 && part.in_memory > part.in_file && access & map::WRITE != 0 {
+        let length = zero.min(end) - file_end;
+        // SAFETY: the page was just mapped, writable.
+        unsafe { core::ptr::write_bytes(file_end as *mut u8, 0, length) };
+    }
+    if up(end) > zero {
+        let args = [zero, up(end) - zero, access, fixed | map::ANONYMOUS, usize::MAX, 0];
+        // SAFETY: replaces reserved address space only.
+        unsafe { sys::call(number::MMAP, args) }?;
+    }
+    Ok(())
+}
+
+/// Opens a program to be read.
+pub(crate) fn open(path: &CStr) -> Result<Descriptor, Errno> {
+    Descriptor::open(path, 0)
+}

@@ -1,0 +1,188 @@
+//! From the arguments to the program.
+
+use core::ffi::CStr;
+
+use guard_gate::sys::{self, Descriptor, Errno, number};
+use guard_gate::{start as gate, text};
+
+use crate::begin::guard_loader_jump;
+use crate::image::{self, Form, Head};
+use crate::stack::Stack;
+
+/// As sysexits.h numbers them: the command line is not understood.
+const USAGE: u8 = 64;
+
+/// Longest path (PATH_MAX, limits.h).
+const PATH: usize = 4096;
+
+pub(crate) fn start(stack: usize) -> ! {
+    let stack = Stack::at(stack);
+    if stack.count() < 3 {
+        sys::complain(&[b"guard-loader: started by hand, accepted is: PATH NAME [ARGUMENT...]\n"]);
+        sys::exit(USAGE);
+    }
+    let path = stack.argument(1);
+    let opened = image::open(path).and_then(|file| Ok((Head::read(&file)?, file)));
+    match opened {
+        Ok((head, file)) if head.form() == Form::Static => run(stack, path, &head, file),
+        // What cannot be read may be startable all the same; the kernel knows.
+        _ => leave(stack, path),
+    }
+}
+
+/// Becomes a static program.
+fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
+    let mut buffer = [0; PATH];
+    let real = real_path(&file, &mut buffer).unwrap_or(path.to_bytes());
+    let is_guarded = gate::prepare(real).is_ok();
+    let image = match head.map(&file) {
+        Ok(image) => image,
+        Err(error) => fail(path, error),
+    };
+    drop(file);
+    if is_guarded {
+        let begin = sys::now();
+        let mut count = text::Count::default();
+        head.code(&image, |start, end| count.add(text::patch(start, end)));
+        gate::report(count, begin, real);
+    }
+    name(path);
+    stack.describe(image.headers, image.count, image.entry, path);
+    // SAFETY: the program is mapped, and the stack holds what it expects.
+    unsafe { guard_loader_jump(stack.without_two(), image.entry) }
+}
+
+/// Becomes any other program, with the library before its own.
+fn leave(stack: Stack, path: &CStr) -> ! {
+    let error = match gate::prepare(&[]) {
+        Ok(process) => with_preload(stack, path, process.children.preload),
+        Err(_) => execute(path, stack.arguments_from(2), stack.variables()),
+    };
+    fail(path, error)
+}
+
+/// Starts a program with `LD_PRELOAD` beginning with the library.
+fn with_preload(stack: Stack, path: &CStr, preload: &[u8]) -> Errno {
+    const NAME: &[u8] = b"LD_PRELOAD=";
+    const E2BIG: Errno = Errno(7);
+    let count = stack.variable_count();
+    let old = stack.variables();
+    let mut held: &[u8] = &[];
+    for index in 0..count {
+        if let Some(value) = string(old, index).to_bytes().strip_prefix(NAME) {
+            held = value;
+        }
+    }
+    // One mapping for the new vector and the new string.
+    let vector = (count + 2) * size_of::<usize>();
+    let length = NAME.len() + preload.len() + 1 + held.len() + 1;
+    let Ok(memory) = sys::map_new(vector + length) else {
+        return E2BIG;
+    };
+    let text = memory + vector;
+    let mut at = text;
+    let separator: &[u8] = if held.is_empty() { b"" } else { b":" };
+    let is_there = held.split(|byte| b": ".contains(byte)).any(|part| part == preload);
+    let parts: [&[u8]; 5] = if is_there {
+        [NAME, held, b"", b"", b"\0"]
+    } else {
+        [NAME, preload, separator, held, b"\0"]
+    };
+    for part in parts {
+        // SAFETY: the mapping has room for all parts.
+        unsafe { core::ptr::copy_nonoverlapping(part.as_ptr(), at as *mut u8, part.len()) };
+        at += part.len();
+    }
+    let new = memory as *mut usize;
+    let mut used = 0;
+    let mut put = |value: usize| {
+        // SAFETY: the vector has room for the old variables, the new one and a null pointer.
+        unsafe { new.add(used).write(value) };
+        used += 1;
+    };
+    for index in 0..count {
+        let variable = string(old, index);
+        if !variable.to_bytes().starts_with(NAME) {
+            put(variable.as_ptr().addr());
+        }
+    }
+    put(text);
+    put(0);
+    execute(path, stack.arguments_from(2), new)
+}
+
+fn string(vector: *const usize, index: usize) -> &'static CStr {
+    // SAFETY: the index is below the number of variables.
+    let pointer = unsafe { vector.add(index).read() };
+    // SAFETY: the kernel's strings end in a NUL byte, and the stack lives for ever.
+    unsafe { CStr::from_ptr(pointer as *const _) }
+}
+
+fn execute(path: &CStr, arguments: *const usize, variables: *const usize) -> Errno {
+    let args = [path.as_ptr().addr(), arguments.addr(), variables.addr(), 0, 0, 0];
+    // SAFETY: vectors of strings, each ended by a null pointer.
+    match unsafe { sys::call(number::EXECVE, args) } {
+        Err(error) => error,
+        Ok(_) => image::ENOEXEC,
+    }
+}
+
+/// As shells end for a program that cannot be started.
+fn fail(path: &CStr, error: Errno) -> ! {
+    const ENOENT: Errno = Errno(2);
+    let mut digits = [0; 5];
+    let mut value = error.0;
+    let mut first = digits.len();
+    while value > 0 || first == digits.len() {
+        first -= 1;
+        if let Some(digit) = digits.get_mut(first) {
+            *digit = b'0' + (value % 10) as u8;
+        }
+        value /= 10;
+    }
+    let why: &[u8] = match error {
+        ENOENT => b"no such file",
+        Errno(13) => b"permission denied",
+        image::ENOEXEC => b"not a program",
+        _ => b"cannot be started",
+    };
+    let number = digits.get(first..).unwrap_or_default();
+    sys::complain(&[b"guard: ", path.to_bytes(), b": ", why, b" (error ", number, b")\n"]);
+    sys::exit(if error == ENOENT { 127 } else { 126 })
+}
+
+/// Where an open file is.
+fn real_path<'b>(file: &Descriptor, buffer: &'b mut [u8; PATH]) -> Option<&'b [u8]> {
+    const READLINK: usize = 89;
+    let mut link = *b"/proc/self/fd/\0\0\0\0\0\0\0\0";
+    let mut value = file.raw();
+    let mut digits = 1;
+    while value >= 10_usize.pow(digits) {
+        digits += 1;
+    }
+    for at in (0..digits as usize).rev() {
+        *link.get_mut(14 + at)? = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+    let args = [link.as_ptr().addr(), buffer.as_mut_ptr().addr(), PATH, 0, 0, 0];
+    // SAFETY: the link ends in a NUL byte; the kernel writes at most the buffer's length.
+    let length = unsafe { sys::call(READLINK, args) }.ok()?;
+    buffer.get(..length)
+}
+
+/// The name that lists of processes show: the last part of the path.
+fn name(path: &CStr) {
+    const PR_SET_NAME: usize = 15;
+    let bytes = path.to_bytes_with_nul();
+    let last = bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+    let name = bytes.get(last..).unwrap_or(bytes);
+    let args = [PR_SET_NAME, name.as_ptr().addr(), 0, 0, 0, 0];
+    // SAFETY: the kernel reads at most 16 bytes of a string that ends in a NUL byte.
+    if unsafe { sys::call(number::PRCTL, args) }.is_err()
+        && let Ok(comm) = Descriptor::open(c"/proc/self/comm", 1)
+    {
+        let args = [comm.raw(), name.as_ptr().addr(), name.len() - 1, 0, 0, 0];
+        // SAFETY: the kernel reads the slice.
+        let _ = unsafe { sys::call(number::WRITE, args) };
+    }
+}

@@ -1,0 +1,29 @@
+//! The library that dynamic programs under Guard preload.
+//!
+//! Its constructor patches everything that is mapped, and from then on the program's calls pass
+//! through the gate. It needs nothing of any libc, so that one file serves them all, and exports
+//! nothing.
+#![no_std]
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+
+use core::panic::PanicInfo;
+
+use guard_gate::{start, sys};
+
+/// Run by the dynamic loader, before all others where it knows DF_1_INITFIRST.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn() = construct;
+
+extern "C" fn construct() {
+    if start::prepare(&[]).is_ok() {
+        let own = construct as *const () as usize;
+        start::patch_everything(own..own + 1);
+    }
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    sys::complain(&[b"guard: a fault of its own\n"]);
+    sys::exit(70)
+}
