@@ -12,6 +12,7 @@
 
 pub mod cargo_lambda;
 pub mod case;
+pub mod client;
 pub mod demo;
 pub mod emulator;
 pub mod extension;
