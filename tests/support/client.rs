@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// One client.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
     /// What it is, unique in its file.
@@ -98,6 +98,16 @@ impl Outcome {
 }
 
 impl Client {
+    /// A client that is just a command.
+    #[must_use]
+    pub fn of(name: &str, run: Vec<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            run,
+            ..Self::default()
+        }
+    }
+
     /// What is missing on this machine to run it.
     #[must_use]
     pub fn missing(&self) -> Option<String> {
