@@ -21,7 +21,10 @@ struct Operation {
 
 #[test]
 fn connections() {
-    let (allowed, denied) = (client::serve_tcp().unwrap(), client::serve_tcp().unwrap());
+    let (allowed, denied) = (
+        client::serve_tcp().expect("a port"),
+        client::serve_tcp().expect("a port"),
+    );
     all(&Operation {
         name: "tcp",
         values: Box::new(move |_, part| {
@@ -38,7 +41,10 @@ fn connections() {
 
 #[test]
 fn datagrams() {
-    let (allowed, denied) = (client::serve_udp().unwrap(), client::serve_udp().unwrap());
+    let (allowed, denied) = (
+        client::serve_udp().expect("a port"),
+        client::serve_udp().expect("a port"),
+    );
     all(&Operation {
         name: "udp",
         values: Box::new(move |_, part| {
@@ -102,7 +108,7 @@ fn text(path: PathBuf) -> String {
 }
 
 fn all(operation: &Operation) {
-    let clients = client::read(operation.name).unwrap();
+    let clients = client::read(operation.name).expect("the clients can be read");
     let (mut ran, mut failures) = (0, Vec::new());
     for client in &clients {
         if let Some(missing) = client.missing() {

@@ -50,8 +50,8 @@ fn techniques_reach_nothing_that_is_denied() {
     }
     let (mut tried, mut escaped, mut complaints) = (0, Vec::new(), Vec::new());
     for (link, flags) in [("dynamic", &[][..]), ("static", &["-static"][..])] {
-        let folder = Folder::new("escape", link).unwrap();
-        let program = build(&folder, flags).unwrap();
+        let folder = Folder::new("escape", link).expect("a folder");
+        let program = build(&folder, flags).expect("it builds");
         for technique in techniques() {
             for target in ["tcp", "read"] {
                 let name = format!("{technique}, {target}, {link}");
@@ -161,11 +161,12 @@ fn attempt(folder: &Folder, program: &str, technique: &str, what: &str) -> Resul
 
 /// The techniques, as the program's own table names them.
 fn techniques() -> Vec<String> {
-    let source = std::fs::read_to_string(root().join("tests/clients/escape.c")).unwrap();
-    let (_, table) = source.split_once("TECHNIQUES[] = {").unwrap();
-    let (table, _) = table.split_once("};").unwrap();
+    let source =
+        std::fs::read_to_string(root().join("tests/clients/escape.c")).expect("its source");
+    let (_, table) = source.split_once("TECHNIQUES[] = {").expect("a table");
     table
         .lines()
+        .take_while(|line| !line.starts_with("};"))
         .filter_map(|line| {
             Some(
                 line.trim()
