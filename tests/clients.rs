@@ -8,15 +8,15 @@ use std::sync::OnceLock;
 use guard_tests::client::{self, Client, Folder, Outcome};
 use guard_tests::{Result, skip, target};
 
-/// A setting and its value.
+/// A setting or word, and its value.
 type Setting = (&'static str, String);
 
 /// What one operation is told to do, and the policy that tells its siblings apart.
-struct Operation {
+struct Operation<V, P> {
     name: &'static str,
     /// What is put into the commands, for what the policy allows or denies.
-    values: Box<dyn Fn(&Folder, &str) -> Vec<(&'static str, String)>>,
-    policy: Box<dyn Fn(&Folder) -> Vec<Setting>>,
+    values: V,
+    policy: P,
 }
 
 #[test]
@@ -27,15 +27,15 @@ fn connections() {
     );
     all(&Operation {
         name: "tcp",
-        values: Box::new(move |_, part| {
+        values: move |_: &Folder, part: &str| {
             let port = if part == "allowed" { allowed } else { denied };
             vec![
                 ("host", "127.0.0.1".to_owned()),
                 ("port", port.to_string()),
                 ("url", format!("http://127.0.0.1:{port}/")),
             ]
-        }),
-        policy: Box::new(move |_| vec![("GUARD_EGRESS_ALLOW", format!("127.0.0.1:{allowed}"))]),
+        },
+        policy: move |_: &Folder| vec![("GUARD_EGRESS_ALLOW", format!("127.0.0.1:{allowed}"))],
     });
 }
 
@@ -47,11 +47,11 @@ fn datagrams() {
     );
     all(&Operation {
         name: "udp",
-        values: Box::new(move |_, part| {
+        values: move |_: &Folder, part: &str| {
             let port = if part == "allowed" { allowed } else { denied };
             vec![("host", "127.0.0.1".to_owned()), ("port", port.to_string())]
-        }),
-        policy: Box::new(move |_| vec![("GUARD_EGRESS_ALLOW", format!("udp:127.0.0.1:{allowed}"))]),
+        },
+        policy: move |_: &Folder| vec![("GUARD_EGRESS_ALLOW", format!("udp:127.0.0.1:{allowed}"))],
     });
 }
 
@@ -59,14 +59,14 @@ fn datagrams() {
 fn reads() {
     all(&Operation {
         name: "read",
-        values: Box::new(|folder, part| vec![("file", text(folder.path(part).join("file")))]),
-        policy: Box::new(|folder| {
+        values: |folder: &Folder, part: &str| vec![("file", text(folder.path(part).join("file")))],
+        policy: |folder: &Folder| {
             let own = own(folder);
             vec![(
                 "GUARD_FILE_READ",
                 format!("/usr:/bin:/sbin:/lib:/lib64:/etc:/proc:/sys:/dev:/tmp:{own}"),
             )]
-        }),
+        },
     });
 }
 
@@ -74,11 +74,11 @@ fn reads() {
 fn writes() {
     all(&Operation {
         name: "write",
-        values: Box::new(|folder, part| vec![("folder", text(folder.path(part)))]),
-        policy: Box::new(|folder| {
+        values: |folder: &Folder, part: &str| vec![("folder", text(folder.path(part)))],
+        policy: |folder: &Folder| {
             let own = own(folder);
             vec![("GUARD_FILE_WRITE", format!("/dev:/proc:/tmp:{own}"))]
-        }),
+        },
     });
 }
 
@@ -86,14 +86,16 @@ fn writes() {
 fn programs() {
     all(&Operation {
         name: "exec",
-        values: Box::new(|folder, part| vec![("program", text(folder.path(part).join("program")))]),
-        policy: Box::new(|folder| {
+        values: |folder: &Folder, part: &str| {
+            vec![("program", text(folder.path(part).join("program")))]
+        },
+        policy: |folder: &Folder| {
             let own = own(folder);
             vec![(
                 "GUARD_EXEC_ALLOW",
                 format!("/usr:/bin:/sbin:/lib:/lib64:{own}"),
             )]
-        }),
+        },
     });
 }
 
@@ -107,7 +109,11 @@ fn text(path: PathBuf) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn all(operation: &Operation) {
+fn all<V, P>(operation: &Operation<V, P>)
+where
+    V: Fn(&Folder, &str) -> Vec<Setting>,
+    P: Fn(&Folder) -> Vec<Setting>,
+{
     let clients = client::read(operation.name).expect("the clients can be read");
     let (mut ran, mut failures) = (0, Vec::new());
     for client in &clients {
@@ -134,7 +140,11 @@ fn all(operation: &Operation) {
 }
 
 /// What is wrong with one client's four runs.
-fn one(operation: &Operation, client: &Client) -> Result<Vec<String>> {
+fn one<V, P>(operation: &Operation<V, P>, client: &Client) -> Result<Vec<String>>
+where
+    V: Fn(&Folder, &str) -> Vec<Setting>,
+    P: Fn(&Folder) -> Vec<Setting>,
+{
     let folder = Folder::new(operation.name, &client.name)?;
     static PROGRAM: OnceLock<Result<PathBuf>> = OnceLock::new();
     let program = PROGRAM.get_or_init(client::program).clone()?;
