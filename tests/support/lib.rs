@@ -14,6 +14,7 @@
 pub mod cargo_lambda;
 pub mod case;
 pub mod clients;
+pub mod client;
 pub mod demo;
 pub mod emulator;
 pub mod extension;
