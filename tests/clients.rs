@@ -64,7 +64,7 @@ fn reads() {
             let own = own(folder);
             vec![(
                 "GUARD_FILE_READ",
-                format!("/usr:/bin:/sbin:/lib:/lib64:/etc:/proc:/sys:/dev:/tmp:{own}"),
+                format!("/usr:/bin:/sbin:/lib:/lib64:/etc:/proc:/sys:/dev:{own}"),
             )]
         },
     });
@@ -77,7 +77,7 @@ fn writes() {
         values: |folder: &Folder, part: &str| vec![("folder", text(folder.path(part)))],
         policy: |folder: &Folder| {
             let own = own(folder);
-            vec![("GUARD_FILE_WRITE", format!("/dev:/proc:/tmp:{own}"))]
+            vec![("GUARD_FILE_WRITE", format!("/dev:/proc:{own}"))]
         },
     });
 }

@@ -127,7 +127,7 @@ fn attempt(folder: &Folder, program: &str, technique: &str, what: &str) -> Resul
         (
             "GUARD_FILE_READ",
             format!(
-                "/usr:/lib:/lib64:/etc:/proc:/dev:/tmp:{}:{}",
+                "/usr:/lib:/lib64:/etc:/proc:/dev:{}:{}",
                 folder.path("work").display(),
                 folder.path("allowed").display()
             ),

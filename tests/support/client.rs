@@ -89,10 +89,11 @@ impl Outcome {
         self.output.contains(MARK)
     }
 
-    /// The end of the output in one line.
+    /// The end of the output in one line, without what was merely used.
     #[must_use]
     pub fn last_words(&self) -> String {
-        let lines: Vec<_> = self.output.lines().rev().take(5).collect();
+        let told = |line: &&str| !line.contains("{\"guard\":1,") || line.contains("denial");
+        let lines: Vec<_> = self.output.lines().rev().filter(told).take(5).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
     }
 }
@@ -189,6 +190,8 @@ impl Client {
             .env("PATH", PATH)
             .env("HOME", folder.path("scratch"))
             .env("LANG", "C.UTF-8")
+            // Else a JVM writes to /tmp, where this may be built.
+            .env("JAVA_TOOL_OPTIONS", "-XX:-UsePerfData")
             .envs(variables.iter().map(|(name, value)| (name, value)));
         let mut process = Process::start("client", command)?;
         let start = Instant::now();
