@@ -42,13 +42,20 @@ type Part = fn(Effort, &mut report::Report) -> Result<()>;
 
 /// What can be asked for: a record, less of everything, parts.
 const OPTIONS: [&str; 6] = [
-    "--record", "--quick", "--small", "--loopback", "--warm", "--cold",
+    "--record",
+    "--quick",
+    "--small",
+    "--loopback",
+    "--warm",
+    "--cold",
 ];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let role = arguments.next();
-    let is_known = std::env::args().skip(1).all(|option| OPTIONS.contains(&&*option));
+    let is_known = std::env::args()
+        .skip(1)
+        .all(|option| OPTIONS.contains(&&*option));
     let done = match role.as_ref().and_then(|role| role.to_str()) {
         Some("--floor") => floor::run(&arguments.collect::<Vec<OsString>>()),
         Some("--function") => runtime::run(),

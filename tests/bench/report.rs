@@ -35,9 +35,19 @@ impl Report {
         report.say(&host());
         report.say(&format!(
             "{:<9} {:>8} {:>8} {:>6} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>7} {:>10} {:>10}",
-            "api", "event", "answer", "n", "none p50", "floor +50", "guard +50", "none p99",
-            "floor +99", "guard +99", "ratio",
-            "floor cpu", "guard cpu"
+            "api",
+            "event",
+            "answer",
+            "n",
+            "none p50",
+            "floor +50",
+            "guard +50",
+            "none p99",
+            "floor +99",
+            "guard +99",
+            "ratio",
+            "floor cpu",
+            "guard cpu"
         ));
         report
     }
@@ -141,7 +151,9 @@ impl Report {
                     "cost at {name}: ${wall:.4} per million warm invocations as measured, \
                      ${slowed:.4} if all of it slows down with the processor's share"
                 ));
-                self.row(&format!("dollars per million {name},,,,,{wall:.5},,,{slowed:.5},"));
+                self.row(&format!(
+                    "dollars per million {name},,,,,{wall:.5},,,{slowed:.5},"
+                ));
             }
         }
         if !self.is_recorded {

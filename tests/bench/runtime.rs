@@ -85,7 +85,8 @@ impl Runtime {
             "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: 127.0.0.1\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n\""
         )?;
-        self.out.extend((2..length).map(|at| b"lorem ipsum "[at % 12]));
+        self.out
+            .extend((2..length).map(|at| b"lorem ipsum "[at % 12]));
         self.out.push(b'"');
         self.stream.get_mut().write_all(&self.out)
     }
@@ -129,7 +130,8 @@ impl Runtime {
             let size = usize::from_str_radix(line.trim(), 16).map_err(io::Error::other)?;
             let from = self.event.len();
             self.event.resize(from + size + 2, 0);
-            self.stream.read_exact(self.event.get_mut(from..).unwrap_or_default())?;
+            self.stream
+                .read_exact(self.event.get_mut(from..).unwrap_or_default())?;
             self.event.truncate(from + size);
             if size == 0 {
                 return Ok(id);

@@ -62,12 +62,15 @@ pub(crate) const WRAPPER: (&str, &str) = ("AWS_LAMBDA_EXEC_WRAPPER", "/opt/guard
 
 /// The process that was started with `argument`.
 fn process_with(argument: &str) -> Option<u32> {
-    std::fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
-        let line = std::fs::read(process.path().join("cmdline")).ok()?;
-        let mut words = line.split(|byte| *byte == 0);
-        let is_it = words.any(|word| word == argument.as_bytes());
-        is_it.then(|| process.file_name().to_str()?.parse().ok())?
-    })
+    std::fs::read_dir("/proc")
+        .ok()?
+        .flatten()
+        .find_map(|process| {
+            let line = std::fs::read(process.path().join("cmdline")).ok()?;
+            let mut words = line.split(|byte| *byte == 0);
+            let is_it = words.any(|word| word == argument.as_bytes());
+            is_it.then(|| process.file_name().to_str()?.parse().ok())?
+        })
 }
 
 fn start(bootstrap: &std::path::Path, variables: &[(&str, &str)]) -> Result<Emulator> {

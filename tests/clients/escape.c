@@ -514,11 +514,16 @@ static int path_then_reopen(void) {
     return fd < 0 ? failed("reopen") : show(fd);
 }
 
+/* A name in the folder of what is allowed. */
+static void beside_allowed(char *name, size_t size) {
+    snprintf(name, size, "%.*sguard-%d", (int)(strrchr(allowed_file, '/') + 1 - allowed_file), allowed_file, getpid());
+}
+
 static int hard_link(void) {
-    char other[64];
+    char other[4200];
     int fd;
     if (!file) return ABSENT;
-    snprintf(other, sizeof other, "/tmp/guard-escape-%d", getpid());
+    beside_allowed(other, sizeof other);
     if (link(file, other)) return errno == EXDEV ? ABSENT : failed("link");
     fd = open(other, O_RDONLY);
     unlink(other);
@@ -526,14 +531,14 @@ static int hard_link(void) {
 }
 
 static int move_folder(void) {
-    char folder[4096], other[64], inside[4200];
+    char folder[4096], other[4200], inside[8400];
     const char *name;
     int fd;
     if (!file) return ABSENT;
     snprintf(folder, sizeof folder, "%s", file);
     name = strrchr(file, '/') + 1;
     *strrchr(folder, '/') = 0;
-    snprintf(other, sizeof other, "/tmp/guard-escape-%d", getpid());
+    beside_allowed(other, sizeof other);
     if (rename(folder, other)) return errno == EXDEV ? ABSENT : failed("rename");
     snprintf(inside, sizeof inside, "%s/%s", other, name);
     fd = open(inside, O_RDONLY);

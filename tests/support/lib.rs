@@ -13,8 +13,8 @@
 
 pub mod cargo_lambda;
 pub mod case;
-pub mod clients;
 pub mod client;
+pub mod clients;
 pub mod demo;
 pub mod emulator;
 pub mod extension;
