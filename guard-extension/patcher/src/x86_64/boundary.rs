@@ -81,6 +81,8 @@ fn goes_on(text: Text<'_>, offset: usize) -> bool {
 struct Poll {
     /// How many starts come by each byte, up to the offset.
     votes: [u8; FIRST + 1],
+    /// How far it is to the next instruction from each byte that was come by; 0 for nowhere.
+    lengths: [u8; FIRST + 1],
     /// The offset's place in `votes`.
     size: usize,
     /// How many starts come by the offset.
@@ -98,6 +100,7 @@ impl Poll {
         let size = offset - start;
         let mut poll = Self {
             votes: [0; FIRST + 1],
+            lengths: [0; FIRST + 1],
             size,
             hit: 0,
             missed: 0,
@@ -112,6 +115,9 @@ impl Poll {
             // A start that goes nowhere has no vote.
             let Some(instruction) = decoded else { continue };
             let next = at + instruction.len() as usize;
+            if let Some(length) = poll.lengths.get_mut(at) {
+                *length = instruction.length;
+            }
             if next > size {
                 poll.missed += came;
             } else {
@@ -132,12 +138,22 @@ impl Poll {
         }
     }
 
-    /// Bit i: more than half of all starts come by 32 - i bytes before the offset.
+    /// Bit i: of the starts that come by the offset, more than half come by 32 - i bytes before.
     fn path(&self) -> u64 {
-        let all = u16::from(self.hit) + u16::from(self.missed);
-        (1..=SHOWN.min(self.size))
-            .filter(|back| u16::from(self.came(self.size - back)) * 2 > all)
-            .fold(0, |path, back| path | 1 << (SHOWN - back))
+        let mut path = 0;
+        // Bit 0 stands for the byte behind the one looked at, bit i for i bytes further: whether the
+        // offset is reached from there. Starts that go nowhere may be many.
+        let mut reaching = 1u32;
+        for back in 1..=SHOWN.min(self.size) {
+            let at = self.size - back;
+            let length = self.lengths.get(at).map_or(0, |length| u32::from(*length));
+            let reaches = length != 0 && reaching >> (length - 1) & 1 == 1;
+            if reaches && u16::from(self.came(at)) * 2 > u16::from(self.hit) {
+                path |= 1 << (SHOWN - back);
+            }
+            reaching = reaching << 1 | u32::from(reaches);
+        }
+        path
     }
 }
 

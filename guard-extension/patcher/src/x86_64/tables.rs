@@ -159,7 +159,8 @@ pub(super) static TWO: [u16; 256] = {
     map[0xac] = MODRM | BYTE;
     map[0xb2] = MODRM | UNLIKELY;
     map = fill(map, 0xb4, 0xb5, MODRM | UNLIKELY);
-    map[0xb9] = MODRM | UNLIKELY;
+    // ud1: what clang traps with
+    map[0xb9] = MODRM | STOP;
     map[0xba] = MODRM | BYTE;
     map[0xc2] = MODRM | BYTE;
     map = fill(map, 0xc4, 0xc6, MODRM | BYTE);

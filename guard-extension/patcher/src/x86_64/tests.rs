@@ -73,6 +73,20 @@ fn a_call_is_found_only_where_an_instruction_starts() {
 }
 
 #[test]
+fn starts_that_go_nowhere_do_not_show_the_way() {
+    // A run of ud2, which half of all starts never fall into step with: theirs is or ecx, [rdi] up
+    // to add [rax], al. Then mov rax, 15; syscall.
+    let mut code = [0x0f, 0x0b].repeat(48);
+    code.extend([0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05, 0x0f, 0x0b]);
+    let found = sites(&code);
+    assert_eq!((found.len(), found[0].offset), (1, 103));
+    assert_eq!(found[0].number, Some(15));
+    assert_eq!(found[0].boundaries >> (32 - 7), 1);
+    let patch = plan(&code, &found[0]).unwrap();
+    assert_eq!(patch.writes().last().unwrap().offset(), 96);
+}
+
+#[test]
 fn the_foreign_interface_is_told_apart() {
     let (code, site) = only(&[0xcd, 0x80, 0xc3]);
     assert_eq!(site.kind, Kind::Int80);

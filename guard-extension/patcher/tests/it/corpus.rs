@@ -1,6 +1,6 @@
 //! Every length, every site and every number as objdump has them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use guard_patcher::elf::{Code, Elf, Machine};
@@ -57,6 +57,8 @@ fn from<'f>(codes: &[Code<'f>], address: u64) -> Option<&'f [u8]> {
 /// What objdump knows of a site: its number, where the instruction before sets it.
 struct Theirs {
     sites: BTreeMap<u64, Option<u32>>,
+    /// Where instructions start.
+    starts: HashSet<u64>,
     /// Lines that are no instructions: data is around.
     data: BTreeSet<u64>,
 }
@@ -64,8 +66,10 @@ struct Theirs {
 impl Theirs {
     fn of(path: &Path) -> Self {
         let (mut sites, mut data) = (BTreeMap::new(), BTreeSet::new());
+        let mut starts = HashSet::new();
         let mut number = None;
         objdump::each(path, |line, _| {
+            starts.insert(line.address);
             if line.is_no_instruction() {
                 data.insert(line.address);
             }
@@ -74,7 +78,11 @@ impl Theirs {
             }
             number = moved_to_eax(line);
         });
-        Self { sites, data }
+        Self {
+            sites,
+            starts,
+            data,
+        }
     }
 
     fn is_data(&self, address: u64) -> bool {
@@ -131,11 +139,24 @@ fn compare(path: &Path) {
             if number.is_some() && site.landings == 0 {
                 assert_eq!(site.number, *number, "{address:#x}");
             }
-            match planner.plan(text, site, place) {
-                Ok(patch) if patch.how() == How::Cave => caves += 1,
-                Ok(patch) if patch.how() == How::Ahead => ahead += 1,
-                Ok(_) => displaced += 1,
-                Err(reason) => open.push(format!("{address:#x}: {reason}")),
+            let patch = match planner.plan(text, site, place) {
+                Ok(patch) => patch,
+                Err(reason) => {
+                    open.push(format!("{address:#x}: {reason}"));
+                    return;
+                }
+            };
+            match patch.how() {
+                How::Ahead => ahead += 1,
+                How::Cave => caves += 1,
+                _ => displaced += 1,
+            }
+            for write in patch.writes() {
+                let start = text.address_of(write.offset());
+                assert!(
+                    theirs.starts.contains(&start),
+                    "{start:#x} is inside of an instruction"
+                );
             }
         });
     }
