@@ -1,6 +1,6 @@
 //! Whether a destination may be used.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use guard_core::policy::{Decision, Protocol};
 
@@ -276,8 +276,14 @@ impl Known {
             Decision::Allowed(_) => false,
             Decision::Denied => {
                 let tcp = process.policy.egress_addr(ip, port, Protocol::Tcp);
-                // Of a name that is denied there would be no address, were the policy enforced.
-                let is_only_known = self.length > 0 && !process.enforces();
+                // Of a name that is denied there would be no address, were the policy enforced; but of
+                // the machine's own, which stands in /etc/hosts.
+                let is_own = [
+                    IpAddr::from(Ipv4Addr::LOCALHOST),
+                    Ipv6Addr::LOCALHOST.into(),
+                ]
+                .contains(&ip);
+                let is_only_known = self.length > 0 && !process.enforces() && !is_own;
                 self.has_allowed_name || !tcp.is_denied() || is_only_known
             }
             // Static programs hardly sort, but write to what they connected, unseen here.
