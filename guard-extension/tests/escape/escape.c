@@ -324,11 +324,8 @@ static int guards_variables(void) {
 }
 static int own_memory(void) { return open("/proc/self/mem", O_RDWR) >= 0; }
 static int stop_guard(void) { return !kill(getppid(), SIGCONT); }
-static int signal_everybody(void) { return !kill(-1, 0) || !kill(-getpgid(getppid()), SIGCONT); }
-static int limit_guard(void) {
-    struct rlimit64 { uint64_t a, b; } limit = {1 << 20, 1 << 20};
-    return !syscall(SYS_prlimit64, getppid(), RLIMIT_NOFILE, &limit, 0);
-}
+static int signal_group(void) { return !kill(-getpgid(getppid()), SIGCONT); }
+static int starve_guard(void) { return !setpriority(PRIO_PROCESS, getppid(), 5); }
 static int trace_guard(void) { return !ptrace(PTRACE_SEIZE, getppid(), 0, 0); }
 static int take_descriptor(void) {
     int fd = syscall(SYS_pidfd_open, getppid(), 0);
@@ -353,8 +350,8 @@ int main(int count, char **a) {
         {"bare-child", bare_child}, {"other-preload", other_preload},
         {"other-rendezvous", other_rendezvous}, {"guards-memory", guards_memory},
         {"guards-variables", guards_variables}, {"own-memory", own_memory},
-        {"stop-guard", stop_guard}, {"signal-everybody", signal_everybody},
-        {"limit-guard", limit_guard}, {"trace-guard", trace_guard},
+        {"stop-guard", stop_guard}, {"signal-group", signal_group},
+        {"starve-guard", starve_guard}, {"trace-guard", trace_guard},
         {"take-descriptor", take_descriptor},
     };
     if (!strcmp(a[1], "list")) {
