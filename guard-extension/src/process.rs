@@ -231,6 +231,10 @@ fn find_parts() -> Result<(PathBuf, PathBuf), String> {
     let beside = beside.as_deref().and_then(Path::parent);
     let places = [Some(Path::new(LAYER)), beside];
     for place in places.into_iter().flatten() {
+        // Without links: programs compare it with the paths of their mappings.
+        let Ok(place) = fs::canonicalize(place) else {
+            continue;
+        };
         let (preload, loader) = (place.join(PRELOAD), place.join(LOADER));
         let is_program = |path: &Path| {
             fs::metadata(path)

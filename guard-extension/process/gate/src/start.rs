@@ -137,6 +137,13 @@ fn map_shared(descriptor: &Descriptor, protection: usize) -> Option<(*const u8, 
     Some((start as *const u8, length))
 }
 
+/// Whether a file is one of those that the gate is in: its calls are not to pass through a gate.
+pub fn is_own(path: &[u8]) -> bool {
+    process().is_some_and(|process| {
+        !path.is_empty() && (path == process.children.preload || path == process.children.loader)
+    })
+}
+
 /// Patches everything that is mapped as code but what lies between the two addresses, which is the
 /// gate itself, and says how that went. Returns false when the mappings cannot be listed.
 pub fn patch_everything(own: core::ops::Range<usize>) -> bool {
@@ -151,6 +158,9 @@ pub fn patch_everything(own: core::ops::Range<usize>) -> bool {
             if let (Some(to), Some(from)) = (program.get_mut(..length), mapping.name.get(cut..)) {
                 to.copy_from_slice(from);
             }
+        }
+        if is_own(mapping.name) {
+            return true;
         }
         if mapping.is_code() && !(mapping.start <= own.start && own.start < mapping.end) {
             count.add(text::patch(mapping.start, mapping.end));
@@ -178,5 +188,34 @@ pub fn report(count: Count, begin: u64, program: &[u8]) {
     }
 }
 
-/// Adds sites of a library that was loaded later.
-pub fn found_more(_count: Count) {}
+/// Adds sites of a library that was loaded later to this process's status, while it has one.
+pub fn found_more(count: Count) {
+    if let Some(process) = process() {
+        let own = sys::process_id();
+        let mut program = [0; 64];
+        let mut status = None;
+        process.ring.statuses(|held| {
+            if held.pid == own {
+                let length = held.program.len().min(program.len());
+                if let (Some(to), Some(from)) =
+                    (program.get_mut(..length), held.program.get(..length))
+                {
+                    to.copy_from_slice(from);
+                }
+                status = Some((held.found, held.patched, held.left, held.open, held.micros, length));
+            }
+        });
+        if let Some((found, patched, left, open, micros, length)) = status {
+            process.ring.report(&Status {
+                pid: own,
+                found: found.saturating_add(count.found),
+                patched: patched.saturating_add(count.patched),
+                left: left.saturating_add(count.left),
+                open: open.saturating_add(count.open),
+                micros,
+                build: 0,
+                program: program.get(..length).unwrap_or_default(),
+            });
+        }
+    }
+}

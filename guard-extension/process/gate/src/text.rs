@@ -71,15 +71,17 @@ pub fn mapped(call: &Call, result: isize) {
     let [_, length, protection, ..] = call.args;
     if protection & map::READ != 0 {
         // What lies beyond the end of the file cannot be touched.
-        let mut end = start;
+        let (mut end, mut is_own) = (start, false);
         let _ = maps::each(|mapping| {
             if mapping.start <= start && start < mapping.end {
+                is_own = crate::start::is_own(mapping.name);
                 end = mapping.end.min(start.saturating_add(length.next_multiple_of(4096)));
             }
             mapping.start <= start
         });
-        let count = patch(start, end);
-        crate::start::found_more(count);
+        if !is_own {
+            crate::start::found_more(patch(start, end));
+        }
     }
 }
 

@@ -218,7 +218,9 @@ fn place(file: &Descriptor, part: Part, base: usize) -> Result<(), Errno> {
     // What lies behind the file is zero: the rest of its last page, and pages of their own.
     let zero = if part.in_file > 0 { up(file_end) } else { down(start) };
     if part.in_file > 0 && part.in_memory > part.in_file && access & map::WRITE != 0 {
-        let length = zero.min(end) - file_end;
+        // To the page's end, beyond the part's: dynamic loaders allocate from there, trusting that it
+        // is zero.
+        let length = zero - file_end;
         // SAFETY: the page was just mapped, writable.
         unsafe { core::ptr::write_bytes(file_end as *mut u8, 0, length) };
     }

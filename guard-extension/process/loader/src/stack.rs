@@ -57,6 +57,42 @@ impl Stack {
         (0..).take_while(|index| self.get(first + index) != 0).count()
     }
 
+    /// Takes variables that begin so away, and their text: what is preloaded later finds that the
+    /// program is under guard already.
+    pub(crate) fn forget(self, prefix: &[u8]) {
+        let first = self.count() + 2;
+        let mut kept = first;
+        let mut at = first;
+        while self.get(at) != 0 {
+            let text = self.get(at);
+            // SAFETY: the kernel's strings end in a NUL byte, and the stack lives for ever.
+            let length = unsafe { CStr::from_ptr(text as *const c_char) }.count_bytes();
+            // SAFETY: as above, and nothing refers to it but the vector.
+            let bytes = unsafe { core::slice::from_raw_parts_mut(text as *mut u8, length) };
+            if bytes.starts_with(prefix) {
+                bytes.fill(0);
+            } else {
+                self.set(kept, text);
+                kept += 1;
+            }
+            at += 1;
+        }
+        if kept == at {
+            return;
+        }
+        // The null pointer, and the auxiliary vector behind it up to its own end, move up.
+        self.set(kept, 0);
+        loop {
+            let (key, value) = (self.get(at + 1), self.get(at + 2));
+            self.set(kept + 1, key);
+            self.set(kept + 2, value);
+            if key == 0 {
+                return;
+            }
+            (kept, at) = (kept + 2, at + 2);
+        }
+    }
+
     /// Says in the auxiliary vector which program runs.
     pub(crate) fn describe(self, headers: usize, count: usize, entry: usize, path: &CStr) {
         let mut at = self.count() + 2 + self.variable_count() + 1;

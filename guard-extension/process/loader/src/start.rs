@@ -45,6 +45,7 @@ fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
         let mut count = text::Count::default();
         head.code(&image, |start, end| count.add(text::patch(start, end)));
         gate::report(count, begin, real);
+        stack.forget(b"GUARD_RENDEZVOUS=");
     }
     name(path);
     stack.describe(image.headers, image.count, image.entry, path);

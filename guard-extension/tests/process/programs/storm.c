@@ -245,6 +245,11 @@ static void cancels(void) {
     CHECK(!mkfifo(fifo, 0600));
     for (int round = 0; round < 10; round++) {
         pthread_t all[150];
+        // musl acts on a request only where the thread is at its own instruction: not in a call that
+        // is made in place of another, as open(2) is.
+#ifdef MUSL
+        none = pair[0];
+#endif
         for (int i = 0; i < 150; i++)
             CHECK(!pthread_create(&all[i], 0, blocked, i % 3 ? &none : &pair[0]));
         usleep(2000);
