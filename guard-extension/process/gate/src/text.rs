@@ -56,10 +56,13 @@ fn passes(number: u32) -> bool {
         )
 }
 
-/// Whether a call maps a file as code.
+/// Whether a call maps a file as code of its own. What is shared with the file is not patched: that
+/// would change the file.
 pub fn maps_code(call: &Call) -> bool {
     let [_, _, protection, flags, ..] = call.args;
-    call.number == number::MMAP && protection & map::EXEC != 0 && flags & map::ANONYMOUS == 0
+    let is_private = flags & (map::SHARED | map::PRIVATE) == map::PRIVATE;
+    let is_file = is_private && flags & map::ANONYMOUS == 0;
+    call.number == number::MMAP && protection & map::EXEC != 0 && is_file
 }
 
 /// Patches what a call has mapped, for which [`maps_code`] is true.
@@ -85,9 +88,38 @@ pub fn mapped(call: &Call, result: isize) {
     }
 }
 
+/// Where the memory between two addresses ends that can be read: pages behind the end of a file are
+/// mapped, and end whoever touches them (SIGBUS, mmap(2)). The kernel, asked to read there, says so.
+fn readable(start: usize, end: usize) -> usize {
+    const PAGE: usize = 4096;
+    let can_read = |page: usize| {
+        const RT_SIGPROCMASK: usize = 14;
+        const EFAULT: Errno = Errno(14);
+        // SAFETY: with an unknown operation the call changes nothing; it reads 8 bytes or says that
+        // it cannot (rt_sigprocmask(2)).
+        let asked = unsafe { sys::call(RT_SIGPROCMASK, [usize::MAX, page, 0, 8, 0, 0]) };
+        asked != Err(EFAULT)
+    };
+    let first = start & !(PAGE - 1);
+    let mut low = 0;
+    let mut high = end.saturating_sub(first).div_ceil(PAGE);
+    if high > 0 && can_read(first + (high - 1) * PAGE) {
+        return end;
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match can_read(first + middle * PAGE) {
+            true => low = middle + 1,
+            false => high = middle,
+        }
+    }
+    (first + low * PAGE).clamp(start, end)
+}
+
 /// Patches the text between two addresses.
 pub fn patch(start: usize, end: usize) -> Count {
     let mut count = Count::default();
+    let end = readable(start, end);
     let length = end.saturating_sub(start);
     // SAFETY: the range is mapped readable; the program does not change its code while it is
     // loaded, and a file that is cut while it is mapped ends the program as any access would.
