@@ -204,7 +204,8 @@ impl Connection {
     fn reserve(&mut self, count: usize) {
         let length = self.buffer.len();
         if length + count > self.buffer.capacity().max(LARGE) {
-            self.buffer.reserve_exact(count.max(APART - APART.min(length)));
+            self.buffer
+                .reserve_exact(count.max(APART - APART.min(length)));
         } else {
             self.buffer.reserve(count);
         }

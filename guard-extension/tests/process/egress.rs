@@ -11,7 +11,12 @@ const CLOSED: &[(&str, &str)] = &[("GUARD_EGRESS_ALLOW", "")];
 #[test]
 fn a_tcp_connection() {
     let port = tcp();
-    check(CLOSED, "egress.denied", &format!("127.0.0.1:{port}"), &[&probe(), "tcp", "127.0.0.1", &port]);
+    check(
+        CLOSED,
+        "egress.denied",
+        &format!("127.0.0.1:{port}"),
+        &[&probe(), "tcp", "127.0.0.1", &port],
+    );
 }
 
 #[test]
@@ -20,7 +25,12 @@ fn a_tcp_connection_over_ipv6() {
         return crate::rig::skip("there is no IPv6 here");
     };
     let port = listener.local_addr().unwrap().port().to_string();
-    check(CLOSED, "egress.denied", &format!("[::1]:{port}"), &[&probe(), "tcp", "::1", &port]);
+    check(
+        CLOSED,
+        "egress.denied",
+        &format!("[::1]:{port}"),
+        &[&probe(), "tcp", "::1", &port],
+    );
 }
 
 #[test]
@@ -28,7 +38,12 @@ fn an_ipv4_address_in_ipv6_form() {
     let port = tcp();
     let probe = probe();
     let command = [probe.as_str(), "tcp", "::ffff:127.0.0.1", &port];
-    check(CLOSED, "egress.denied", &format!("127.0.0.1:{port}"), &command);
+    check(
+        CLOSED,
+        "egress.denied",
+        &format!("127.0.0.1:{port}"),
+        &command,
+    );
 }
 
 #[test]
@@ -37,9 +52,15 @@ fn the_unspecified_address_is_loopback() {
     let allowed = format!("127.0.0.1:{port}");
     let probe = probe();
     let command = [probe.as_str(), "tcp", "0.0.0.0", &port];
-    let ran = guarded(&[("GUARD_MODE", "enforce"), ("GUARD_EGRESS_ALLOW", &allowed)], &command);
+    let ran = guarded(
+        &[("GUARD_MODE", "enforce"), ("GUARD_EGRESS_ALLOW", &allowed)],
+        &command,
+    );
     assert!(ran.worked(), "{ran:?}");
-    let ran = guarded(&[("GUARD_MODE", "enforce"), ("GUARD_EGRESS_ALLOW", "")], &command);
+    let ran = guarded(
+        &[("GUARD_MODE", "enforce"), ("GUARD_EGRESS_ALLOW", "")],
+        &command,
+    );
     assert!(!ran.worked(), "{ran:?}");
 }
 
@@ -88,5 +109,10 @@ fn local_sockets() {
     let name = format!("guard-test-{}", std::process::id());
     let address = SocketAddr::from_abstract_name(&name).unwrap();
     let _listener = UnixListener::bind_addr(&address).unwrap();
-    check(CLOSED, "egress.denied", &format!("@{name}"), &[&probe(), "abstract", &name]);
+    check(
+        CLOSED,
+        "egress.denied",
+        &format!("@{name}"),
+        &[&probe(), "abstract", &name],
+    );
 }

@@ -34,11 +34,13 @@ fn a_program_may_be_started_until_the_first_event() {
 fn a_program_in_memory() {
     let ran = plain(&[], &[&probe(), "memfd", "/usr/bin/true"]);
     assert!(ran.worked(), "{ran:?}");
-    let ran = guarded(&[("GUARD_MODE", "enforce"), ("GUARD_EXEC_ALLOW", "/usr/bin/true")], &[
-        &probe(),
-        "memfd",
-        "/usr/bin/true",
-    ]);
+    let ran = guarded(
+        &[
+            ("GUARD_MODE", "enforce"),
+            ("GUARD_EXEC_ALLOW", "/usr/bin/true"),
+        ],
+        &[&probe(), "memfd", "/usr/bin/true"],
+    );
     assert!(!ran.worked(), "{ran:?}");
 }
 
@@ -73,14 +75,28 @@ fn static_children_of_dynamic_programs_and_the_other_way_round() {
             vec![program.as_str(), "open", &path],
             vec![&probe, "exec", &program, "open", &path],
             vec![&program, "exec", &probe, "open", &path],
-            vec![&program, "vfork-exec", &program, "exec-bare", &program, "open", &path],
+            vec![
+                &program,
+                "vfork-exec",
+                &program,
+                "exec-bare",
+                &program,
+                "open",
+                &path,
+            ],
         ] {
             assert!(plain(&[], &command).worked(), "{command:?}");
             let ran = guarded(&policy, &command);
             assert!(!ran.worked(), "{command:?}: {ran:?}");
-            assert!(ran.denial("file.denied", &path).is_some(), "{command:?}: {ran:?}");
+            assert!(
+                ran.denial("file.denied", &path).is_some(),
+                "{command:?}: {ran:?}"
+            );
             let allowed = format!("runtime:{path}");
-            let policy = [("GUARD_MODE", "enforce"), ("GUARD_FILE_READ", allowed.as_str())];
+            let policy = [
+                ("GUARD_MODE", "enforce"),
+                ("GUARD_FILE_READ", allowed.as_str()),
+            ];
             let ran = guarded(&policy, &command);
             assert!(ran.worked(), "{command:?}: {ran:?}");
         }
@@ -116,12 +132,20 @@ fn scripts_and_missing_files_end_as_they_do_natively() {
             let probe = probe();
             let command = [probe.as_str(), way, program.as_str()];
             let (native, ran) = (plain(&[], &command), guarded(&[], &command));
-            assert_eq!((native.code, native.stderr), (ran.code, ran.stderr), "{command:?}");
+            assert_eq!(
+                (native.code, native.stderr),
+                (ran.code, ran.stderr),
+                "{command:?}"
+            );
         }
         let quoted = format!("{program}; echo $?");
         let command = ["/bin/sh", "-c", &quoted];
         let (native, ran) = (plain(&[], &command), guarded(&[], &command));
-        assert_eq!((native.stdout, native.stderr), (ran.stdout, ran.stderr), "{command:?}");
+        assert_eq!(
+            (native.stdout, native.stderr),
+            (ran.stdout, ran.stderr),
+            "{command:?}"
+        );
     }
 }
 
@@ -154,7 +178,10 @@ fn a_static_program_sees_itself_and_not_the_loader() {
         return;
     };
     let command = [program.as_str(), "one", "two words", ""];
-    let (native, ran) = (plain(&[("A", "1")], &command), guarded(&[("A", "1")], &command));
+    let (native, ran) = (
+        plain(&[("A", "1")], &command),
+        guarded(&[("A", "1")], &command),
+    );
     assert!(native.worked());
     assert_eq!(native.stdout, ran.stdout, "{ran:?}");
 }
