@@ -55,9 +55,7 @@ fn values() {
     let Some(cases) = cases() else { return };
     let mut failures = Vec::new();
     for case in &cases {
-        let findings: Vec<_> = inspector()
-            .inspect_value(case.input.as_bytes())
-            .collect();
+        let findings: Vec<_> = inspector().inspect_value(case.input.as_bytes()).collect();
         let expected = expected(case);
         let found = rules(&findings);
         if let Some(gap) = &case.gap {

@@ -65,7 +65,9 @@ fn what_is_in_it() {
         assert_eq!(bytes.get(18..20), Some(&[machine, 0][..]), "{architecture}");
         // Another checkout gives the same program.
         let root = guard_tests::root().display().to_string();
-        let named = bytes.windows(root.len()).any(|window| window == root.as_bytes());
+        let named = bytes
+            .windows(root.len())
+            .any(|window| window == root.as_bytes());
         assert!(!named, "{architecture}: names {root}");
         let emulated = architecture != native();
         if emulated && clients::needs("qemu-aarch64-static", "qemu-user-static").is_err() {

@@ -76,6 +76,32 @@ fn rules(events: &[Event]) -> Vec<&'static str> {
     rules
 }
 
+/// What of inspecting the benign `events` is the search for triggers, and what that and the looks at
+/// the bytes around them; nanoseconds for an event, with those of the whole.
+fn stages(events: &[Event], rounds: usize) -> [(&'static str, f64); 3] {
+    let inspector = Inspector::new(Families::ALL);
+    let mut samples = [const { Vec::new() }; 3];
+    for _ in 0..rounds {
+        samples[0].push(per_event(events, |event| {
+            black_box(Inspector::occurrences(black_box(&event.bytes)).count());
+        }));
+        samples[1].push(per_event(events, |event| {
+            let event = black_box(&event.bytes);
+            let found = Inspector::occurrences(event);
+            black_box(found.filter(|found| inspector.keeps(event, found)).count());
+        }));
+        samples[2].push(per_event(events, |event| {
+            black_box(findings(event));
+        }));
+    }
+    let [search, contexts, whole] = samples.map(median);
+    [
+        ("search for triggers", search),
+        ("and a look around each", contexts),
+        ("and what is kept decoded and parsed", whole),
+    ]
+}
+
 fn median(mut samples: Vec<f64>) -> f64 {
     samples.sort_by(f64::total_cmp);
     samples[samples.len() / 2]
@@ -192,6 +218,11 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
         Vec::new()
     };
     write_worst(&mut out, &worst, every_hostile)?;
+    writeln!(out, "\nrotated 3000 x 1 KiB, stage by stage: guard ns")?;
+    let stages = stages(&events::rotation(3000), 15);
+    for (name, ns) in stages {
+        writeln!(out, "{name:<44} {ns:>10.0}")?;
+    }
     let cold = cold()?;
     writeln!(
         out,
@@ -215,6 +246,11 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
                 "ratio": row.guard / row.typed, "allocations": row.allocations})
         })
         .collect();
+    entries.extend(
+        stages.map(
+            |(name, ns)| json!({"name": format!("rotated: {name}"), "value": ns, "unit": "ns"}),
+        ),
+    );
     entries.push(json!({"name": "cold call", "value": cold.0, "unit": "ns",
         "baseline": {"typed": cold.1}, "ratio": cold.0 / cold.1}));
     if let Some(first) = worst.first() {

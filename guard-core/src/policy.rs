@@ -24,6 +24,8 @@ mod choice;
 #[cfg(feature = "std")]
 mod document;
 #[cfg(feature = "std")]
+pub use document::read_text;
+#[cfg(feature = "std")]
 mod effect;
 #[cfg(feature = "std")]
 mod egress;

@@ -4,13 +4,10 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 
-use guard_core::policy::Mode;
+use guard_core::policy::{Mode, read_text};
 use guard_core::{Policy, PolicyErrors};
-
-/// Largest policy file read: one byte above what the core takes, so that it sees it is too large.
-const LARGEST: u64 = (1 << 20) + 1;
 
 /// Where `guard run` finds the emulator: no setting of a policy.
 pub(crate) const EMULATOR: &str = "GUARD_EMULATOR";
@@ -93,7 +90,7 @@ fn read_as(variable: impl Fn(&str) -> Option<String>) -> Result<Policy, Settings
         .filter_map(|(name, _)| name.into_string().ok())
         .filter(|name| name != EMULATOR);
     let path = variable("GUARD_POLICY").filter(|path| path.starts_with('/'));
-    let text = path.as_deref().map(read_file);
+    let text = path.as_deref().map(|path| read_text(File::open(path)?));
     let (text, file) = match text {
         Some(Ok(text)) => (Some(text), None),
         Some(Err(error)) => (None, Some(error)),
@@ -108,10 +105,4 @@ fn read_as(variable: impl Fn(&str) -> Option<String>) -> Result<Policy, Settings
 /// where it matters: a name with such a character is refused, a path with one matches no file.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-}
-
-fn read_file(path: &str) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(LARGEST).read_to_string(&mut text)?;
-    Ok(text)
 }

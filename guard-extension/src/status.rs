@@ -22,7 +22,7 @@ pub(crate) fn members(shared: &Shared, why_not_higher: Option<&str>, problems: &
         "tier": shared.tier(),
         "why_not_higher": why_not_higher.unwrap_or(NO_KERNEL_TIER),
         "process": shared.process.as_ref().map(ProcessTier::members),
-        "policy": digest(policy),
+        "policy": policy.digest(),
         "families": families,
         "skips": policy.skips().len(),
         "limits": { "bytes": limits.bytes, "depth": limits.depth, "values": limits.values },
@@ -78,16 +78,4 @@ pub(crate) fn missing_tier(policy: &Policy, why_not_process: Option<&String>) ->
         require.name(),
         tier.name(),
     ))
-}
-
-/// Tells policies apart: FNV-1a (64 bits) over what the policy does, line by line, as the middleware
-/// computes it. For comparing functions and releases by eye, not against forgery.
-fn digest(policy: &Policy) -> String {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for line in policy.effect() {
-        for byte in line.bytes().chain([b'\n']) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    format!("{hash:016x}")
 }

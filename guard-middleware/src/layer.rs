@@ -2,13 +2,12 @@
 
 use std::env;
 use std::fs::File;
-use std::io::Read as _;
 use std::sync::Arc;
 
 use guard_core::Finding;
 use guard_core::decide::Guard;
 use guard_core::error::PolicyErrors;
-use guard_core::policy::{Mode, Policy};
+use guard_core::policy::{Mode, Policy, read_text};
 use guard_core::secret::Secrets;
 use http::Uri;
 use tower_layer::Layer;
@@ -38,7 +37,8 @@ impl GuardLayer {
     /// from `main` it ends the process, which Lambda reports as a failed INIT.
     pub fn from_env() -> Result<Self, PolicyErrors> {
         let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        let file = variable("GUARD_POLICY").and_then(|path| Some((read(&path)?, path)));
+        let file = variable("GUARD_POLICY")
+            .and_then(|path| Some((read_text(File::open(&path).ok()?).ok()?, path)));
         let file = file
             .as_ref()
             .map(|(text, path)| (path.as_str(), text.as_str()));
@@ -129,20 +129,6 @@ impl<S> Layer<S> for GuardLayer {
         self.shared.announce();
         GuardService::new(inner, Arc::clone(&self.shared))
     }
-}
-
-/// Most of a policy file that is read: a megabyte is some ten thousand rules.
-const LARGEST_FILE: u64 = 1 << 20;
-
-/// The text of a policy file; a file that cannot be read is for the policy to complain about.
-fn read(path: &str) -> Option<String> {
-    let mut text = String::new();
-    let read = File::open(path)
-        .ok()?
-        .take(LARGEST_FILE + 1)
-        .read_to_string(&mut text)
-        .ok()?;
-    (u64::try_from(read).ok()? <= LARGEST_FILE).then_some(text)
 }
 
 /// A variable of the environment. One that is not UTF-8 is still set: what it holds in place of

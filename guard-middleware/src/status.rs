@@ -25,7 +25,7 @@ pub(crate) fn members(shared: &Shared) -> Value {
         "function": std::env::var("AWS_LAMBDA_FUNCTION_NAME").ok(),
         "mode": policy.mode().name(),
         "tier": TIER,
-        "policy": digest(policy),
+        "policy": policy.digest(),
         "families": families(policy.inspect()),
         "skips": policy.skips().len(),
         "limits": { "bytes": limits.bytes, "depth": limits.depth, "values": limits.values },
@@ -55,16 +55,4 @@ fn out_of_reach(policy: &Policy) -> impl Iterator<Item = String> {
         .map(|(name, _)| {
             format!("{name}: not enforced by the middleware, attach the extension for it")
         })
-}
-
-/// Tells policies apart: FNV-1a (64 bits) over what the policy does, line by line. For comparing
-/// functions and releases by eye, not against forgery.
-fn digest(policy: &Policy) -> String {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for line in policy.effect() {
-        for byte in line.bytes().chain([b'\n']) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    format!("{hash:016x}")
 }

@@ -22,7 +22,10 @@ pub(crate) fn run(command: &[OsString]) -> Result<()> {
         .map_err(|error| format!("floor: {error}"))
 }
 
-#[expect(clippy::exit, reason = "the proxy ends as the function ends, whatever it waits for")]
+#[expect(
+    clippy::exit,
+    reason = "the proxy ends as the function ends, whatever it waits for"
+)]
 async fn serve(command: &[OsString], api: &str) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let (program, arguments) = command

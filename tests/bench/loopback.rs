@@ -1,6 +1,7 @@
 //! Warm invocations with a Runtime API in this process: nothing but the proxy between two sockets,
 //! so that a microsecond shows. The Runtime API is a load generator here, no more; what an
-//! invocation takes under Amazon's own is measured in `warm`.
+//! invocation takes under Amazon's own is measured in `warm`. All on one processor, as a function of
+//! up to 1.7 GB has: on two, what is measured is where the scheduler has put whom.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,6 +10,7 @@ use std::time::Instant;
 
 use guard_tests::Result;
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::figures::{Samples, event};
 use crate::report::{self, Report};
@@ -41,6 +43,17 @@ pub(crate) fn measure(effort: Effort, report: &mut Report) -> Result<()> {
 }
 
 fn run(effort: Effort, table: &mut Report) -> io::Result<()> {
+    let all = sched_getaffinity(None)?;
+    let mut one = CpuSet::new();
+    let first = (0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu));
+    one.set(first.unwrap_or(0));
+    sched_setaffinity(None, &one)?;
+    let done = on_one_processor(effort, table);
+    sched_setaffinity(None, &all)?;
+    done
+}
+
+fn on_one_processor(effort: Effort, table: &mut Report) -> io::Result<()> {
     let me = std::env::current_exe()?;
     let mut paths = [
         Path::open("none", None)?,

@@ -13,6 +13,7 @@
 
 pub mod cargo_lambda;
 pub mod case;
+pub mod client;
 pub mod clients;
 pub mod demo;
 pub mod emulator;

@@ -52,6 +52,11 @@ impl Process {
         )
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
     /// The end of what it has printed, for a message.
     #[must_use]
     pub fn last_words(&self) -> String {

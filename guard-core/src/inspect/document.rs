@@ -101,6 +101,8 @@ impl Container {
             {
                 Guess::unsure(Self::Xml)
             }
+            // What all of the following have one of, and most texts none.
+            _ if memchr::memchr3(b'=', b'+', b'%', head).is_none() => Guess::sure(Self::Plain),
             Some(_) if syntax::is_cookie(head) => Guess::unsure(Self::Cookie),
             Some(_) if syntax::is_form(head) => Guess {
                 container: Self::Form,

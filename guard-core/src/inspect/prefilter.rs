@@ -13,6 +13,7 @@ use crate::rule::Family;
 mod grouping;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(any(test, not(target_arch = "aarch64")))]
 mod scalar;
 mod tables;
 #[cfg(target_arch = "x86_64")]
@@ -142,7 +143,7 @@ impl Batch {
 const LANES: usize = 64;
 
 /// Words of marks that are made before the first marked offset is verified.
-const WORDS: usize = 16;
+const WORDS: usize = 4;
 
 /// A bit for each offset that triggers may occur at, from some offset on.
 type Marks = [u64; WORDS];
@@ -193,6 +194,7 @@ fn buckets(window: [usize; WIDTH]) -> u32 {
 /// Asks `mark` for the marks of one block of bytes after the other. A block tells the marks of
 /// `N` words; past the last that lies in the bytes as a whole, their end is copied to where a whole
 /// block can be read, with `padding` behind it.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline(always)]
 fn each_block<const N: usize, const BLOCK: usize>(
     bytes: &[u8],

@@ -4,6 +4,7 @@
 //! Reading the file is the caller's.
 
 use std::cell::Cell;
+use std::io::{self, Read};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -15,6 +16,17 @@ use crate::error::{Place, PolicyError, quote};
 
 /// Largest file that is read. Far above any policy; it bounds what a mistake can cost at start.
 const LARGEST: usize = 1 << 20;
+
+/// Reads the text of a policy file, for [`Policy::from_vars_and_file`]. No more of it than shows that
+/// it is too large, which the policy then says.
+///
+/// # Errors
+/// The reader's, and [`std::io::ErrorKind::InvalidData`] for what is not UTF-8.
+pub fn read_text(reader: impl Read) -> io::Result<String> {
+    let mut text = String::new();
+    reader.take(LARGEST as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
 
 /// The values of a file, in the order of the settings table, and what is wrong with it.
 #[derive(Debug, Default)]

@@ -200,6 +200,11 @@ fn records_that_nobody_reads_hold_up_nothing() {
 #[test]
 fn connections_that_stand_half_open_hold_up_no_other() {
     let guard = Guard::enforcing();
+    // Whoever serves has set everything up, and opens nothing more by itself.
+    let mut first = guard.connect();
+    first.send(NEXT);
+    drop(guard.accept());
+    assert_eq!(first.rest(), b"");
     let before = guard.descriptors();
     // Nothing sent, half a head, half a body, and a poll whose upstream never answers.
     let silent = guard.connect();

@@ -164,7 +164,10 @@ pub(super) fn is_well_formed(content: &[u8]) -> bool {
 fn begins_operand(rest: &[u8]) -> bool {
     !matches!(
         rest.trim_ascii_start(),
-        [b'.' | b'/' | b',' | b'*' | b':' | b'=' | b'|' | b'&' | b'%', ..]
+        [
+            b'.' | b'/' | b',' | b'*' | b':' | b'=' | b'|' | b'&' | b'%',
+            ..
+        ]
     )
 }
 
