@@ -246,7 +246,7 @@ fn directory(path: &str) -> Option<&str> {
     };
     let is_deep = directory.bytes().filter(|byte| *byte == b'/').count() >= 2;
     let is_hidden = directory.contains("/.");
-    (is_deep && !is_hidden && !SENSITIVE.iter().any(|of| is_below(of))).then_some(directory)
+    (is_deep && !is_hidden && !SENSITIVE.iter().any(is_below)).then_some(directory)
 }
 
 #[cfg(test)]

@@ -78,7 +78,9 @@ pub fn mapped(call: &Call, result: isize) {
         let _ = maps::each(|mapping| {
             if mapping.start <= start && start < mapping.end {
                 is_own = crate::start::is_own(mapping.name);
-                end = mapping.end.min(start.saturating_add(length.next_multiple_of(4096)));
+                end = mapping
+                    .end
+                    .min(start.saturating_add(length.next_multiple_of(4096)));
             }
             mapping.start <= start
         });
@@ -125,10 +127,14 @@ pub fn patch(start: usize, end: usize) -> Count {
     // loaded, and a file that is cut while it is mapped ends the program as any access would.
     let bytes = unsafe { core::slice::from_raw_parts(start as *const u8, length) };
     let text = Text::new(bytes, start as u64);
-    let Some(mut work) = Work::new() else {
+    let Some(mut work) = Work::mapped() else {
         return count;
     };
-    let Work { room, writes, planner } = work.get();
+    let Work {
+        room,
+        writes,
+        planner,
+    } = work.get();
     let mut island: Option<Island> = None;
     let mut from = Some(0);
     while let Some(offset) = from {
@@ -184,27 +190,32 @@ struct Work {
 struct Mapped(*mut Work);
 
 impl Work {
-    fn new() -> Option<Mapped> {
+    fn mapped() -> Option<Mapped> {
         let work = sys::map_new(size_of::<Self>()).ok()? as *mut Self;
         // SAFETY: the mapping is new, page-aligned and as long as the structure.
         let room = unsafe { &raw mut (*work).room };
         for index in 0..BATCH {
+            let site = room.cast::<Site>().wrapping_add(index);
             // SAFETY: the element lies in the array.
-            unsafe { room.cast::<Site>().add(index).write(Site::NONE) };
+            unsafe { site.write(Site::NONE) };
         }
         // SAFETY: the field lies in the mapping.
         let writes = unsafe { &raw mut (*work).writes };
-        // SAFETY: zero is no length; the list is not read beyond its length.
-        unsafe { (&raw mut (*writes).length).write(0) };
         // SAFETY: the field lies in the mapping.
-        unsafe { (&raw mut (*work).planner).write(x86_64::Planner::new()) };
+        let length = unsafe { &raw mut (*writes).length };
+        // SAFETY: the field is writable; the list is not read beyond its length.
+        unsafe { length.write(0) };
+        // SAFETY: the field lies in the mapping.
+        let planner = unsafe { &raw mut (*work).planner };
+        // SAFETY: the field is writable.
+        unsafe { planner.write(x86_64::Planner::new()) };
         Some(Mapped(work))
     }
 }
 
 impl Mapped {
     fn get(&mut self) -> &mut Work {
-        // SAFETY: every field was initialised by `new`, `writes.list` being `MaybeUninit`.
+        // SAFETY: every field was initialised by `mapped`, `writes.list` being `MaybeUninit`.
         unsafe { &mut *self.0 }
     }
 }
@@ -252,7 +263,14 @@ impl Island {
     fn at(address: usize) -> Option<Self> {
         let flags = map::PRIVATE | map::ANONYMOUS | map::FIXED_NOREPLACE;
         let address = address & !4095;
-        let args = [address, ISLAND, map::READ | map::WRITE, flags, usize::MAX, 0];
+        let args = [
+            address,
+            ISLAND,
+            map::READ | map::WRITE,
+            flags,
+            usize::MAX,
+            0,
+        ];
         // SAFETY: a new mapping where nothing is mapped.
         let start = unsafe { sys::call(number::MMAP, args) }.ok()?;
         if start != address {
@@ -262,7 +280,11 @@ impl Island {
             return None;
         }
         let header = x86_64::header(guard_gate_entry as *const () as u64, passes);
-        let mut island = Self { start, used: 0, is_code: false };
+        let mut island = Self {
+            start,
+            used: 0,
+            is_code: false,
+        };
         island.add(&header);
         island.used = island.used.next_multiple_of(16);
         Some(island)
@@ -335,7 +357,12 @@ impl Writes {
             for write in self.list.iter().take(self.length) {
                 // SAFETY: those up to the length were written by `add`.
                 let write = unsafe { write.assume_init_ref() };
-                put(memory.as_ref(), is_data, text + write.offset() as usize, write.bytes());
+                put(
+                    memory.as_ref(),
+                    is_data,
+                    text + write.offset() as usize,
+                    write.bytes(),
+                );
             }
             if is_data {
                 let access = args(map::READ | map::EXEC);
