@@ -184,6 +184,15 @@ impl ProcessTier {
             reports::record(&self.policy, record, &mut learner, records, context);
         });
         drop(learner);
+        self.regions.collect(|status| {
+            let program = String::from_utf8_lossy(status.program);
+            let message = format!(
+                "{program}: {} of {} places that make system calls could not be led through the \
+                 check, guard scan names them",
+                status.open, status.found
+            );
+            records.notice(context.request_id, &message);
+        });
         if lost > 0 {
             records.write_members(TIER, &json!({ "records_lost": lost }));
         }
@@ -192,7 +201,7 @@ impl ProcessTier {
     /// What became of the programs that were started, and of the policy that would allow what they
     /// did; for the end.
     pub(crate) fn summary(&self, records: &Records) {
-        let (programs, total) = self.regions.programs();
+        let (programs, total) = self.regions.summary();
         records.write_members(
             TIER,
             &json!({ "processes": total, "programs": programs, "dropped": self.regions.dropped() }),
