@@ -90,6 +90,13 @@ pub fn mapped(call: &Call, result: isize) {
     }
 }
 
+/// Whether code can be made to pass through the entry here: memory for trampolines is to be had in
+/// reach of some text, and becomes code.
+pub fn can_patch() -> bool {
+    let text = guard_gate_entry as *const () as usize;
+    Island::near(text, text + 1).is_some_and(|mut island| island.seal().is_ok())
+}
+
 /// Where the memory between two addresses ends that can be read: pages behind the end of a file are
 /// mapped, and end whoever touches them (SIGBUS, mmap(2)). The kernel, asked to read there, says so.
 fn readable(start: usize, end: usize) -> usize {

@@ -11,12 +11,17 @@ use crate::stack::Stack;
 
 /// As sysexits.h numbers them: the command line is not understood.
 const USAGE: u8 = 64;
+/// What is needed cannot be had.
+const UNAVAILABLE: u8 = 69;
 
 /// Longest path (PATH_MAX, limits.h).
 const PATH: usize = 4096;
 
 pub(crate) fn start(stack: usize) -> ! {
     let stack = Stack::at(stack);
+    if stack.count() == 2 && stack.argument(1) == c"--probe" {
+        probe();
+    }
     if stack.count() < 3 {
         sys::complain(&[b"guard-loader: started by hand, accepted is: PATH NAME [ARGUMENT...]\n"]);
         sys::exit(USAGE);
@@ -28,6 +33,12 @@ pub(crate) fn start(stack: usize) -> ! {
         // What cannot be read may be startable all the same; the kernel knows.
         _ => leave(stack, path),
     }
+}
+
+/// Tries what every guarded program needs, for the extension: found, handed over, mapped, patched.
+fn probe() -> ! {
+    let works = gate::prepare(&[]).is_ok() && text::can_patch();
+    sys::exit(if works { 0 } else { UNAVAILABLE })
 }
 
 /// Becomes a static program.
