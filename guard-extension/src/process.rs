@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +43,9 @@ pub(crate) const RENDEZVOUS: &str = "GUARD_RENDEZVOUS";
 /// File names of the two parts that run inside programs.
 const PRELOAD: &str = "libguard.so";
 const LOADER: &str = "guard-loader";
+
+/// How long the trial may take, which takes a millisecond.
+const PROBE: Duration = Duration::from_secs(2);
 
 /// Where the layer has them.
 const LAYER: &str = "/opt/guard";
@@ -144,6 +148,7 @@ impl ProcessTier {
         let hand_over = HandOver::bind(name, &parts, &regions)
             .map_err(|error| format!("the socket {name:?}: {error}"))?;
         tokio::spawn(hand_over.serve());
+        probe(&parts).await?;
         if let Some(forwarder) = forwarder {
             let compiled = regions
                 .policy()
@@ -184,6 +189,15 @@ impl ProcessTier {
             reports::record(&self.policy, record, &mut learner, records, context);
         });
         drop(learner);
+        self.regions.collect(|status| {
+            let program = String::from_utf8_lossy(status.program);
+            let message = format!(
+                "{program}: {} of {} places that make system calls could not be led through the \
+                 check, guard scan names them",
+                status.open, status.found
+            );
+            records.notice(context.request_id, &message);
+        });
         if lost > 0 {
             records.write_members(TIER, &json!({ "records_lost": lost }));
         }
@@ -192,7 +206,7 @@ impl ProcessTier {
     /// What became of the programs that were started, and of the policy that would allow what they
     /// did; for the end.
     pub(crate) fn summary(&self, records: &Records) {
-        let (programs, total) = self.regions.programs();
+        let (programs, total) = self.regions.summary();
         records.write_members(
             TIER,
             &json!({ "processes": total, "programs": programs, "dropped": self.regions.dropped() }),
@@ -212,6 +226,28 @@ impl ProcessTier {
 
     fn learner(&self) -> MutexGuard<'_, Learner> {
         self.learner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts a program that does what every guarded program does first: a child, as a platform may kill
+/// for what it does not allow.
+async fn probe(parts: &Parts) -> Result<(), String> {
+    let child = tokio::process::Command::new(&parts.loader)
+        .arg("--probe")
+        .env_clear()
+        .env(RENDEZVOUS, &parts.rendezvous)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .status();
+    match tokio::time::timeout(PROBE, child).await {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(format!(
+            "a program cannot be guarded here: the trial ended with {status}"
+        )),
+        Ok(Err(error)) => Err(format!("{}: {error}", parts.loader.display())),
+        Err(_) => Err("a program cannot be guarded here: the trial did not end".to_owned()),
     }
 }
 

@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::time::Duration;
 
 use guard_core::policy::{Mode, Policy};
 use rustix::process::{Pid, Signal, kill_process};
@@ -37,6 +38,9 @@ exit codes: COMMAND's own; 64 the policy cannot be read, 69 a required tier is m
 ",
     run: |arguments| Ok(Exit::With(run(&rest(arguments)?))),
 };
+
+/// How often what programs reported is taken down.
+const LOOK: Duration = Duration::from_millis(250);
 
 fn run(arguments: &[OsString]) -> u8 {
     let command = match arguments.split_first() {
@@ -120,6 +124,14 @@ async fn serve(policy: Policy, problems: Vec<String>, command: &[OsString]) -> i
     tokio::spawn(proxy.serve());
     let writing = Arc::clone(&shared);
     tokio::spawn(async move { writing.records.keep_writing().await });
+    // No invocation says when to look at what programs reported.
+    let draining = Arc::clone(&shared);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            draining.drain();
+        }
+    });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let status = loop {

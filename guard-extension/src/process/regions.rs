@@ -4,6 +4,7 @@
 //! writable any more (F_SEAL_FUTURE_WRITE, fcntl(2)); this mapping, made before, is the only writer.
 #![allow(unsafe_code, reason = "mapping memory that is shared")]
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::net::IpAddr;
@@ -14,11 +15,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use guard_core::policy::CompiledPolicy;
-use guard_hook::shared::{LayoutError, Record, Ring, RingReader, SealedWriter, Settings};
+use guard_hook::shared::{LayoutError, Record, Ring, RingReader, SealedWriter, Settings, Status};
 use guard_hook::sys::region;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap};
+use rustix::process::{Pid, test_kill_process};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
@@ -28,6 +30,8 @@ const NAMES: usize = 1024;
 const RECORDS: usize = 256;
 /// Programs that run at a time and have a status.
 const STATUSES: usize = 64;
+/// Most programs that are listed at the end.
+const MOST_LISTED: usize = 16;
 
 /// Both regions, for as long as this process lives: programs' memory does not go away under them.
 #[derive(Debug)]
@@ -37,6 +41,7 @@ pub(super) struct Regions {
     ring: Ring<'static>,
     ring_file: OwnedFd,
     reader: Mutex<RingReader<'static>>,
+    programs: Mutex<Programs>,
 }
 
 impl Regions {
@@ -58,6 +63,7 @@ impl Regions {
             ring,
             ring_file,
             reader: Mutex::new(ring.reader()),
+            programs: Mutex::default(),
         })
     }
 
@@ -94,26 +100,69 @@ impl Regions {
         self.ring.dropped()
     }
 
-    /// What is known of the sites of programs, and how many programs there were.
-    pub(super) fn programs(&self) -> (Vec<Value>, usize) {
-        let mut programs = Vec::new();
-        let mut total = 0;
+    /// Takes down what programs that have ended said of their sites, and frees their places for
+    /// others. Calls `open` with every program that has sites which pass by the check, once.
+    pub(super) fn collect(&self, mut open: impl FnMut(&Status<'_>)) {
+        let mut programs = self.programs();
         self.ring.statuses(|status| {
-            total += 1;
-            if programs.len() < 16 {
-                programs.push(json!({
-                    "pid": status.pid,
-                    "program": String::from_utf8_lossy(status.program),
-                    "found": status.found,
-                    "patched": status.patched,
-                    "left": status.left,
-                    "open": status.open,
-                    "micros": status.micros,
-                }));
+            if status.open > 0 && programs.told.insert(status.pid) {
+                open(status);
+            }
+            if is_gone(status.pid) {
+                programs.add(status);
             }
         });
-        (programs, total)
+        self.ring.sweep(|pid| {
+            let gone = is_gone(pid);
+            if gone {
+                programs.told.remove(&pid);
+            }
+            gone
+        });
     }
+
+    /// What is known of the sites of programs, and how many programs there were.
+    pub(super) fn summary(&self) -> (Vec<Value>, usize) {
+        let mut programs = self.programs();
+        self.ring.statuses(|status| programs.add(status));
+        (std::mem::take(&mut programs.list), programs.total)
+    }
+
+    fn programs(&self) -> std::sync::MutexGuard<'_, Programs> {
+        self.programs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What programs said of their sites.
+#[derive(Debug, Default)]
+struct Programs {
+    /// Of the first ones.
+    list: Vec<Value>,
+    total: usize,
+    /// Those whose open sites were told.
+    told: BTreeSet<u32>,
+}
+
+impl Programs {
+    fn add(&mut self, status: &Status<'_>) {
+        self.total += 1;
+        if self.list.len() < MOST_LISTED {
+            self.list.push(json!({
+                "pid": status.pid,
+                "program": String::from_utf8_lossy(status.program),
+                "found": status.found,
+                "patched": status.patched,
+                "left": status.left,
+                "open": status.open,
+                "micros": status.micros,
+            }));
+        }
+    }
+}
+
+fn is_gone(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_none_or(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 /// A file without a name, mapped writable for ever.

@@ -45,6 +45,31 @@ fn a_lower_tier_can_be_asked_for_and_a_higher_one_is_missed() {
 }
 
 #[test]
+fn a_loader_that_cannot_be_started_is_a_missing_tier() {
+    let home = crate::rig::directory("broken-home");
+    for name in ["guard", "libguard.so", "guard-loader"] {
+        std::fs::copy(guard().with_file_name(name), home.join(name)).unwrap();
+    }
+    std::fs::write(home.join("guard-loader"), "no program").unwrap();
+    let run = |require: &str| {
+        Command::new(home.join("guard"))
+            .args(["exec", "--", "/bin/true"])
+            .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
+            .env("GUARD_REQUIRE", require)
+            .output()
+            .unwrap()
+    };
+    let ran = run("process");
+    assert_eq!(ran.status.code(), Some(69), "{ran:?}");
+    let ran = run("none");
+    let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(
+        ran.status.success() && text.contains("\"tier\":\"observer\""),
+        "{text}"
+    );
+}
+
+#[test]
 fn programs_do_not_start_without_the_extension_in_enforce_and_do_in_monitor() {
     let library = guard().with_file_name("libguard.so");
     let run = |mode: &str| {

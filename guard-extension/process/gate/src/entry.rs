@@ -336,8 +336,10 @@ extern "C" fn guard_gate_decide(slot: &mut Slot) -> u32 {
     slot.call = Call {
         // The kernel takes the lower half.
         number: (frame.rax & 0xffff_ffff) as usize,
-        args: [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9]
-            .map(|argument| argument as usize),
+        args: [
+            frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9,
+        ]
+        .map(|argument| argument as usize),
     };
     slot.maps_code = false;
     slot.is_watched = false;

@@ -18,9 +18,10 @@ pub struct Mapping<'m> {
 }
 
 impl Mapping<'_> {
-    /// Whether it is code from a file.
+    /// Whether it is code from a file, and private, so that a change does not reach the file.
     pub fn is_code(&self) -> bool {
-        self.permissions[0] == b'r' && self.permissions[2] == b'x' && self.is_file
+        let [read, _, execute, private] = self.permissions;
+        read == b'r' && execute == b'x' && private == b'p' && self.is_file
     }
 }
 

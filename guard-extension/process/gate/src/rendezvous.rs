@@ -58,7 +58,12 @@ pub(crate) fn ask<'t>(name: &[u8], text: &'t mut [u8; LONGEST]) -> Result<Gift<'
         .ok_or(Refusal::Garbled)?;
     let mut lines = lines.split(|byte| *byte == b'\n');
     match (lines.next(), lines.next(), lines.next()) {
-        (Some(preload), Some(loader), Some([])) => Ok(Gift { sealed, ring, preload, loader }),
+        (Some(preload), Some(loader), Some([])) => Ok(Gift {
+            sealed,
+            ring,
+            preload,
+            loader,
+        }),
         _ => Err(Refusal::Garbled),
     }
 }
@@ -78,7 +83,14 @@ fn connect(name: &[u8]) -> Result<Descriptor, Errno> {
         .and_then(|to| to.get_mut(..name.len()))
         .ok_or(EINVAL)?
         .copy_from_slice(name);
-    let args = [socket.raw(), address.as_ptr().addr(), 3 + name.len(), 0, 0, 0];
+    let args = [
+        socket.raw(),
+        address.as_ptr().addr(),
+        3 + name.len(),
+        0,
+        0,
+        0,
+    ];
     // SAFETY: the kernel reads the address, which outlives the call.
     unsafe { sys::call(number::CONNECT, args) }?;
     Ok(socket)
@@ -93,7 +105,14 @@ fn is_own(socket: &Descriptor) -> bool {
     let mut credentials = [0_u32; 3];
     let mut length = 12_u32;
     let value = credentials.as_mut_ptr().addr();
-    let args = [socket.raw(), SOL_SOCKET, SO_PEERCRED, value, (&raw mut length).addr(), 0];
+    let args = [
+        socket.raw(),
+        SOL_SOCKET,
+        SO_PEERCRED,
+        value,
+        (&raw mut length).addr(),
+        0,
+    ];
     // SAFETY: the kernel writes at most 12 bytes to the array, and the length.
     let asked = unsafe { sys::call(GETSOCKOPT, args) };
     // SAFETY: takes no arguments and changes nothing.
@@ -136,5 +155,8 @@ fn receive(
     let descriptor = |index: usize, word: u64| {
         (index < count).then(|| Descriptor::owned((word & 0xffff_ffff) as usize))
     };
-    Some((length, [descriptor(0, control[2]), descriptor(1, control[2] >> 32)]))
+    Some((
+        length,
+        [descriptor(0, control[2]), descriptor(1, control[2] >> 32)],
+    ))
 }

@@ -143,10 +143,12 @@ pub fn reclaim(own: &Slot) {
         }
     });
     // Seldom enough for a program that has so many calls under way for a good reason.
-    if index >= COUNT - 16 && SHORTAGES.fetch_add(1, Ordering::Relaxed) % 64 == 0 {
+    if index >= COUNT - 16 && SHORTAGES.fetch_add(1, Ordering::Relaxed).is_multiple_of(64) {
         let id = sys::process_id();
         // A child of vfork is the first thread of a process of its own.
-        sweep(own, |thread| sys::is_alive(id, thread) || sys::is_alive(thread, thread));
+        sweep(own, |thread| {
+            sys::is_alive(id, thread) || sys::is_alive(thread, thread)
+        });
     }
 }
 
@@ -243,4 +245,3 @@ fn is_abandoned(slot: &Slot, own: &Slot) -> bool {
         _ => slot.frame.addr() <= own.frame.addr(),
     }
 }
-

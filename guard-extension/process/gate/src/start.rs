@@ -21,6 +21,7 @@ const LONGEST_NAME: usize = 128;
 
 /// Why a process is not under guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "callers handle both")]
 pub enum Failure {
     /// It was not started under Guard.
     NotAsked,
@@ -53,7 +54,9 @@ pub fn process() -> Option<&'static Process<'static>> {
         return None;
     }
     // SAFETY: it was written before the flag was set, and nobody writes it again.
-    Some(unsafe { (*PROCESS.0.get()).assume_init_ref() })
+    let process = unsafe { &*PROCESS.0.get() };
+    // SAFETY: as above.
+    Some(unsafe { process.assume_init_ref() })
 }
 
 /// Makes the process ready to decide. Ends it when that fails and the policy is to be enforced.
@@ -66,7 +69,11 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
     let names = unsafe { &mut *NAMES.0.get() };
     // SAFETY: arrays of bytes; what is uninitialised is zero, being a static of the BSS.
     let names = unsafe { names.assume_init_mut() };
-    let Names { text, variable, program: kept } = names;
+    let Names {
+        text,
+        variable,
+        program: kept,
+    } = names;
     let length = environ::variable(b"GUARD_RENDEZVOUS=", variable).ok_or(Failure::NotAsked)?;
     let variable = variable.get(..length).unwrap_or_default();
     let (name, enforces) = match variable.strip_suffix(b",monitor") {
@@ -202,7 +209,14 @@ pub fn found_more(count: Count) {
                 {
                     to.copy_from_slice(from);
                 }
-                status = Some((held.found, held.patched, held.left, held.open, held.micros, length));
+                status = Some((
+                    held.found,
+                    held.patched,
+                    held.left,
+                    held.open,
+                    held.micros,
+                    length,
+                ));
             }
         });
         if let Some((found, patched, left, open, micros, length)) = status {

@@ -174,7 +174,12 @@ pub fn process_id() -> u32 {
 pub fn is_alive(process: u32, thread: u32) -> bool {
     const ESRCH: Errno = Errno(3);
     // SAFETY: signal 0 is not delivered.
-    let asked = unsafe { call(number::TGKILL, [process as usize, thread as usize, 0, 0, 0, 0]) };
+    let asked = unsafe {
+        call(
+            number::TGKILL,
+            [process as usize, thread as usize, 0, 0, 0, 0],
+        )
+    };
     asked != Err(ESRCH)
 }
 
@@ -182,7 +187,12 @@ pub fn is_alive(process: u32, thread: u32) -> bool {
 pub fn now() -> u64 {
     let mut time = [0_u64; 2];
     // SAFETY: the kernel writes a timespec, two words, into the array.
-    let _ = unsafe { call(number::CLOCK_GETTIME, [1, time.as_mut_ptr().addr(), 0, 0, 0, 0]) };
+    let _ = unsafe {
+        call(
+            number::CLOCK_GETTIME,
+            [1, time.as_mut_ptr().addr(), 0, 0, 0, 0],
+        )
+    };
     time[0].wrapping_mul(1_000_000_000).wrapping_add(time[1])
 }
 

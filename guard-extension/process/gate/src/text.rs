@@ -56,10 +56,13 @@ fn passes(number: u32) -> bool {
         )
 }
 
-/// Whether a call maps a file as code.
+/// Whether a call maps a file as code of its own. What is shared with the file is not patched: that
+/// would change the file.
 pub fn maps_code(call: &Call) -> bool {
     let [_, _, protection, flags, ..] = call.args;
-    call.number == number::MMAP && protection & map::EXEC != 0 && flags & map::ANONYMOUS == 0
+    let is_private = flags & (map::SHARED | map::PRIVATE) == map::PRIVATE;
+    let is_file = is_private && flags & map::ANONYMOUS == 0;
+    call.number == number::MMAP && protection & map::EXEC != 0 && is_file
 }
 
 /// Patches what a call has mapped, for which [`maps_code`] is true.
@@ -75,7 +78,9 @@ pub fn mapped(call: &Call, result: isize) {
         let _ = maps::each(|mapping| {
             if mapping.start <= start && start < mapping.end {
                 is_own = crate::start::is_own(mapping.name);
-                end = mapping.end.min(start.saturating_add(length.next_multiple_of(4096)));
+                end = mapping
+                    .end
+                    .min(start.saturating_add(length.next_multiple_of(4096)));
             }
             mapping.start <= start
         });
@@ -85,18 +90,58 @@ pub fn mapped(call: &Call, result: isize) {
     }
 }
 
+/// Whether code can be made to pass through the entry here: memory for trampolines is to be had in
+/// reach of some text, and becomes code.
+pub fn can_patch() -> bool {
+    let text = guard_gate_entry as *const () as usize;
+    Island::near(text, text + 1).is_some_and(|mut island| island.seal().is_ok())
+}
+
+/// Where the memory between two addresses ends that can be read: pages behind the end of a file are
+/// mapped, and end whoever touches them (SIGBUS, mmap(2)). The kernel, asked to read there, says so.
+fn readable(start: usize, end: usize) -> usize {
+    const PAGE: usize = 4096;
+    let can_read = |page: usize| {
+        const RT_SIGPROCMASK: usize = 14;
+        const EFAULT: Errno = Errno(14);
+        // SAFETY: with an unknown operation the call changes nothing; it reads 8 bytes or says that
+        // it cannot (rt_sigprocmask(2)).
+        let asked = unsafe { sys::call(RT_SIGPROCMASK, [usize::MAX, page, 0, 8, 0, 0]) };
+        asked != Err(EFAULT)
+    };
+    let first = start & !(PAGE - 1);
+    let mut low = 0;
+    let mut high = end.saturating_sub(first).div_ceil(PAGE);
+    if high > 0 && can_read(first + (high - 1) * PAGE) {
+        return end;
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match can_read(first + middle * PAGE) {
+            true => low = middle + 1,
+            false => high = middle,
+        }
+    }
+    (first + low * PAGE).clamp(start, end)
+}
+
 /// Patches the text between two addresses.
 pub fn patch(start: usize, end: usize) -> Count {
     let mut count = Count::default();
+    let end = readable(start, end);
     let length = end.saturating_sub(start);
     // SAFETY: the range is mapped readable; the program does not change its code while it is
     // loaded, and a file that is cut while it is mapped ends the program as any access would.
     let bytes = unsafe { core::slice::from_raw_parts(start as *const u8, length) };
     let text = Text::new(bytes, start as u64);
-    let Some(mut work) = Work::new() else {
+    let Some(mut work) = Work::mapped() else {
         return count;
     };
-    let Work { room, writes, planner } = work.get();
+    let Work {
+        room,
+        writes,
+        planner,
+    } = work.get();
     let mut island: Option<Island> = None;
     let mut from = Some(0);
     while let Some(offset) = from {
@@ -152,27 +197,32 @@ struct Work {
 struct Mapped(*mut Work);
 
 impl Work {
-    fn new() -> Option<Mapped> {
+    fn mapped() -> Option<Mapped> {
         let work = sys::map_new(size_of::<Self>()).ok()? as *mut Self;
         // SAFETY: the mapping is new, page-aligned and as long as the structure.
         let room = unsafe { &raw mut (*work).room };
         for index in 0..BATCH {
+            let site = room.cast::<Site>().wrapping_add(index);
             // SAFETY: the element lies in the array.
-            unsafe { room.cast::<Site>().add(index).write(Site::NONE) };
+            unsafe { site.write(Site::NONE) };
         }
         // SAFETY: the field lies in the mapping.
         let writes = unsafe { &raw mut (*work).writes };
-        // SAFETY: zero is no length; the list is not read beyond its length.
-        unsafe { (&raw mut (*writes).length).write(0) };
         // SAFETY: the field lies in the mapping.
-        unsafe { (&raw mut (*work).planner).write(x86_64::Planner::new()) };
+        let length = unsafe { &raw mut (*writes).length };
+        // SAFETY: the field is writable; the list is not read beyond its length.
+        unsafe { length.write(0) };
+        // SAFETY: the field lies in the mapping.
+        let planner = unsafe { &raw mut (*work).planner };
+        // SAFETY: the field is writable.
+        unsafe { planner.write(x86_64::Planner::new()) };
         Some(Mapped(work))
     }
 }
 
 impl Mapped {
     fn get(&mut self) -> &mut Work {
-        // SAFETY: every field was initialised by `new`, `writes.list` being `MaybeUninit`.
+        // SAFETY: every field was initialised by `mapped`, `writes.list` being `MaybeUninit`.
         unsafe { &mut *self.0 }
     }
 }
@@ -220,7 +270,14 @@ impl Island {
     fn at(address: usize) -> Option<Self> {
         let flags = map::PRIVATE | map::ANONYMOUS | map::FIXED_NOREPLACE;
         let address = address & !4095;
-        let args = [address, ISLAND, map::READ | map::WRITE, flags, usize::MAX, 0];
+        let args = [
+            address,
+            ISLAND,
+            map::READ | map::WRITE,
+            flags,
+            usize::MAX,
+            0,
+        ];
         // SAFETY: a new mapping where nothing is mapped.
         let start = unsafe { sys::call(number::MMAP, args) }.ok()?;
         if start != address {
@@ -230,7 +287,11 @@ impl Island {
             return None;
         }
         let header = x86_64::header(guard_gate_entry as *const () as u64, passes);
-        let mut island = Self { start, used: 0, is_code: false };
+        let mut island = Self {
+            start,
+            used: 0,
+            is_code: false,
+        };
         island.add(&header);
         island.used = island.used.next_multiple_of(16);
         Some(island)
@@ -303,7 +364,12 @@ impl Writes {
             for write in self.list.iter().take(self.length) {
                 // SAFETY: those up to the length were written by `add`.
                 let write = unsafe { write.assume_init_ref() };
-                put(memory.as_ref(), is_data, text + write.offset() as usize, write.bytes());
+                put(
+                    memory.as_ref(),
+                    is_data,
+                    text + write.offset() as usize,
+                    write.bytes(),
+                );
             }
             if is_data {
                 let access = args(map::READ | map::EXEC);

@@ -60,7 +60,10 @@ pub(crate) struct Image {
 impl Head {
     /// Reads it.
     pub(crate) fn read(file: &Descriptor) -> Result<Self, Errno> {
-        let mut head = Self { bytes: [0; PAGE], length: 0 };
+        let mut head = Self {
+            bytes: [0; PAGE],
+            length: 0,
+        };
         while head.length < PAGE {
             let room = head.bytes.get_mut(head.length..).unwrap_or_default();
             match file.read_at(room, head.length as u64)? {
@@ -130,18 +133,27 @@ impl Head {
     pub(crate) fn map(&self, file: &Descriptor) -> Result<Image, Errno> {
         const EXECUTABLE: u16 = 2;
         let loads = || self.parts().filter(|part| part.kind == PT_LOAD);
-        let low = loads().map(|part| down(part.address)).min().ok_or(ENOEXEC)?;
+        let low = loads()
+            .map(|part| down(part.address))
+            .min()
+            .ok_or(ENOEXEC)?;
         let high = loads()
             .map(|part| part.address.checked_add(part.in_memory))
             .try_fold(0, |high, end| Some(end?.max(high)))
             .ok_or(ENOEXEC)?;
         let length = up(high - low);
         let base = if self.half(16) == EXECUTABLE {
-            reserve(low, length, map::FIXED_NOREPLACE).filter(|start| *start == low).ok_or(ENOMEM)?;
+            reserve(low, length, map::FIXED_NOREPLACE)
+                .filter(|start| *start == low)
+                .ok_or(ENOMEM)?;
             0
         } else {
             let align = loads().map(|part| part.align).max().unwrap_or(PAGE);
-            let align = if align.is_power_of_two() { align.max(PAGE) } else { PAGE };
+            let align = if align.is_power_of_two() {
+                align.max(PAGE)
+            } else {
+                PAGE
+            };
             let start = reserve(0, length.checked_add(align).ok_or(ENOMEM)?, 0).ok_or(ENOMEM)?;
             // What is reserved around it stays so, without access.
             start.next_multiple_of(align).wrapping_sub(low)
@@ -158,7 +170,9 @@ impl Head {
                 let within = |part: &Part| {
                     (part.offset..part.offset.saturating_add(part.in_file)).contains(&table)
                 };
-                loads().find(within).map(|part| table - part.offset + part.address)
+                loads()
+                    .find(within)
+                    .map(|part| table - part.offset + part.address)
             })
             .ok_or(ENOEXEC)?;
         Ok(Image {
@@ -211,12 +225,23 @@ fn place(file: &Descriptor, part: Part, base: usize) -> Result<(), Errno> {
     let ahead = start - down(start);
     if part.in_file > 0 {
         let offset = part.offset.checked_sub(ahead).ok_or(ENOEXEC)?;
-        let args = [down(start), part.in_file + ahead, access, fixed, file.raw(), offset];
+        let args = [
+            down(start),
+            part.in_file + ahead,
+            access,
+            fixed,
+            file.raw(),
+            offset,
+        ];
         // SAFETY: replaces reserved address space only.
         unsafe { sys::call(number::MMAP, args) }?;
     }
     // What lies behind the file is zero: the rest of its last page, and pages of their own.
-    let zero = if part.in_file > 0 { up(file_end) } else { down(start) };
+    let zero = if part.in_file > 0 {
+        up(file_end)
+    } else {
+        down(start)
+    };
     if part.in_file > 0 && part.in_memory > part.in_file && access & map::WRITE != 0 {
         // To the page's end, beyond the part's: dynamic loaders allocate from there, trusting that it
         // is zero.
@@ -225,7 +250,14 @@ fn place(file: &Descriptor, part: Part, base: usize) -> Result<(), Errno> {
         unsafe { core::ptr::write_bytes(file_end as *mut u8, 0, length) };
     }
     if up(end) > zero {
-        let args = [zero, up(end) - zero, access, fixed | map::ANONYMOUS, usize::MAX, 0];
+        let args = [
+            zero,
+            up(end) - zero,
+            access,
+            fixed | map::ANONYMOUS,
+            usize::MAX,
+            0,
+        ];
         // SAFETY: replaces reserved address space only.
         unsafe { sys::call(number::MMAP, args) }?;
     }

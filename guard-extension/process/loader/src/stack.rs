@@ -20,13 +20,15 @@ impl Stack {
     }
 
     fn get(self, index: usize) -> usize {
+        let word = self.0.wrapping_add(index);
         // SAFETY: callers stay within the vectors that the kernel made.
-        unsafe { self.0.add(index).read() }
+        unsafe { word.read() }
     }
 
     fn set(self, index: usize, value: usize) {
+        let word = self.0.wrapping_add(index);
         // SAFETY: as in `get`.
-        unsafe { self.0.add(index).write(value) }
+        unsafe { word.write(value) }
     }
 
     /// Number of arguments.
@@ -54,7 +56,9 @@ impl Stack {
     /// Number of variables.
     pub(crate) fn variable_count(self) -> usize {
         let first = self.count() + 2;
-        (0..).take_while(|index| self.get(first + index) != 0).count()
+        (0..)
+            .take_while(|index| self.get(first + index) != 0)
+            .count()
     }
 
     /// Takes variables that begin so away, and their text: what is preloaded later finds that the

@@ -11,12 +11,17 @@ use crate::stack::Stack;
 
 /// As sysexits.h numbers them: the command line is not understood.
 const USAGE: u8 = 64;
+/// What is needed cannot be had.
+const UNAVAILABLE: u8 = 69;
 
 /// Longest path (PATH_MAX, limits.h).
 const PATH: usize = 4096;
 
 pub(crate) fn start(stack: usize) -> ! {
     let stack = Stack::at(stack);
+    if stack.count() == 2 && stack.argument(1) == c"--probe" {
+        probe();
+    }
     if stack.count() < 3 {
         sys::complain(&[b"guard-loader: started by hand, accepted is: PATH NAME [ARGUMENT...]\n"]);
         sys::exit(USAGE);
@@ -30,10 +35,16 @@ pub(crate) fn start(stack: usize) -> ! {
     }
 }
 
+/// Tries what every guarded program needs, for the extension: found, handed over, mapped, patched.
+fn probe() -> ! {
+    let works = gate::prepare(&[]).is_ok() && text::can_patch();
+    sys::exit(if works { 0 } else { UNAVAILABLE })
+}
+
 /// Becomes a static program.
 fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     let mut buffer = [0; PATH];
-    let real = real_path(&file, &mut buffer).unwrap_or(path.to_bytes());
+    let real = real_path(&file, &mut buffer).unwrap_or_else(|| path.to_bytes());
     let is_guarded = gate::prepare(real).is_ok();
     let image = match head.map(&file) {
         Ok(image) => image,
@@ -83,7 +94,9 @@ fn with_preload(stack: Stack, path: &CStr, preload: &[u8]) -> Errno {
     let text = memory + vector;
     let mut at = text;
     let separator: &[u8] = if held.is_empty() { b"" } else { b":" };
-    let is_there = held.split(|byte| b": ".contains(byte)).any(|part| part == preload);
+    let is_there = held
+        .split(|byte| b": ".contains(byte))
+        .any(|part| part == preload);
     let parts: [&[u8]; 5] = if is_there {
         [NAME, held, b"", b"", b"\0"]
     } else {
@@ -97,8 +110,9 @@ fn with_preload(stack: Stack, path: &CStr, preload: &[u8]) -> Errno {
     let new = memory as *mut usize;
     let mut used = 0;
     let mut put = |value: usize| {
+        let place = new.wrapping_add(used);
         // SAFETY: the vector has room for the old variables, the new one and a null pointer.
-        unsafe { new.add(used).write(value) };
+        unsafe { place.write(value) };
         used += 1;
     };
     for index in 0..count {
@@ -113,14 +127,22 @@ fn with_preload(stack: Stack, path: &CStr, preload: &[u8]) -> Errno {
 }
 
 fn string(vector: *const usize, index: usize) -> &'static CStr {
+    let place = vector.wrapping_add(index);
     // SAFETY: the index is below the number of variables.
-    let pointer = unsafe { vector.add(index).read() };
+    let pointer = unsafe { place.read() };
     // SAFETY: the kernel's strings end in a NUL byte, and the stack lives for ever.
     unsafe { CStr::from_ptr(pointer as *const _) }
 }
 
 fn execute(path: &CStr, arguments: *const usize, variables: *const usize) -> Errno {
-    let args = [path.as_ptr().addr(), arguments.addr(), variables.addr(), 0, 0, 0];
+    let args = [
+        path.as_ptr().addr(),
+        arguments.addr(),
+        variables.addr(),
+        0,
+        0,
+        0,
+    ];
     // SAFETY: vectors of strings, each ended by a null pointer.
     match unsafe { sys::call(number::EXECVE, args) } {
         Err(error) => error,
@@ -148,7 +170,15 @@ fn fail(path: &CStr, error: Errno) -> ! {
         _ => b"cannot be started",
     };
     let number = digits.get(first..).unwrap_or_default();
-    sys::complain(&[b"guard: ", path.to_bytes(), b": ", why, b" (error ", number, b")\n"]);
+    sys::complain(&[
+        b"guard: ",
+        path.to_bytes(),
+        b": ",
+        why,
+        b" (error ",
+        number,
+        b")\n",
+    ]);
     sys::exit(if error == ENOENT { 127 } else { 126 })
 }
 
@@ -165,7 +195,14 @@ fn real_path<'b>(file: &Descriptor, buffer: &'b mut [u8; PATH]) -> Option<&'b [u
         *link.get_mut(14 + at)? = b'0' + (value % 10) as u8;
         value /= 10;
     }
-    let args = [link.as_ptr().addr(), buffer.as_mut_ptr().addr(), PATH, 0, 0, 0];
+    let args = [
+        link.as_ptr().addr(),
+        buffer.as_mut_ptr().addr(),
+        PATH,
+        0,
+        0,
+        0,
+    ];
     // SAFETY: the link ends in a NUL byte; the kernel writes at most the buffer's length.
     let length = unsafe { sys::call(READLINK, args) }.ok()?;
     buffer.get(..length)
@@ -175,7 +212,10 @@ fn real_path<'b>(file: &Descriptor, buffer: &'b mut [u8; PATH]) -> Option<&'b [u
 fn name(path: &CStr) {
     const PR_SET_NAME: usize = 15;
     let bytes = path.to_bytes_with_nul();
-    let last = bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+    let last = bytes
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .map_or(0, |at| at + 1);
     let name = bytes.get(last..).unwrap_or(bytes);
     let args = [PR_SET_NAME, name.as_ptr().addr(), 0, 0, 0, 0];
     // SAFETY: the kernel reads at most 16 bytes of a string that ends in a NUL byte.
