@@ -49,7 +49,8 @@ pub(super) fn is_json(head: &[u8]) -> bool {
             }
             b'-' | b'0'..=b'9' | b't' | b'f' | b'n' if value_expected => {
                 let rest = &head[at..];
-                let scalar = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+                let scalar =
+                    |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
                 at += rest.iter().take_while(|byte| scalar(byte)).count();
                 value_expected = false;
             }
@@ -60,8 +61,9 @@ pub(super) fn is_json(head: &[u8]) -> bool {
 }
 
 /// Bytes of a name that a form does not encode, or encodes so.
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_.-[]$%+".contains(&byte)
+const fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'_' | b'.' | b'-' | b'[' | b']' | b'$' | b'%' | b'+')
 }
 
 /// The fields of a form: all of `head`, or what follows a path or URL and `?`.
@@ -93,7 +95,10 @@ pub(super) fn is_strict_form(head: &[u8]) -> bool {
     // Letters of other scripts are often left as they are; those that stand for ASCII are odd.
     let plain = |byte: &u8| match byte {
         0x80.. => !matches!(byte, 0xc0 | 0xc1 | 0xe0 | 0xef),
-        _ => byte.is_ascii_graphic() && !b"\"'<>`|;(){}\\".contains(byte),
+        b'"' | b'\'' | b'<' | b'>' | b'`' | b'|' | b';' | b'(' | b')' | b'{' | b'}' | b'\\' => {
+            false
+        }
+        _ => byte.is_ascii_graphic(),
     };
     named && fields.iter().all(plain) && memchr::memmem::find(fields, b"&&").is_none()
 }
@@ -102,7 +107,7 @@ pub(super) fn is_strict_form(head: &[u8]) -> bool {
 pub(super) fn is_cookie(head: &[u8]) -> bool {
     let token = |text: &[u8]| {
         let equals = memchr::memchr(b'=', text)?;
-        let name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+        let name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
         (equals > 0 && text[..equals].iter().all(name)).then_some(equals)
     };
     let Some(equals) = token(head) else {

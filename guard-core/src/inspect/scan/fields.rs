@@ -16,6 +16,12 @@ use crate::inspect::trigger::{PAST_END, WIDTH};
 const BYTES: usize = 4 << 10;
 const PARTS: usize = 256;
 
+/// The same for forms up to a length that nearly all have: clearing more would cost as much as
+/// searching them.
+const SHORT: usize = 640;
+const SHORT_BYTES: usize = 768;
+const SHORT_PARTS: usize = 32;
+
 /// Names and values longer than this are searched by themselves.
 const LONGEST: usize = 1 << 10;
 
@@ -23,10 +29,10 @@ const LONGEST: usize = 1 << 10;
 const GAP: [u8; WIDTH - 1] = [PAST_END; WIDTH - 1];
 
 /// Names and values decoded one behind the other.
-struct Batch {
-    bytes: [u8; BYTES],
+struct Batch<'a> {
+    bytes: &'a mut [u8],
     len: usize,
-    parts: [Part; PARTS],
+    parts: &'a mut [Part],
     count: usize,
 }
 
@@ -39,17 +45,20 @@ struct Part {
     end: usize,
 }
 
-impl Batch {
-    const fn new() -> Self {
-        const NONE: Part = Part {
-            from: 0,
-            at: 0,
-            end: 0,
-        };
+impl Part {
+    const NONE: Self = Self {
+        from: 0,
+        at: 0,
+        end: 0,
+    };
+}
+
+impl<'a> Batch<'a> {
+    const fn new(bytes: &'a mut [u8], parts: &'a mut [Part]) -> Self {
         Self {
-            bytes: [0; BYTES],
+            bytes,
             len: 0,
-            parts: [NONE; PARTS],
+            parts,
             count: 0,
         }
     }
@@ -83,7 +92,6 @@ impl Batch {
 
 impl Scan {
     /// Searches a form, or a window of one, as `divided` does other containers.
-    #[inline(never)]
     pub(super) fn fields(
         &mut self,
         progress: &mut Progress,
@@ -91,8 +99,36 @@ impl Scan {
         depth: u32,
         hits: &mut Hits,
     ) -> usize {
+        if text.bytes.len() <= SHORT {
+            self.fields_within::<SHORT_BYTES, SHORT_PARTS>(progress, text, depth, hits)
+        } else {
+            self.fields_within::<BYTES, PARTS>(progress, text, depth, hits)
+        }
+    }
+
+    /// The same with a batch of so many bytes and parts.
+    #[inline(never)]
+    fn fields_within<const B: usize, const P: usize>(
+        &mut self,
+        progress: &mut Progress,
+        text: &Text<'_>,
+        depth: u32,
+        hits: &mut Hits,
+    ) -> usize {
+        let (mut bytes, mut parts) = ([0; B], [Part::NONE; P]);
+        let batch = Batch::new(&mut bytes, &mut parts);
+        self.each_field(batch, progress, text, depth, hits)
+    }
+
+    fn each_field(
+        &mut self,
+        mut batch: Batch<'_>,
+        progress: &mut Progress,
+        text: &Text<'_>,
+        depth: u32,
+        hits: &mut Hits,
+    ) -> usize {
         let bytes = text.bytes;
-        let mut batch = Batch::new();
         let mut from = 0;
         let mut start = 0;
         while start < bytes.len() && !self.effort.is_spent() {
@@ -126,7 +162,7 @@ impl Scan {
     /// Adds the name or value `bytes[at..end]` of the field behind `from` to the batch.
     fn part(
         &mut self,
-        batch: &mut Batch,
+        batch: &mut Batch<'_>,
         text: &Text<'_>,
         (from, at, end): (usize, usize, usize),
         depth: u32,
@@ -150,7 +186,7 @@ impl Scan {
     }
 
     /// Searches what the batch holds and empties it.
-    fn flush(&mut self, batch: &mut Batch, text: &Text<'_>, depth: u32, hits: &mut Hits) {
+    fn flush(&mut self, batch: &mut Batch<'_>, text: &Text<'_>, depth: u32, hits: &mut Hits) {
         let mut candidates = Candidates::new(batch.bytes.get(..batch.len).unwrap_or_default(), 0);
         let mut parts = batch.parts.get(..batch.count).unwrap_or_default().iter();
         let mut part = parts.next();
