@@ -4,9 +4,9 @@
 //! neighbours end.
 
 use super::decode::{ADDRESS, Flow, Instruction, OPERAND, REPEAT};
-use super::{RESUME_RETURN, TABLE};
+use super::{FOREIGN, RESUME_RETURN, TABLE};
 use crate::patch::{Bytes, TRAMPOLINE_MAX};
-use crate::{Place, Text};
+use crate::{Kind, Place, Site, Text};
 
 /// Code being written.
 #[derive(Debug, Clone, Copy)]
@@ -81,8 +81,18 @@ impl Code {
         }
     }
 
+    /// What takes the place of a site's instruction.
+    pub(super) fn call_of(&mut self, site: &Site) -> Option<()> {
+        if matches!(site.kind, Kind::Int80 | Kind::Sysenter) {
+            self.bytes.push(&[0xb8]); // mov eax, FOREIGN
+            self.bytes.push(&FOREIGN.to_le_bytes());
+            return self.call(true);
+        }
+        self.call(site.number.is_some())
+    }
+
     /// The check and the call. With `is_constant` the call's number always needs the check.
-    pub(super) fn call(&mut self, is_constant: bool) -> Option<()> {
+    fn call(&mut self, is_constant: bool) -> Option<()> {
         if is_constant {
             self.enter(13)?;
         } else {
