@@ -88,9 +88,9 @@ fn starts_that_go_nowhere_do_not_show_the_way() {
 
 #[test]
 fn the_foreign_interface_is_told_apart() {
-    let (code, site) = only(&[0xcd, 0x80, 0xc3]);
+    // jmp to what follows; int 0x80; ret. No room for a jump: a trap.
+    let (code, site) = only(&[0xeb, 0x00, 0xcd, 0x80, 0xc3]);
     assert_eq!(site.kind, Kind::Int80);
-    // No room for a jump: a trap.
     let patch = plan(&code, &site).unwrap();
     let writes: Vec<_> = patch.writes().map(Write::bytes).collect();
     assert_eq!(patch.how(), How::Replaced);
