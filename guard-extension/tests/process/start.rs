@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::rig::{guard, guarded, probe};
+use crate::rig::{guard, guarded, probe, skip};
 
 #[test]
 fn the_status_names_the_tier_and_every_program_its_sites() {
@@ -107,4 +107,43 @@ fn what_was_used_becomes_a_policy_under_which_it_works() {
     let ran = guarded(&variables, &command);
     assert!(ran.worked(), "{ran:?}");
     assert_eq!(ran.of("denial").count(), 0, "{ran:?}");
+}
+
+#[test]
+fn the_dynamic_loader_started_by_itself_is_guarded() {
+    let loader = "/lib64/ld-linux-x86-64.so.2";
+    if !std::path::Path::new(loader).exists() {
+        return skip("no glibc here");
+    }
+    let policy = [
+        ("GUARD_MODE", "enforce"),
+        ("GUARD_FILE_READ", "/usr:/lib:/lib64:/etc/ld.so.cache:/proc"),
+    ];
+    for before in [&[][..], &["/usr/bin/env", "-i"], &["/bin/busybox", "env"]] {
+        if !before
+            .first()
+            .is_none_or(|program| std::path::Path::new(program).exists())
+        {
+            skip(before[0]);
+            continue;
+        }
+        let run = |rest: &[&str]| {
+            let words: Vec<&str> = before
+                .iter()
+                .chain(&[loader])
+                .chain(rest)
+                .copied()
+                .collect();
+            guarded(&policy, &words)
+        };
+        let ran = run(&["/bin/echo", "here"]);
+        assert!(ran.worked() && ran.stdout == "here\n", "{ran:?}");
+        assert!(!ran.stderr.contains("ld.so"), "{ran:?}");
+        let ran = run(&["/bin/cat", "/etc/hostname"]);
+        assert!(!ran.worked() && ran.stdout.is_empty(), "{ran:?}");
+        assert!(
+            ran.denial("file.denied", "/etc/hostname").is_some(),
+            "{ran:?}"
+        );
+    }
 }
