@@ -109,10 +109,16 @@ impl Planner {
         if is_landed_on(site, landings, first, behind) || !self.is_free(first, behind) {
             return Err(Unplaceable::NoRoom);
         }
+        // musl's look at the flag, a few instructions before: mov eax, [rdi]; test eax, eax. glibc
+        // has other bits in that word, and asks for one.
+        const LOOK: [u8; 4] = [0x8b, 0x07, 0x85, 0xc0];
+        let function = first.saturating_sub(48) as usize..first as usize;
+        let function = text.bytes().get(function).unwrap_or_default();
+        let asks = function.windows(LOOK.len()).any(|bytes| bytes == LOOK);
         let mut code = Code::new(place);
         let (trampoline, resume) = code
             .displaced(text, first, &moved)
-            .and_then(|()| code.call_at(text.address_of(site.offset)))
+            .and_then(|()| code.call_at(text.address_of(site.offset), asks))
             .and_then(|()| code.finish())
             .ok_or(Unplaceable::OutOfReach)?;
         Ok(Patch {

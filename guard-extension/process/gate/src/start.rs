@@ -144,11 +144,10 @@ fn map_shared(descriptor: &Descriptor, protection: usize) -> Option<(*const u8, 
     Some((start as *const u8, length))
 }
 
-/// Whether a file is one of those that the gate is in: its calls are not to pass through a gate.
+/// Whether a file is the library that the gate is in: its calls are not to pass through a gate. The
+/// loader, mapped by a program, is a program as any other: what it maps has to be seen.
 pub fn is_own(path: &[u8]) -> bool {
-    process().is_some_and(|process| {
-        !path.is_empty() && (path == process.children.preload || path == process.children.loader)
-    })
+    process().is_some_and(|process| !path.is_empty() && path == process.children.preload)
 }
 
 /// Patches everything that is mapped as code but what lies between the two addresses, which is the
