@@ -156,7 +156,6 @@ where
             return client.run(&folder, &[], &values, &[]);
         };
         let mut settings = (operation.policy)(&folder);
-        settings.push(("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9".to_owned()));
         settings.push(("GUARD_MODE", mode.to_owned()));
         settings.push(("GUARD_REQUIRE", "process".to_owned()));
         settings.push(("GUARD_TIER", "process".to_owned()));

@@ -125,7 +125,6 @@ fn attempt(folder: &Folder, program: &str, technique: &str, what: &str) -> Resul
             .collect()
     };
     let settings = [
-        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9".to_owned()),
         ("GUARD_MODE", "enforce".to_owned()),
         ("GUARD_TIER", "process".to_owned()),
         ("GUARD_REQUIRE", "process".to_owned()),

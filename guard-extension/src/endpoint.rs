@@ -72,6 +72,16 @@ impl FromStr for Endpoint {
 }
 
 impl Endpoint {
+    /// Of no Runtime API: for what needs none, as nobody listens on port 0.
+    pub(crate) fn none() -> Self {
+        Self {
+            authority: String::from("127.0.0.1:0"),
+            host: String::from("127.0.0.1"),
+            port: 0,
+            base: String::new(),
+        }
+    }
+
     /// Host and port as they stand in a `Host` field.
     #[must_use]
     pub fn authority(&self) -> &str {

@@ -16,7 +16,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use guard_core::policy::{Mode, Policy, Tier, Tmp};
+use guard_core::policy::{Mode, Policy, Require, Tier, Tmp};
 use guard_hook::shared::{Redirect, Settings, TmpUse};
 use serde_json::{Value, json};
 
@@ -140,8 +140,11 @@ impl ProcessTier {
         } else {
             "monitor"
         };
+        // A program that passes by the check somewhere is less than what is required.
+        let needs_all = policy.mode() == Mode::Enforce && policy.require() != Require::None;
+        let complete = if needs_all { ",complete" } else { "" };
         let parts = Parts {
-            rendezvous: format!("{name},{mode}"),
+            rendezvous: format!("{name},{mode}{complete}"),
             preload,
             loader,
         };

@@ -424,7 +424,8 @@ static int trace_child(void) {
     int status, steps = 0;
     pid_t pid = fork();
     if (pid == 0) {
-        ptrace(PTRACE_TRACEME, 0, 0, 0);
+        /* Nobody would let it go on. */
+        if (ptrace(PTRACE_TRACEME, 0, 0, 0)) _exit(failed("ptrace"));
         raise(SIGSTOP);
         /* A call whose path, or address, the tracer changes when it is made. */
         if (file) {

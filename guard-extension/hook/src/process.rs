@@ -27,7 +27,7 @@ pub struct Process<'a> {
 
 impl Process<'_> {
     /// Whether what the policy refuses is refused.
-    pub(crate) const fn enforces(&self) -> bool {
+    pub const fn enforces(&self) -> bool {
         self.policy.mode_number() == 0
     }
 

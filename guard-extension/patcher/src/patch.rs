@@ -100,8 +100,6 @@ pub enum Unplaceable {
     Crowded,
     /// It could not be settled whether the bytes are an instruction.
     Doubtful,
-    /// It uses the 32-bit interface.
-    ForeignAbi,
     /// There is no padding near, and no instruction around the site can be moved: a branch lands
     /// on it, it is a call, or its bytes cannot be read.
     NoRoom,
@@ -114,7 +112,6 @@ impl fmt::Display for Unplaceable {
         formatter.write_str(match self {
             Self::Crowded => "too many other sites within 300 bytes",
             Self::Doubtful => "the bytes may or may not be an instruction",
-            Self::ForeignAbi => "it uses the 32-bit interface",
             Self::NoRoom => "no padding near, and the instructions around it cannot be moved",
             Self::OutOfReach => "the trampoline is out of reach",
         })

@@ -20,3 +20,7 @@ pub use survey::{survey, survey_for};
 
 /// What to add to the resume address to come back with a result instead of making the call.
 pub const RESUME_RETURN: u64 = 2;
+
+/// The number that takes the place of whatever a call of the 32-bit interface asks for: no call has
+/// it, so that a kernel that is asked all the same answers that it knows none.
+pub const FOREIGN: u32 = 0x7fff_0080;

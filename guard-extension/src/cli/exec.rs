@@ -16,11 +16,11 @@ use tokio::process::Command as Program;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Command, Exit, rest};
-use crate::endpoint;
+use crate::endpoint::{self, Endpoint};
 use crate::lifecycle::{announce, runtime_api, share};
 use crate::process::{self, ProcessTier};
 use crate::proxy::Proxy;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::{exit, status, wrap};
 
 pub(super) const COMMAND: Command = Command {
@@ -31,7 +31,8 @@ usage: guard exec -- COMMAND [ARGUMENT...]
 
 Runs COMMAND as the function's runtime: what it gets from the Runtime API is inspected,
 and what it answers is searched for the function's secrets. Behind the running extension
-where there is one, else behind a proxy of its own.
+where there is one, else behind a proxy of its own. Where AWS_LAMBDA_RUNTIME_API is not
+set, only the policy on programs, files and connections applies: for use on your machine.
 
 exit codes: COMMAND's own; 64 the policy cannot be read, 69 a required tier is missing,
 70 a bug in Guard, 126 COMMAND cannot be started, 127 COMMAND is not there
@@ -78,26 +79,45 @@ fn run(arguments: &[OsString]) -> u8 {
 
 /// Runs the command behind a proxy of this process, until it ends.
 async fn serve(policy: Policy, problems: Vec<String>, command: &[OsString]) -> io::Result<u8> {
-    let endpoint = match runtime_api() {
-        Ok(endpoint) => endpoint,
-        Err(message) => {
+    let endpoint = match settings::variable(endpoint::VARIABLE).map(|_| runtime_api()) {
+        Some(Ok(endpoint)) => Some(endpoint),
+        Some(Err(message)) => {
             eprintln!("guard exec: {message}");
             return Ok(exit::USAGE);
         }
+        None => None,
     };
     let next = policy.next_wrapper().map(OsString::from);
     let words: Vec<OsString> = next.into_iter().chain(command.iter().cloned()).collect();
     // Files in /tmp are not removed here: beside a developer's programs they are not only the
     // function's.
     let name = format!("exec-{}", std::process::id());
-    let (listener, port) = Proxy::listen().await?;
-    let process = process::choose(&policy, &name, Some(port)).await;
+    let listening = match endpoint {
+        Some(_) => Some(Proxy::listen().await?),
+        None => None,
+    };
+    let port = listening.as_ref().map(|(_, port)| *port);
+    let process = process::choose(&policy, &name, port).await;
     if let Some(message) = status::missing_tier(&policy, process.as_ref().err()) {
         eprintln!("guard exec: {message}");
         return Ok(exit::TIER);
     }
-    let (shared, why) = share(policy, endpoint, None, process);
-    let proxy = Proxy::new(listener, Arc::clone(&shared));
+    if endpoint.is_none() {
+        let unset = format!("{} is not set", endpoint::VARIABLE);
+        if let Err(why) = &process {
+            eprintln!("guard exec: {unset}, and no program is guarded here ({why})");
+            return Ok(exit::USAGE);
+        }
+        eprintln!("guard exec: {unset}: programs are guarded, events are not inspected");
+    }
+    // Without a Runtime API there is no proxy that would ask there.
+    let (shared, why) = share(
+        policy,
+        endpoint.unwrap_or_else(Endpoint::none),
+        None,
+        process,
+    );
+    let proxy = listening.map(|(listener, _)| Proxy::new(listener, Arc::clone(&shared)));
     announce(&shared, why.as_deref(), &problems);
     let parts = shared.process.as_ref().map(ProcessTier::parts);
     let words = parts.map_or_else(|| words.clone(), |parts| process::command(parts, &words));
@@ -105,9 +125,10 @@ async fn serve(policy: Policy, problems: Vec<String>, command: &[OsString]) -> i
         return Ok(exit::USAGE);
     };
     let mut command = Program::new(program);
-    command
-        .args(arguments)
-        .env(endpoint::VARIABLE, wrap::address(port));
+    command.args(arguments);
+    if let Some(port) = port {
+        command.env(endpoint::VARIABLE, wrap::address(port));
+    }
     if let Some(parts) = parts {
         command.env(process::RENDEZVOUS, &parts.rendezvous);
     }
@@ -121,7 +142,9 @@ async fn serve(policy: Policy, problems: Vec<String>, command: &[OsString]) -> i
     let pid = child
         .id()
         .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    tokio::spawn(proxy.serve());
+    if let Some(proxy) = proxy {
+        tokio::spawn(proxy.serve());
+    }
     let writing = Arc::clone(&shared);
     tokio::spawn(async move { writing.records.keep_writing().await });
     // No invocation says when to look at what programs reported.

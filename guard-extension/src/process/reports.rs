@@ -68,6 +68,15 @@ pub(super) fn record(
         && let Some(asked) = &asked
     {
         learner.used(asked);
+        // Files and libraries are many and say little one by one: they show in what was learned.
+        let is_one_of_many = match record.kind {
+            Kind::Read | Kind::Write => true,
+            Kind::Exec => !matches!(call(record.call), Some("execve" | "execveat")),
+            _ => false,
+        };
+        if is_one_of_many {
+            return;
+        }
     }
     let allow = asked
         .filter(|_| !record.is_cut && record.outcome != Outcome::Used)

@@ -5,12 +5,14 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 /// Nothing here takes this long unless it hangs.
@@ -71,6 +73,8 @@ pub(crate) fn guarded(variables: &[(&str, &str)], command: &[&str]) -> Ran {
 
 fn run(mut program: Command, variables: &[(&str, &str)]) -> Ran {
     program
+        // What hangs is killed with all that it started.
+        .process_group(0)
         .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
@@ -98,7 +102,9 @@ fn run(mut program: Command, variables: &[(&str, &str)]) -> Ran {
             break status;
         }
         if start.elapsed() > PATIENCE {
-            let _ = child.kill();
+            if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
             panic!("{program:?} hangs");
         }
         thread::sleep(Duration::from_millis(2));

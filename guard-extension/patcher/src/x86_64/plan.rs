@@ -33,6 +33,9 @@ impl Planner {
     /// The patch that makes `site` pass through a trampoline at `place`. With a constant number the
     /// trampoline asks always, with any other it looks the number up in the header's table.
     ///
+    /// A call of the 32-bit interface becomes one of the 64-bit interface with a number that no call
+    /// has, [`super::FOREIGN`]; where that cannot be placed, a trap.
+    ///
     /// `text` may or may not hold the patches planned before, but not those of another planner.
     ///
     /// # Errors
@@ -49,7 +52,8 @@ impl Planner {
             // Reported of another text, or written over by now.
             Kind::Call => return Err(Unplaceable::Doubtful),
             Kind::Doubtful => return Err(Unplaceable::Doubtful),
-            Kind::Int80 | Kind::Sysenter => return Err(Unplaceable::ForeignAbi),
+            Kind::Int80 | Kind::Sysenter if is_foreign(text, site) => {}
+            Kind::Int80 | Kind::Sysenter => return Err(Unplaceable::Doubtful),
         }
         let (_, oldest) = self.oldest();
         if oldest != 0 && oldest.saturating_add(2 * AROUND) > site.offset {
@@ -62,7 +66,8 @@ impl Planner {
                 // Padding that is there but out of reach says more than none of the rest.
                 Err(Unplaceable::NoRoom) => Err(reason),
                 other => other,
-            })?;
+            })
+            .or_else(|reason| self.trap(text, site).ok_or(reason))?;
         for write in patch.writes() {
             self.take(write.offset(), write.end());
         }
@@ -104,10 +109,16 @@ impl Planner {
         if is_landed_on(site, landings, first, behind) || !self.is_free(first, behind) {
             return Err(Unplaceable::NoRoom);
         }
+        // musl's look at the flag, a few instructions before: mov eax, [rdi]; test eax, eax. glibc
+        // has other bits in that word, and asks for one.
+        const LOOK: [u8; 4] = [0x8b, 0x07, 0x85, 0xc0];
+        let function = first.saturating_sub(48) as usize..first as usize;
+        let function = text.bytes().get(function).unwrap_or_default();
+        let asks = function.windows(LOOK.len()).any(|bytes| bytes == LOOK);
         let mut code = Code::new(place);
         let (trampoline, resume) = code
             .displaced(text, first, &moved)
-            .and_then(|()| code.call_at(text.address_of(site.offset)))
+            .and_then(|()| code.call_at(text.address_of(site.offset), asks))
             .and_then(|()| code.finish())
             .ok_or(Unplaceable::OutOfReach)?;
         Ok(Patch {
@@ -116,6 +127,23 @@ impl Planner {
             resume,
             cave: None,
             site: long_jump(text, first, site.offset, place)?,
+        })
+    }
+
+    /// A trap instead of a call of the 32-bit interface that no jump can be placed for: nobody who
+    /// is to be let go on makes one in a 64-bit program.
+    fn trap(&self, text: Text<'_>, site: &Site) -> Option<Patch> {
+        if !is_foreign(text, site) || !self.is_free(site.offset, site.offset.saturating_add(2)) {
+            return None;
+        }
+        let mut ud2 = Bytes::new();
+        ud2.push(&[0x0f, 0x0b]);
+        Some(Patch {
+            how: How::Replaced,
+            trampoline: Bytes::new(),
+            resume: 0,
+            cave: None,
+            site: Write::new(site.offset, ud2),
         })
     }
 
@@ -132,7 +160,7 @@ impl Planner {
 
         let mut code = Code::new(place);
         let (trampoline, resume) = code
-            .call(site.number.is_some())
+            .call_of(site)
             .and_then(|()| code.leave(text.address_of(behind)))
             .and_then(|()| code.finish())
             .ok_or(Unplaceable::OutOfReach)?;
@@ -179,6 +207,16 @@ impl Planner {
 impl Default for Planner {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Whether a site is `int 0x80` or `sysenter`, and still there.
+fn is_foreign(text: Text<'_>, site: &Site) -> bool {
+    let bytes = text.from(site.offset as usize);
+    match site.kind {
+        Kind::Int80 => bytes.starts_with(&[0xcd, 0x80]),
+        Kind::Sysenter => bytes.starts_with(&[0x0f, 0x34]),
+        _ => false,
     }
 }
 
@@ -247,8 +285,7 @@ fn displaced(
     while at < end {
         let instruction = decode(text.from(at as usize)).ok_or(Unplaceable::NoRoom)?;
         if at == site.offset {
-            code.call(site.number.is_some())
-                .ok_or(Unplaceable::OutOfReach)?;
+            code.call_of(site).ok_or(Unplaceable::OutOfReach)?;
         } else if !goes_on {
             // Behind a return only padding is sure not to be executed.
             if !is_padding(text, at, &instruction) {

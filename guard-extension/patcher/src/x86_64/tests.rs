@@ -2,8 +2,8 @@
 
 use std::vec::Vec;
 
-use super::{Planner, decode, survey, survey_for};
-use crate::{How, Kind, Patch, Place, Reach, Site, Text, Unplaceable};
+use super::{FOREIGN, Planner, decode, survey, survey_for};
+use crate::{How, Kind, Patch, Place, Reach, Site, Text, Unplaceable, Write};
 
 const ADDRESS: u64 = 0x40_0000;
 const PLACE: Place = Place {
@@ -88,10 +88,23 @@ fn starts_that_go_nowhere_do_not_show_the_way() {
 
 #[test]
 fn the_foreign_interface_is_told_apart() {
-    let (code, site) = only(&[0xcd, 0x80, 0xc3]);
+    // jmp to what follows; int 0x80; ret. No room for a jump: a trap.
+    let (code, site) = only(&[0xeb, 0x00, 0xcd, 0x80, 0xc3]);
     assert_eq!(site.kind, Kind::Int80);
-    assert_eq!(plan(&code, &site), Err(Unplaceable::ForeignAbi));
+    let patch = plan(&code, &site).unwrap();
+    let writes: Vec<_> = patch.writes().map(Write::bytes).collect();
+    assert_eq!(patch.how(), How::Replaced);
+    assert_eq!(writes, [[0x0f, 0x0b]]);
     assert_eq!(only(&[0x0f, 0x34, 0xc3]).1.kind, Kind::Sysenter);
+    // mov eax, 5; int 0x80: a call that is none.
+    let (code, site) = only(&[0xb8, 5, 0, 0, 0, 0xcd, 0x80, 0xc3]);
+    let patch = plan(&code, &site).unwrap();
+    let moved = instructions(patch.trampoline());
+    assert_eq!(
+        moved[..2],
+        [[0xb8, 5, 0, 0, 0], [0xb8, 0x80, 0, 0xff, 0x7f]]
+    );
+    assert_eq!(FOREIGN, 0x7fff_0080);
 }
 
 #[test]

@@ -4,9 +4,9 @@
 //! neighbours end.
 
 use super::decode::{ADDRESS, Flow, Instruction, OPERAND, REPEAT};
-use super::{RESUME_RETURN, TABLE};
+use super::{FOREIGN, RESUME_RETURN, TABLE};
 use crate::patch::{Bytes, TRAMPOLINE_MAX};
-use crate::{Place, Text};
+use crate::{Kind, Place, Site, Text};
 
 /// Code being written.
 #[derive(Debug, Clone, Copy)]
@@ -81,8 +81,18 @@ impl Code {
         }
     }
 
+    /// What takes the place of a site's instruction.
+    pub(super) fn call_of(&mut self, site: &Site) -> Option<()> {
+        if matches!(site.kind, Kind::Int80 | Kind::Sysenter) {
+            self.bytes.push(&[0xb8]); // mov eax, FOREIGN
+            self.bytes.push(&FOREIGN.to_le_bytes());
+            return self.call(true);
+        }
+        self.call(site.number.is_some())
+    }
+
     /// The check and the call. With `is_constant` the call's number always needs the check.
-    pub(super) fn call(&mut self, is_constant: bool) -> Option<()> {
+    fn call(&mut self, is_constant: bool) -> Option<()> {
         if is_constant {
             self.enter(13)?;
         } else {
@@ -94,11 +104,23 @@ impl Code {
     }
 
     /// The check, and the call by the instruction that is at `site`, whatever its number.
-    pub(super) fn call_at(&mut self, site: u64) -> Option<()> {
+    ///
+    /// With `asks` the thread may have been cancelled while it was on its way: the signal's handler
+    /// did not find it where it looks, and leaves it to the next call. musl keeps a pointer to the
+    /// flag where the displaced instruction has put it, and takes EINTR for the cancellation. Between
+    /// that look and the site two instructions are left.
+    pub(super) fn call_at(&mut self, site: u64, asks: bool) -> Option<()> {
         self.check()?;
         self.resume = self.bytes.len();
         self.bytes.push(&[0xeb, 0x05]); // jmp over the next
         self.leave(site.wrapping_add(2))?;
+        if asks {
+            self.bytes.push(&[0x4c, 0x8b, 0x5c, 0x24, 0x08]); // mov r11, [rsp + 8]
+            self.bytes.push(&[0x41, 0x83, 0x3b, 0x00]); // cmp dword [r11], 0
+            self.bytes.push(&[0x74, 12]); // je to the last
+            self.bytes.push(&[0x48, 0xc7, 0xc0, 0xfc, 0xff, 0xff, 0xff]); // mov rax, -EINTR
+            self.leave(site.wrapping_add(2))?;
+        }
         self.leave(site)
     }
 

@@ -16,6 +16,9 @@ use crate::{environ, maps, slots};
 /// Exit code when the tier that the policy needs cannot be had (sysexits.h: EX_UNAVAILABLE).
 const UNAVAILABLE: u8 = 69;
 
+/// What the variable ends with when programs with a place that passes by the check must not start.
+const COMPLETE: &[u8] = b",complete";
+
 /// Longest value of the variable: an abstract name and a mode.
 const LONGEST_NAME: usize = 128;
 
@@ -45,6 +48,7 @@ unsafe impl<T> Sync for Once<T> {}
 static NAMES: Once<Names> = Once(UnsafeCell::new(MaybeUninit::uninit()));
 static PROCESS: Once<Process<'static>> = Once(UnsafeCell::new(MaybeUninit::uninit()));
 static LOCAL: Local = Local::new();
+static NEEDS_ALL: AtomicBool = AtomicBool::new(false);
 static IS_READY: AtomicBool = AtomicBool::new(false);
 
 /// The program, once it is under guard.
@@ -76,9 +80,14 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
     } = names;
     let length = environ::variable(b"GUARD_RENDEZVOUS=", variable).ok_or(Failure::NotAsked)?;
     let variable = variable.get(..length).unwrap_or_default();
-    let (name, enforces) = match variable.strip_suffix(b",monitor") {
+    let asked = variable.strip_suffix(COMPLETE);
+    NEEDS_ALL.store(asked.is_some(), Ordering::Relaxed);
+    let (name, enforces) = match asked.unwrap_or(variable).strip_suffix(b",monitor") {
         Some(name) => (name, false),
-        None => (variable.strip_suffix(b",enforce").unwrap_or(variable), true),
+        None => {
+            let name = asked.unwrap_or(variable);
+            (name.strip_suffix(b",enforce").unwrap_or(name), true)
+        }
     };
     let made = rendezvous::ask(name, text).and_then(|gift| {
         let kept = kept.get_mut(..program.len()).ok_or(Refusal::Garbled)?;
@@ -144,11 +153,10 @@ fn map_shared(descriptor: &Descriptor, protection: usize) -> Option<(*const u8, 
     Some((start as *const u8, length))
 }
 
-/// Whether a file is one of those that the gate is in: its calls are not to pass through a gate.
+/// Whether a file is the library that the gate is in: its calls are not to pass through a gate. The
+/// loader, mapped by a program, is a program as any other: what it maps has to be seen.
 pub fn is_own(path: &[u8]) -> bool {
-    process().is_some_and(|process| {
-        !path.is_empty() && (path == process.children.preload || path == process.children.loader)
-    })
+    process().is_some_and(|process| !path.is_empty() && path == process.children.preload)
 }
 
 /// Patches everything that is mapped as code but what lies between the two addresses, which is the
@@ -178,7 +186,8 @@ pub fn patch_everything(own: core::ops::Range<usize>) -> bool {
     listed.is_ok()
 }
 
-/// Says what became of the sites, in this process's status.
+/// Says what became of the sites, in this process's status. Ends a program that passes by the check
+/// somewhere, where the policy requires the tier.
 pub fn report(count: Count, begin: u64, program: &[u8]) {
     if let Some(process) = process() {
         let micros = sys::now().saturating_sub(begin) / 1000;
@@ -192,6 +201,12 @@ pub fn report(count: Count, begin: u64, program: &[u8]) {
             build: 0,
             program,
         });
+        if count.open > 0 && NEEDS_ALL.load(Ordering::Relaxed) {
+            let end = b": it is not started: system calls pass by the check, which GUARD_REQUIRE \
+                        does not allow; guard scan names the places\n";
+            sys::complain(&[b"guard: ", program, end]);
+            sys::exit(UNAVAILABLE)
+        }
     }
 }
 

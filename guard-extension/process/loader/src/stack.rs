@@ -97,6 +97,39 @@ impl Stack {
         }
     }
 
+    /// Takes a library away from the front of `LD_PRELOAD`: the program needs it no more, and a
+    /// dynamic loader that is the program would ask for a file that the policy need not list.
+    pub(crate) fn unload(self, library: &[u8]) {
+        const NAME: &[u8] = b"LD_PRELOAD=";
+        let first = self.count() + 2;
+        for at in first..first + self.variable_count() {
+            let text = self.get(at);
+            // SAFETY: the kernel's strings end in a NUL byte, and the stack lives for ever.
+            let length = unsafe { CStr::from_ptr(text as *const c_char) }.count_bytes();
+            // SAFETY: as above, and nothing refers to it but the vector.
+            let bytes = unsafe { core::slice::from_raw_parts_mut(text as *mut u8, length) };
+            let Some(rest) = bytes
+                .strip_prefix(NAME)
+                .and_then(|value| value.strip_prefix(library))
+            else {
+                continue;
+            };
+            match rest.first() {
+                None => return self.forget(NAME),
+                // The name goes to where the separator and what is before it ends.
+                Some(b':' | b' ') => {
+                    let skipped = length - rest.len() + 1 - NAME.len();
+                    if let Some(to) = bytes.get_mut(skipped..skipped + NAME.len()) {
+                        to.copy_from_slice(NAME);
+                        self.set(at, text + skipped);
+                    }
+                    return;
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
     /// Says in the auxiliary vector which program runs.
     pub(crate) fn describe(self, headers: usize, count: usize, entry: usize, path: &CStr) {
         let mut at = self.count() + 2 + self.variable_count() + 1;

@@ -45,18 +45,19 @@ fn probe() -> ! {
 fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     let mut buffer = [0; PATH];
     let real = real_path(&file, &mut buffer).unwrap_or_else(|| path.to_bytes());
-    let is_guarded = gate::prepare(real).is_ok();
+    let process = gate::prepare(real).ok();
     let image = match head.map(&file) {
         Ok(image) => image,
         Err(error) => fail(path, error),
     };
     drop(file);
-    if is_guarded {
+    if let Some(process) = process {
         let begin = sys::now();
         let mut count = text::Count::default();
         head.code(&image, |start, end| count.add(text::patch(start, end)));
         gate::report(count, begin, real);
         stack.forget(b"GUARD_RENDEZVOUS=");
+        stack.unload(process.children.preload);
     }
     name(path);
     stack.describe(image.headers, image.count, image.entry, path);
