@@ -1,5 +1,6 @@
 //! Inside a jail modelled on public reports about standard Lambda (prctl(2) refused, no Landlock,
-//! foreign architectures killed): the probe's answers, and functions of every language with the layer.
+//! foreign architectures killed): the probe's answers, and functions in several languages with the
+//! layer, in the process tier.
 //!
 //! The jail's source lies beside the repository. It imitates reports, not AWS.
 
