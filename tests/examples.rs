@@ -3,82 +3,15 @@
 //!
 //! Each holds `events/NAME.json` with what it answers in `expected/NAME.json`, and `events/hostile.json`.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use guard_tests::emulator::Emulator;
-use guard_tests::function::{self, Profile};
+use guard_tests::example::{Example, Variables, go, is_inside, java, node, python};
 use guard_tests::isolation::{Isolation, isolated};
-use guard_tests::{Result, clients, extension, fetch, layer, skip};
+use guard_tests::{Result, extension, layer, skip};
 
 const WRAPPER: (&str, &str) = ("AWS_LAMBDA_EXEC_WRAPPER", "/opt/guard/wrap");
 const ENFORCE: (&str, &str) = ("GUARD_MODE", "enforce");
-
-/// What a function needs in its environment.
-type Variables = Vec<(&'static str, String)>;
-
-/// An example, ready to run.
-struct Example {
-    name: &'static str,
-    folder: PathBuf,
-    variables: Variables,
-}
-
-/// Outside of the namespaces, which have no network, nothing is built twice: inside only the folder
-/// is looked for.
-fn is_inside() -> bool {
-    std::env::var_os("TESTS_INSIDE").is_some()
-}
-
-impl Example {
-    /// Copies the example and runs `prepare` in the copy.
-    fn new(name: &'static str, prepare: fn(&Path) -> Result<Variables>) -> Result<Self> {
-        fetch::EMULATOR.path()?;
-        let folder = if is_inside() {
-            guard_tests::target().join("rig/examples").join(name)
-        } else {
-            function::build("lambda-guard-extension", Profile::Debug)?;
-            layer::copy_example(name)?
-        };
-        let mut variables = prepare(&folder)?;
-        let path = format!(
-            "{}:/usr/local/bin:/usr/bin:/bin",
-            clients::python_folder()?.display()
-        );
-        variables.push(("PATH", path));
-        Ok(Self {
-            name,
-            folder,
-            variables,
-        })
-    }
-
-    fn start(&self, isolation: Isolation, variables: &[(&str, &str)]) -> Emulator {
-        let mut all: Vec<(&str, &str)> = self
-            .variables
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        all.extend_from_slice(variables);
-        Emulator::start(isolation, &self.folder.join("run"), &all).expect("the emulator starts")
-    }
-
-    fn read(&self, path: &str) -> String {
-        let path = self.folder.join(path);
-        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    }
-
-    /// Names of the benign events.
-    fn benign(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.folder.join("expected")).expect("expected/");
-        let mut names: Vec<String> = entries
-            .flatten()
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort_unstable();
-        names
-    }
-}
 
 /// The answer to an event of the example.
 fn send(emulator: &mut Emulator, example: &Example, event: &str) -> String {
@@ -185,44 +118,6 @@ fn beforehand(name: &'static str, prepare: fn(&Path) -> Result<Variables>) {
     if !is_inside() {
         let _ = Example::new(name, prepare);
     }
-}
-
-fn python(_: &Path) -> Result<Variables> {
-    let client = extension::python_client()?;
-    Ok(vec![("PYTHONPATH", client.display().to_string())])
-}
-
-fn node(folder: &Path) -> Result<Variables> {
-    let modules = clients::node_modules()?;
-    let link = folder.join("node_modules");
-    if !link.exists() {
-        std::os::unix::fs::symlink(&modules, &link)
-            .map_err(|error| format!("{}: {error}", link.display()))?;
-    }
-    Ok(vec![("WEBHOOK_SECRET", "example-signing-key".to_owned())])
-}
-
-fn go(folder: &Path) -> Result<Variables> {
-    clients::needs("go", "golang-go")?;
-    if !folder.join("links").exists() {
-        let cache = guard_tests::target().join("rig/go-cache");
-        layer::run(
-            Command::new("sh")
-                .arg(folder.join("build"))
-                .env("GOCACHE", cache)
-                .env("GOFLAGS", "-mod=mod")
-                .env("GOPROXY", "off"),
-        )?;
-    }
-    Ok(vec![("LINK_KEY", "example-link-key".to_owned())])
-}
-
-fn java(folder: &Path) -> Result<Variables> {
-    clients::needs("javac", "openjdk-17-jdk-headless")?;
-    if !folder.join("classes").exists() {
-        layer::run(Command::new("sh").arg(folder.join("build")))?;
-    }
-    Ok(Vec::new())
 }
 
 /// The image's files where the Dockerfile puts them, and its entrypoint, command and variables as it

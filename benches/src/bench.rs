@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use guard_benches::alloc::{self, Counting};
 use guard_benches::events::{self, Event};
+use guard_benches::middleware;
 use guard_benches::worst::{self, Worst};
 use guard_core::{Families, Inspector};
 use serde::de::IgnoredAny;
@@ -223,6 +224,13 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
     for (name, ns) in stages {
         writeln!(out, "{name:<44} {ns:>10.0}")?;
     }
+    let layer = middleware::measure(&events::rotation(3000), 15, "enforce")?;
+    writeln!(
+        out,
+        "\nrotated 3000 x 1 KiB, middleware, warm: {:.0} ns beyond inspection ({:.0} with the layer, \
+         {:.0} without, {:.0} inspection)",
+        layer.beyond, layer.guarded, layer.plain, layer.inspection
+    )?;
     let cold = cold()?;
     writeln!(
         out,
@@ -250,6 +258,11 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
         stages.map(
             |(name, ns)| json!({"name": format!("rotated: {name}"), "value": ns, "unit": "ns"}),
         ),
+    );
+    entries.push(
+        json!({"name": "middleware, warm, beyond inspection", "value": layer.beyond,
+        "unit": "ns", "baseline": {"guarded": layer.guarded, "plain": layer.plain,
+            "inspection": layer.inspection}}),
     );
     entries.push(json!({"name": "cold call", "value": cold.0, "unit": "ns",
         "baseline": {"typed": cold.1}, "ratio": cold.0 / cold.1}));

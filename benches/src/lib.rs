@@ -3,5 +3,6 @@
 pub mod alloc;
 pub mod events;
 pub mod hostile;
+pub mod middleware;
 pub mod plant;
 pub mod worst;

@@ -7,6 +7,14 @@
 //! brings a general client, a server and a second thread into a program whose start and size are
 //! promised.
 //!
+//! Does not subscribe to the Telemetry API. What it has that is not known here is an invocation's
+//! billed duration (`platform.report`), and nothing here needs it: what Guard costs is the time that
+//! it takes itself, which the counters hold for inspection (`metrics.rs`) and the
+//! benchmarks for the whole, times a price; what an event may cost at worst follows from memory and
+//! timeout. For that figure there would be a subscription at INIT, with a schema version that differs
+//! on Managed Instances; one more listener that the function's programs could reach and write to; and
+//! a delivery to parse for each invocation, which comes when it is over, in a later one's time.
+//!
 //! What was listened on, was listened on before the registration: Lambda starts the function after
 //! it. Must not know: what is done with events.
 

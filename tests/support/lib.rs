@@ -3,8 +3,9 @@
 //! [`fetch`] brings Amazon's Runtime Interface Emulator and cargo-lambda from their Python wheels,
 //! [`isolation`] gives a test namespaces of its own, [`function`] builds the function under test,
 //! [`emulator`] and [`cargo_lambda`] run it, [`extension`] and [`layer`] attach the layer, [`http`]
-//! talks to them, [`clients`] brings the clients and compilers of other languages. [`demo`] holds the
-//! events of the demo and what they do, [`case`] the inspector's cases and their variants.
+//! talks to them, [`clients`] brings the clients and compilers of other languages, [`example`] their
+//! example functions. [`demo`] holds the events of the demo and what they do, [`case`] the
+//! inspector's cases and their variants.
 
 #![expect(
     clippy::exhaustive_enums,
@@ -17,6 +18,7 @@ pub mod client;
 pub mod clients;
 pub mod demo;
 pub mod emulator;
+pub mod example;
 pub mod extension;
 pub mod fetch;
 pub mod function;
