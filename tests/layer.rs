@@ -104,12 +104,17 @@ fn the_same_program_gives_the_same_bytes() {
         Ok((folder, _)) => (folder, layer::zip(native()).expect("the zip")),
         Err(reason) => return skip("layer", &reason),
     };
+    // The packer takes the process tier's parts from beside the program.
+    for part in ["guard-loader", "libguard.so"] {
+        let from = folder.join("guard").join(part);
+        if from.exists() {
+            fs::copy(from, folder.join("extensions").join(part)).expect("a copy");
+        }
+    }
     let again = guard_tests::target().join("rig/again.zip");
     layer::pack(&folder.join("extensions/guard"), &again).expect("packed");
-    assert_eq!(
-        fs::read(again).expect("the zip"),
-        fs::read(zip).expect("the zip")
-    );
+    let (again, zip) = (fs::read(again), fs::read(zip));
+    assert!(again.expect("the zip") == zip.expect("the zip"), "other bytes");
 }
 
 #[test]
