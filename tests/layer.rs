@@ -114,7 +114,10 @@ fn the_same_program_gives_the_same_bytes() {
     let again = guard_tests::target().join("rig/again.zip");
     layer::pack(&folder.join("extensions/guard"), &again).expect("packed");
     let (again, zip) = (fs::read(again), fs::read(zip));
-    assert!(again.expect("the zip") == zip.expect("the zip"), "other bytes");
+    assert!(
+        again.expect("the zip") == zip.expect("the zip"),
+        "other bytes"
+    );
 }
 
 #[test]
