@@ -17,7 +17,8 @@ use crate::error::{Place, PolicyError, quote};
 /// Largest file that is read. Far above any policy; it bounds what a mistake can cost at start.
 const LARGEST: usize = 1 << 20;
 
-/// Reads the text of a policy file, for [`Policy::from_vars_and_file`]. No more of it than shows that
+/// Reads the text of a policy file, for
+/// [`Policy::from_vars_and_file`](super::Policy::from_vars_and_file). No more of it than shows that
 /// it is too large, which the policy then says.
 ///
 /// # Errors
