@@ -16,6 +16,7 @@ use guard_benches::events::{self, Event};
 use guard_benches::middleware;
 use guard_benches::worst::{self, Worst};
 use guard_core::{Families, Inspector};
+use guard_tests::host;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
@@ -157,7 +158,7 @@ fn row(name: &str, events: &[Event], rounds: usize) -> Row {
 
 fn run(record: bool, every_hostile: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let host = host();
+    let host = host::description();
     writeln!(out, "{host}\n")?;
     writeln!(
         out,
@@ -368,36 +369,8 @@ fn cold_child() -> io::Result<()> {
     Ok(())
 }
 
-fn command(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program).args(args).output();
-    output.map_or_else(
-        |_| String::new(),
-        |o| String::from_utf8_lossy(&o.stdout).trim().to_owned(),
-    )
-}
-
-fn host() -> String {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let field = |name: &str| {
-        let line = info.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.split(':').nth(1))
-            .unwrap_or("?")
-            .trim()
-            .to_owned()
-    };
-    format!(
-        "{} {}, family {} model {}, {} cores, {}",
-        std::env::consts::ARCH,
-        field("model name"),
-        field("cpu family"),
-        field("model\t"),
-        std::thread::available_parallelism().map_or(0, usize::from),
-        command("rustc", &["--version"]),
-    )
-}
-
 fn write_record(host: &str, rows: &[Row], cold: (f64, f64), worst: &[Worst]) -> io::Result<()> {
-    let date = command("date", &["+%Y-%m-%d"]);
+    let date = host::today();
     let folder = Path::new("benches/record").join(std::env::consts::ARCH);
     fs::create_dir_all(&folder)?;
     let mut file = fs::File::create(folder.join(format!("{date}.csv")))?;

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
-use guard_tests::Result;
+use guard_tests::{Result, host};
 
 use crate::figures::Samples;
 use crate::guard;
@@ -32,7 +31,7 @@ impl Report {
             warm: f64::NAN,
             is_recorded,
         };
-        report.say(&host());
+        report.say(&host::description());
         report.say(&format!(
             "{:<9} {:>8} {:>8} {:>6} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>7} {:>10} {:>10}",
             "api",
@@ -161,7 +160,7 @@ impl Report {
         if !self.is_recorded {
             return Ok(());
         }
-        let date = command("date", &["+%Y-%m-%d"]);
+        let date = host::today();
         let folder = guard_tests::root()
             .join("benches/record")
             .join(std::env::consts::ARCH);
@@ -171,7 +170,7 @@ impl Report {
             "# {}\n# {date}, microseconds unless named otherwise; floor and guard: added to none\n\
              name,event,answer,none_p50,floor_p50,guard_p50,none_p99,floor_p99,guard_p99,ratio_p50,\
              floor_cpu,guard_cpu\n{}",
-            host(),
+            host::description(),
             self.rows
         );
         fs::write(folder.join(format!("{date}-extension.csv")), text).map_err(io)
@@ -212,36 +211,4 @@ fn busy(id: u32) -> (f64, f64) {
         let time: f64 = numbers.next().unwrap_or(0.0);
         (sum.0 + time, sum.1 + numbers.nth(1).unwrap_or(0.0))
     })
-}
-
-fn command(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    output.map_or_else(
-        |_| String::new(),
-        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-    )
-}
-
-/// What it was measured on.
-fn host() -> String {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let field = |name: &str| {
-        let line = info.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.split(':').nth(1))
-            .unwrap_or("?")
-            .trim()
-            .to_owned()
-    };
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    format!(
-        "{} {}, family {} model {}, {} cores, kernel {}, {}, load {}",
-        std::env::consts::ARCH,
-        field("model name"),
-        field("cpu family"),
-        field("model\t"),
-        std::thread::available_parallelism().map_or(0, usize::from),
-        command("uname", &["-r"]),
-        command("rustc", &["--version"]),
-        load.split(' ').next().unwrap_or("?"),
-    )
 }

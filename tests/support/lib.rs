@@ -22,6 +22,7 @@ pub mod example;
 pub mod extension;
 pub mod fetch;
 pub mod function;
+pub mod host;
 pub mod http;
 pub mod isolation;
 pub mod layer;

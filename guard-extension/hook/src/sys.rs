@@ -12,4 +12,4 @@ pub(crate) mod socket;
 
 pub(crate) use area::Area;
 pub(crate) use call::*;
-pub use raw::{Errno, SysResult, syscall};
+pub use raw::{Errno, SysResult, checked, syscall};

@@ -7,7 +7,10 @@
 use std::fs;
 
 #[path = "../process/rig.rs"]
-#[allow(dead_code, reason = "shared with the tests of the process tier")]
+#[allow(
+    dead_code,
+    reason = "the tests of the process tier share this file and use more of it"
+)]
 mod rig;
 
 use rig::{Ran, directory, guarded, plain, tcp, text};

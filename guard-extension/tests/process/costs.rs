@@ -20,7 +20,7 @@ fn figures(ran: &Ran) -> Vec<(String, f64)> {
 }
 
 #[test]
-#[ignore = "measures"]
+#[ignore = "prints figures for people, which a busy machine falsifies: run it alone, with --ignored"]
 fn costs_of_calls() {
     let port = tcp();
     let allowed = format!("127.0.0.1:{port},udp:127.0.0.1:{port}");
@@ -64,7 +64,7 @@ fn costs_of_calls() {
 
 /// Starts under a guard that runs already, as children of a function do; medians in microseconds.
 #[test]
-#[ignore = "measures"]
+#[ignore = "prints figures for people, which a busy machine falsifies: run it alone, with --ignored"]
 fn costs_of_starts() {
     let mut daemon = Command::new(guard())
         .args([

@@ -299,7 +299,6 @@ pub(crate) fn time() -> u64 {
 }
 
 /// Seconds of `CLOCK_BOOTTIME`, the clock of what is learned.
-#[allow(dead_code, reason = "for names")]
 pub(crate) fn boot_seconds() -> u64 {
     clock(7) / 1_000_000_000
 }

@@ -65,7 +65,11 @@ pub unsafe fn syscall(number: usize, args: [usize; 6]) -> isize {
     result
 }
 
-pub(crate) fn checked(result: isize) -> SysResult {
+/// What the kernel gave, told apart.
+///
+/// # Errors
+/// The kernel's.
+pub fn checked(result: isize) -> SysResult {
     match usize::try_from(result) {
         Ok(value) => Ok(value),
         // Errors lie in -4095..0 (linux/err.h).

@@ -118,7 +118,10 @@ impl Guarded {
     }
 
     /// Ends a call that was decided about as if the kernel had refused it.
-    #[allow(dead_code, reason = "for measurements")]
+    #[allow(
+        dead_code,
+        reason = "examples/cost.rs shares this file and measures calls that the kernel refuses"
+    )]
     pub(crate) fn refused(&mut self, call: &Call) {
         let _ = after(&self.process, call, &mut self.scratch, -1);
     }

@@ -1,7 +1,8 @@
 //! System calls of the gate's own, from its own text, which is never patched.
 
-use core::arch::asm;
 use core::ffi::CStr;
+
+use guard_hook::sys::{checked, syscall};
 
 pub use guard_hook::sys::Errno;
 
@@ -56,29 +57,8 @@ pub mod map {
 /// the caller's to hand out, and it does not change mappings that anybody holds references to.
 #[inline]
 pub unsafe fn call(number: usize, args: [usize; 6]) -> Result<usize, Errno> {
-    let result: isize;
-    // SAFETY: the instruction clobbers rcx, r11 and rax only (syscall(2)); the caller vouches for
-    // the rest.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") number => result,
-            in("rdi") args[0],
-            in("rsi") args[1],
-            in("rdx") args[2],
-            in("r10") args[3],
-            in("r8") args[4],
-            in("r9") args[5],
-            lateout("rcx") _,
-            lateout("r11") _,
-            options(nostack),
-        );
-    }
-    match usize::try_from(result) {
-        Ok(value) => Ok(value),
-        // Errors lie in -4095..0; addresses of user space are positive.
-        Err(_) => Err(Errno(u16::try_from(result.unsigned_abs()).unwrap_or(5))),
-    }
+    // SAFETY: the caller vouches for the call.
+    checked(unsafe { syscall(number, args) })
 }
 
 /// A descriptor, closed when dropped.
