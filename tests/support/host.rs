@@ -1,0 +1,43 @@
+//! What a figure was measured on and when, as dated records say it.
+
+use std::fs;
+use std::process::Command;
+
+/// Processor, cores, kernel, compiler and load.
+#[must_use]
+pub fn description() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        let line = info.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.split(':').nth(1))
+            .unwrap_or("?")
+            .trim()
+            .to_owned()
+    };
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!(
+        "{} {}, family {} model {}, {} cores, kernel {}, {}, load {}",
+        std::env::consts::ARCH,
+        field("model name"),
+        field("cpu family"),
+        field("model\t"),
+        std::thread::available_parallelism().map_or(0, usize::from),
+        said("uname", &["-r"]),
+        said("rustc", &["--version"]),
+        load.split(' ').next().unwrap_or("?"),
+    )
+}
+
+/// The date, `YYYY-MM-DD`.
+#[must_use]
+pub fn today() -> String {
+    said("date", &["+%Y-%m-%d"])
+}
+
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    output.map_or_else(
+        |_| String::new(),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    )
+}
