@@ -4,6 +4,9 @@ CARGO ?= cargo
 # How long each fuzz target runs in `make test`, in seconds.
 FUZZ_SECONDS ?= 5
 
+# The workspace of what runs inside guarded programs.
+INSIDE := guard-extension/process/Cargo.toml
+
 .DEFAULT_GOAL := help
 .PHONY: help demo layer test test-rust test-fuzz test-aarch64 bench extension-bench soak icount detection lint fmt clippy doc deny
 
@@ -57,9 +60,12 @@ lint: fmt clippy doc deny ## formatting, clippy, documentation, dependencies
 
 fmt: needs-rust
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --all --check --manifest-path $(INSIDE)
 
 clippy: needs-rust
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --release --manifest-path $(INSIDE) --target x86_64-unknown-linux-gnu \
+		--target-dir target/process -- -D warnings
 
 # Twice: as users get it, where nothing may link to what they cannot see, and with private items,
 # whose documentation links to each other, and is read.
