@@ -28,6 +28,18 @@ const REFUSED: &[(&str, &str)] = &[
         "calls of another architecture's table are refused",
     ),
     (
+        "lying-filter",
+        "a filter answers the guard's own calls as well",
+    ),
+    (
+        "mapped-implied",
+        "code would be mapped without a call that says so",
+    ),
+    (
+        "mapped-without-descriptors",
+        "what cannot be looked at is not mapped as code",
+    ),
+    (
         "own-memory",
         "the program's text is what the tier consists of",
     ),

@@ -4,10 +4,13 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -19,7 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -515,6 +521,11 @@ static int path_then_reopen(void) {
     return fd < 0 ? failed("reopen") : show(fd);
 }
 
+/* A name beside this program. */
+static void beside_self(char *name, size_t size) {
+    snprintf(name, size, "%.*sguard-%d", (int)(strrchr(self, '/') + 1 - self), self, getpid());
+}
+
 /* A name in the folder of what is allowed. */
 static void beside_allowed(char *name, size_t size) {
     snprintf(name, size, "%.*sguard-%d", (int)(strrchr(allowed_file, '/') + 1 - allowed_file), allowed_file, getpid());
@@ -641,6 +652,120 @@ static int jumps(void) {
     return plain();
 }
 
+/* The bare instruction once more, in another mapping of this program's file. */
+extern char __executable_start[];
+
+static int in_mapping(int protection, int few) {
+    long (*other)(long, long, long, long, long, long, long);
+    struct stat status;
+    struct rlimit few_files;
+    int fd = open(self, O_RDONLY), s = socket(AF_INET, SOCK_STREAM, 0);
+    long got;
+    char *text;
+    if (fd < 0 || s < 0 || fstat(fd, &status) || getrlimit(RLIMIT_NOFILE, &few_files)) return failed("open");
+    /* As many descriptors as there are: what would take another one fails. */
+    few_files.rlim_cur = s + 1;
+    if (few && setrlimit(RLIMIT_NOFILE, &few_files)) return failed("setrlimit");
+    text = mmap(NULL, status.st_size, protection, MAP_PRIVATE, fd, 0);
+    few_files.rlim_cur = few_files.rlim_max;
+    if (few && setrlimit(RLIMIT_NOFILE, &few_files)) return failed("setrlimit");
+    if (text == MAP_FAILED) return failed("mmap");
+    other = (void *)(text + ((char *)bare - __executable_start));
+    if (file) {
+        got = other(SYS_openat, AT_FDCWD, (long)file, O_RDONLY, 0, 0, 0);
+        return got < 0 ? 1 : show(got);
+    }
+    struct sockaddr_in a = address_of(port);
+    if (other(SYS_connect, s, (long)&a, sizeof a, 0, 0, 0) < 0) return 1;
+    return talk(s);
+}
+
+static int mapped_once_more(void) { return in_mapping(PROT_READ | PROT_EXEC, 0); }
+static int mapped_execute_only(void) { return in_mapping(PROT_EXEC, 0); }
+static int mapped_without_descriptors(void) { return in_mapping(PROT_READ | PROT_EXEC, 1); }
+
+static int mapped_implied(void) {
+    if (personality(READ_IMPLIES_EXEC) < 0) return failed("personality");
+    return in_mapping(PROT_READ, 0);
+}
+
+/* Copies this program to a path, with its code made executable only, or as it is. */
+static int copied_to(const char *path, int execute_only) {
+    static char bytes[4 << 20];
+    int from = open(self, O_RDONLY), to = open(path, O_WRONLY | O_CREAT | O_EXCL, 0755);
+    ssize_t length = 0, n;
+    if (from < 0 || to < 0) return failed("copy");
+    while ((n = read(from, bytes + length, sizeof bytes - length)) > 0) length += n;
+    Elf64_Ehdr *head = (void *)bytes;
+    Elf64_Phdr *part = (void *)(bytes + head->e_phoff);
+    for (int i = 0; execute_only && i < head->e_phnum; i++)
+        if (part[i].p_type == PT_LOAD && part[i].p_flags & PF_X) part[i].p_flags = PF_X;
+    if (write(to, bytes, length) != length) return failed("copy");
+    close(from);
+    close(to);
+    return 0;
+}
+
+static int start_copy(const char *path, const char *technique) {
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        execv(path, command(technique));
+        _exit(failed("execv"));
+    }
+    waitpid(pid, &status, 0);
+    unlink(path);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static int exec_execute_only(void) {
+    char path[4200];
+    beside_self(path, sizeof path);
+    if (copied_to(path, 1)) return 1;
+    return start_copy(path, "bare-instruction");
+}
+
+/* A path that takes four times its length where mappings are listed. */
+static int exec_many_lines(void) {
+    char folder[4200], path[4200], name[252];
+    int result;
+    beside_self(folder, sizeof folder);
+    memset(name, '\n', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    if (mkdir(folder, 0755)) return failed("mkdir");
+    strcpy(path, folder);
+    for (int i = 0; i < 10; i++) {
+        strcat(path, "/");
+        strcat(path, name);
+        if (i < 9 && mkdir(path, 0755)) return failed("mkdir");
+    }
+    result = copied_to(path, 0) ? 1 : start_copy(path, "plain");
+    while (strlen(path) > strlen(folder)) {
+        *strrchr(path, '/') = 0;
+        rmdir(path);
+    }
+    return result;
+}
+
+/* Has the kernel say of a call that it went well, which it did not make: whoever asks where a
+ * descriptor leads is told nothing. */
+static int lying_filter(void) {
+    struct sock_filter lines[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_readlink, 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_readlinkat, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsockopt, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 2, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+    };
+    struct sock_fprog program = {.len = sizeof lines / sizeof *lines, .filter = lines};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return failed("prctl");
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) return failed("prctl");
+    return plain();
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
@@ -682,6 +807,13 @@ static const struct {
     {"passed-descriptor", passed_descriptor},
     {"unmap-guard", unmap_guard},
     {"jumps", jumps},
+    {"mapped-once-more", mapped_once_more},
+    {"mapped-execute-only", mapped_execute_only},
+    {"mapped-without-descriptors", mapped_without_descriptors},
+    {"mapped-implied", mapped_implied},
+    {"exec-execute-only", exec_execute_only},
+    {"exec-many-lines", exec_many_lines},
+    {"lying-filter", lying_filter},
 };
 
 int main(int argc, char **argv) {

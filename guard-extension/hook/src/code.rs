@@ -38,8 +38,12 @@ pub(crate) fn decide(
         return Answer::Proceed;
     }
     // Of our own, so that no other thread puts another file in its place.
-    let Ok(own) = sys::duplicate(descriptor) else {
-        return Answer::Proceed;
+    let own = match sys::duplicate(descriptor) {
+        Ok(own) => own,
+        Err(_) if !process.enforces() => return Answer::Proceed,
+        // Also without room for another descriptor: the program can see to that, and what is not
+        // looked at is not mapped.
+        Err(errno) => return Answer::Return(errno.result()),
     };
     let [real, names] = &mut scratch.real;
     let [full, _] = &mut scratch.given;

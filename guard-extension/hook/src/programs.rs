@@ -265,7 +265,7 @@ fn prepare(
         image = kind;
         interpreter = Some(file);
     } else if let Image::Dynamic = image {
-        loader_of(process, number, names, spare)?;
+        image = loader_of(process, number, names, spare)?;
     }
     if image == Image::Closed || image == Image::Foreign {
         let subject = Subject::new(Kind::Unguarded, real.bytes());
@@ -404,29 +404,41 @@ fn interpret(
         let mut inner = Line::new();
         match look(&link, &status, &mut inner, names) {
             Image::Script => line.nest(&inner)?,
-            image => {
-                if image == Image::Dynamic {
-                    loader_of(process, number, names, spare)?;
-                }
-                return Ok((found, image));
-            }
+            Image::Dynamic => return Ok((found, loader_of(process, number, names, spare)?)),
+            image => return Ok((found, image)),
         }
     }
     Err(ELOOP)
 }
 
-/// Decides about the dynamic loader that a program names: it runs before anything that is preloaded.
+/// Decides about the dynamic loader that a program names: it runs before anything that is preloaded,
+/// and if it is no loader, nothing is. What is called like one is taken for one where the program
+/// could not have put it.
 fn loader_of(
     process: &Process<'_>,
     number: usize,
     name: &mut PathText,
     spare: &mut PathText,
-) -> Result<(), Errno> {
+) -> Result<Image, Errno> {
     let found = object(process, AT_FDCWD, name, 0, 0, spare)?;
     name_of(found.number(), name).map_err(|_| DENIED)?;
-    match is_systems(name.bytes()) || may_start(process, number, name.bytes(), spare) {
-        true => Ok(()),
-        false => Err(DENIED),
+    if is_systems(name.bytes()) {
+        return Ok(Image::Dynamic);
+    }
+    if !may_start(process, number, name.bytes(), spare) {
+        return Err(DENIED);
+    }
+    if !is_called_loader(name.bytes()) {
+        return Ok(Image::Closed);
+    }
+    if !files::is_free(process, name.bytes(), Wants::WRITE, spare) {
+        return Ok(Image::Dynamic);
+    }
+    let length = split(name.bytes()).map_or(0, |(directory, _)| directory.len());
+    name.cut(length);
+    match sys::is_writable(name) {
+        Some(false) => Ok(Image::Dynamic),
+        _ => Ok(Image::Closed),
     }
 }
 
@@ -434,11 +446,15 @@ fn loader_of(
 /// program but the one that names it, so that an entry for that one suffices. Started by itself it
 /// is a program as any other.
 fn is_systems(path: &[u8]) -> bool {
-    let path = path.strip_prefix(b"/usr").unwrap_or(path);
+    let below = path.strip_prefix(b"/usr").unwrap_or(path);
     let is_library = [b"/lib/".as_slice(), b"/lib64/"]
         .iter()
-        .any(|of| path.starts_with(of));
+        .any(|of| below.starts_with(of));
+    is_library && is_called_loader(path)
+}
+
+fn is_called_loader(path: &[u8]) -> bool {
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     // The last is musl's, which is its own loader.
-    is_library && (name.starts_with(b"ld-") || name == b"ld.so" || name == b"libc.so")
+    name.starts_with(b"ld-") || name == b"ld.so" || name == b"libc.so"
 }

@@ -9,20 +9,33 @@ use crate::process::Process;
 use crate::record::{Subject, goes_on};
 use crate::scratch::Scratch;
 use crate::shared::Kind;
-use crate::sys::{self, int, memory};
+use crate::sys::{self, Errno, int, memory};
 use crate::text::Text;
 use crate::{Answer, Call, Next};
 
 const EPERM: u16 = 1;
-const EBUSY: u16 = 16;
 const EINVAL: u16 = 22;
+const ENOENT: Errno = Errno(2);
 
 // prctl(2)
 const PR_SET_DUMPABLE: usize = 4;
+const PR_SET_SECCOMP: usize = 22;
 const PR_SET_MM: usize = 35;
 const PR_SET_SYSCALL_USER_DISPATCH: usize = 59;
 const PR_SET_MDWE: usize = 65;
 const PR_SET_PTRACER: usize = 0x5961_6d61;
+
+/// Filters of system calls (prctl(2), seccomp(2)).
+const SECCOMP_MODE_FILTER: usize = 2;
+const SECCOMP_SET_MODE_FILTER: usize = 1;
+
+/// What can be read can be run (personality(2)).
+const READ_IMPLIES_EXEC: usize = 0x040_0000;
+/// Only asks.
+const ASKS: usize = LOWER;
+
+/// What of an argument the kernel takes as `int` or `unsigned`.
+const LOWER: usize = 0xffff_ffff;
 
 // fcntl(2)
 const F_SETOWN: usize = 8;
@@ -103,12 +116,13 @@ fn aim(process: &Process<'_>, name: Name, call: &Call, memory: &mut Memory) -> A
         Name::ProcessVmReadv | Name::ProcessVmWritev => at(!is_self(first)),
         Name::MovePages | Name::MigratePages => at(int(first) != 0 && !is_self(first)),
         Name::Kcmp => at(!(is_self(first) && is_self(second))),
-        Name::Prctl => match first {
+        Name::Prctl => match first & LOWER {
             // The guard writes patches through /proc/self/mem, which that closes.
             PR_SET_DUMPABLE => at(second != 1),
             PR_SET_MM | PR_SET_PTRACER => Aim::At(EPERM),
             // As kernels say that do not have it.
             PR_SET_SYSCALL_USER_DISPATCH | PR_SET_MDWE => Aim::At(EINVAL),
+            PR_SET_SECCOMP if second == SECCOMP_MODE_FILTER => Aim::At(EINVAL),
             _ => Aim::None,
         },
         // By process, by process group, by user (setpriority(2)).
@@ -128,12 +142,15 @@ fn aim(process: &Process<'_>, name: Name, call: &Call, memory: &mut Memory) -> A
         | Name::SchedSetparam
         | Name::SchedSetattr
         | Name::SchedSetaffinity => at(is_guarded(first)),
-        Name::Seccomp => {
-            // SECCOMP_SET_MODE_FILTER with SECCOMP_FILTER_FLAG_NEW_LISTENER (seccomp(2)).
-            if first == 1 && second & 8 != 0 {
-                Aim::At(EBUSY)
-            } else {
-                Aim::None
+        // A filter answers the guard's own calls as well: one that says that a call went well
+        // which was never made has the guard believe anything. Programs expect kernels without.
+        Name::Seccomp if int(first) == int(SECCOMP_SET_MODE_FILTER) => Aim::At(EINVAL),
+        // Code would be mapped without a call that says so.
+        Name::Personality => {
+            let asked = first & LOWER;
+            match asked != ASKS && asked & READ_IMPLIES_EXEC != 0 {
+                true => Aim::At(EINVAL),
+                false => Aim::None,
             }
         }
         Name::Fcntl => match int(second) {
@@ -253,11 +270,15 @@ fn is_handle(process: &Process<'_>, descriptor: usize) -> bool {
         mode: 0,
         resolve: 0,
     };
-    let read = fits
-        .then(|| sys::open_at(sys::AT_FDCWD, &path, &how))
-        .and_then(Result::ok)
-        .and_then(|file| sys::read_at(&file, 0, &mut text).ok());
-    let lines = text.get(..read.unwrap_or(0)).unwrap_or_default();
+    let opened = fits.then(|| sys::open_at(sys::AT_FDCWD, &path, &how));
+    let read = match opened {
+        Some(Ok(file)) => sys::read_at(&file, 0, &mut text).unwrap_or(0),
+        // No such descriptor: the kernel says so.
+        Some(Err(ENOENT)) => return false,
+        // Without room for a descriptor nobody can tell.
+        _ => return extension != 0,
+    };
+    let lines = text.get(..read).unwrap_or_default();
     let id = lines
         .split(|byte| *byte == b'\n')
         .find_map(|line| line.strip_prefix(b"Pid:\t"))

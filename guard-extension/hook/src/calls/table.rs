@@ -207,7 +207,9 @@ calls! {
     Ioctl, "ioctl", 16, 29, Process,
         "can have the kernel signal another process, or type for it";
     Seccomp, "seccomp", 317, 277, Process,
-        "a listener would answer calls in the place of the kernel";
+        "a filter would answer the guard's own calls in the place of the kernel";
+    Personality, "personality", 135, 92, Process,
+        "can have memory that is read be code";
     IoUringSetup, "io_uring_setup", 425, 425, Kernel,
         "calls made by the kernel pass no check";
     IoUringEnter, "io_uring_enter", 426, 426, Kernel,

@@ -15,12 +15,13 @@ const S_IXGRP: u32 = 0o010;
 /// How a program has to be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Image {
-    /// It cannot be read, or gets privileges that drop what is preloaded (ld.so(8), secure
-    /// execution).
+    /// It cannot be read, gets privileges that drop what is preloaded (ld.so(8), secure execution),
+    /// or names something for a dynamic loader that may preload nothing.
     Closed,
     /// With a dynamic loader.
     Dynamic,
-    /// ELF for another word size, which no library or loader of ours fits.
+    /// ELF for another word size, which no library or loader of ours fits, or with more parts than
+    /// are looked at.
     Foreign,
     /// What the kernel knows better, or refuses.
     Other,
@@ -162,6 +163,10 @@ fn elf(file: &Fd, head: &[u8], loader: &mut PathText) -> Image {
         183
     };
     if head.get(4) != Some(&2) || head.get(5) != Some(&1) || short(head, 18) != Some(machine) {
+        return Image::Foreign;
+    }
+    // Kernels take some more than are looked at; what is not looked at is not known.
+    if short(head, 56).is_some_and(|count| usize::from(count) > MAX_HEADERS) {
         return Image::Foreign;
     }
     match interpreter(file, head) {

@@ -263,6 +263,31 @@ fn what_cannot_be_guarded_is_refused_when_there_are_rules() {
     let mut bytes = std::fs::read(&foreign).unwrap();
     bytes[4] = 1;
     std::fs::write(&foreign, bytes).unwrap();
+    // More parts than are looked at, and programs in the place of a dynamic loader.
+    let many = statically_linked(&place, "many");
+    let mut bytes = std::fs::read(&many).unwrap();
+    bytes[56] = 65;
+    bytes.resize(64 + 65 * 56, 0);
+    std::fs::write(&many, bytes).unwrap();
+    let plain = statically_linked(&place, "ld-other.so");
+    let interpreted = |name: &str, loader: &str| {
+        let path = statically_linked(&place, name);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[64] = 3;
+        bytes[64 + 8] = 64 + 56;
+        bytes[64 + 32] = u8::try_from(loader.len() + 1).unwrap();
+        bytes.extend(loader.bytes().chain([0]));
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let named = interpreted("named", plain.to_str().unwrap());
+    let program = interpreted("program", "/bin/cat");
+    for foreign in [foreign, many, named, program] {
+        refused_with_rules(&foreign);
+    }
+}
+
+fn refused_with_rules(foreign: &Path) {
     for (settings, is_refused) in [
         (vec![], false),
         (vec![("GUARD_EGRESS_ALLOW", "a.example:443")], true),
@@ -273,7 +298,7 @@ fn what_cannot_be_guarded_is_refused_when_there_are_rules() {
     ] {
         let guarded = guarded(&settings);
         // What the kernel makes of it does not matter.
-        let error = start(&guarded, &foreign, &["x"], &[]).err();
+        let error = start(&guarded, foreign, &["x"], &[]).err();
         let records = guarded.records();
         let records: Vec<_> = records
             .iter()

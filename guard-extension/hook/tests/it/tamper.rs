@@ -103,8 +103,16 @@ fn the_extension_is_out_of_reach() {
             ("ioctl", vec![0, 0x5401, 0], 0),
             ("ioctl", vec![0, 0x8901, group(it)], 1),
             ("ioctl", vec![0, 0x8902, group(other)], 0),
-            ("seccomp", vec![1, 8, 0], 16),
-            ("seccomp", vec![1, 0, 0], 0),
+            ("seccomp", vec![1, 8, 0], 22),
+            ("seccomp", vec![1, 0, 0], 22),
+            ("seccomp", vec![1 << 32 | 1, 0, 0], 22),
+            ("seccomp", vec![2, 0, 0], 0),
+            ("prctl", vec![22, 2, 0], 22),
+            ("prctl", vec![21], 0),
+            ("prctl", vec![1 << 32 | 4, 0], 1),
+            ("personality", vec![0x040_0000], 22),
+            ("personality", vec![0xffff_ffff], 0),
+            ("personality", vec![0x004_0000], 0),
         ] {
             let mut all = [0; 6];
             all[..args.len()].copy_from_slice(&args);

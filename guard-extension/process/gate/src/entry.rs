@@ -373,11 +373,12 @@ extern "C" fn guard_gate_decide(slot: &mut Slot) -> u32 {
 /// Asks the hook what to do after a call that was made in place of the program's.
 extern "C" fn guard_gate_after(slot: &mut Slot) -> u32 {
     // SAFETY: as in `guard_gate_decide`; the entry has compared the frame's address.
-    let result = unsafe { &*slot.frame }.rax.cast_signed() as isize;
+    let made = unsafe { &*slot.frame }.rax.cast_signed() as isize;
     slots::unwatch(slot);
-    if slot.maps_code {
-        text::mapped(&slot.call, result);
-    }
+    let result = match slot.maps_code {
+        true => text::mapped(&slot.call, made),
+        false => made,
+    };
     let next = match start::process() {
         Some(process) if slot.is_hooks => {
             guard_hook::after(process, &slot.call, &mut slot.scratch, result)

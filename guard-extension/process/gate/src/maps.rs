@@ -20,24 +20,32 @@ pub struct Mapping<'m> {
 impl Mapping<'_> {
     /// Whether it is code from a file, and private, so that a change does not reach the file.
     pub fn is_code(&self) -> bool {
-        let [read, _, execute, private] = self.permissions;
-        read == b'r' && execute == b'x' && private == b'p' && self.is_file
+        let [_, _, execute, private] = self.permissions;
+        execute == b'x' && private == b'p' && self.is_file
+    }
+
+    /// Whether it may be read. Code need not be, to run.
+    pub fn is_readable(&self) -> bool {
+        self.permissions.first() == Some(&b'r')
     }
 }
 
+/// Bytes of a line that are looked at.
+const LONGEST: usize = 8192;
+
 /// Calls `each` with every mapping, until it returns false. Names are cut where a line does not fit
-/// the buffer.
+/// the buffer: a line feed in a name takes four bytes there, and paths have no greatest length.
 ///
 /// # Errors
 /// When the list cannot be read.
 pub fn each(mut each: impl FnMut(&Mapping<'_>) -> bool) -> Result<(), Errno> {
     let file = Descriptor::open(c"/proc/self/maps", 0)?;
-    let mut buffer = [0; 8192];
+    let mut buffer = [0; LONGEST];
     let mut held = 0;
+    // Of a line whose beginning was looked at.
+    let mut is_rest = false;
     loop {
-        let Some(room) = buffer.get_mut(held..).filter(|room| !room.is_empty()) else {
-            return Ok(());
-        };
+        let room = buffer.get_mut(held..).unwrap_or_default();
         let length = file.read(room)?;
         if length == 0 {
             return Ok(());
@@ -46,12 +54,21 @@ pub fn each(mut each: impl FnMut(&Mapping<'_>) -> bool) -> Result<(), Errno> {
         let mut rest = buffer.get(..held).unwrap_or_default();
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let (line, next) = rest.split_at(end);
-            if parse(line).is_some_and(|mapping| !each(&mapping)) {
+            if !is_rest && parse(line).is_some_and(|mapping| !each(&mapping)) {
                 return Ok(());
             }
+            is_rest = false;
             rest = next.get(1..).unwrap_or_default();
         }
         let left = rest.len();
+        if left == LONGEST {
+            if !is_rest && parse(rest).is_some_and(|mapping| !each(&mapping)) {
+                return Ok(());
+            }
+            is_rest = true;
+            held = 0;
+            continue;
+        }
         buffer.copy_within(held - left..held, 0);
         held = left;
     }

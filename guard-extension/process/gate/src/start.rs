@@ -160,8 +160,8 @@ pub fn is_own(path: &[u8]) -> bool {
 }
 
 /// Patches everything that is mapped as code but what lies between the two addresses, which is the
-/// gate itself, and says how that went. Returns false when the mappings cannot be listed.
-pub fn patch_everything(own: core::ops::Range<usize>) -> bool {
+/// gate itself, and says how that went.
+pub fn patch_everything(own: core::ops::Range<usize>) {
     let begin = sys::now();
     let mut count = Count::default();
     let mut program = [0; 256];
@@ -178,16 +178,23 @@ pub fn patch_everything(own: core::ops::Range<usize>) -> bool {
             return true;
         }
         if mapping.is_code() && !(mapping.start <= own.start && own.start < mapping.end) {
-            count.add(text::patch(mapping.start, mapping.end));
+            count.add(match mapping.is_readable() {
+                true => text::patch(mapping.start, mapping.end),
+                false => text::patch_unreadable(mapping.start, mapping.end),
+            });
         }
         true
     });
+    if listed.is_err() {
+        // Whatever is mapped: none of it was looked at.
+        count.lost += 1;
+    }
     report(count, begin, program.get(..length).unwrap_or_default());
-    listed.is_ok()
 }
 
 /// Says what became of the sites, in this process's status. Ends a program that passes by the check
-/// somewhere, where the policy requires the tier.
+/// somewhere, where the policy requires the tier; one whose text could not be patched for want of
+/// memory or descriptors, which whoever started it can limit, wherever a policy is enforced.
 pub fn report(count: Count, begin: u64, program: &[u8]) {
     if let Some(process) = process() {
         let micros = sys::now().saturating_sub(begin) / 1000;
@@ -201,6 +208,12 @@ pub fn report(count: Count, begin: u64, program: &[u8]) {
             build: 0,
             program,
         });
+        if count.lost > 0 && process.enforces() {
+            let end = b": it is not started, as the mode is enforce: its code cannot be changed, \
+                        for want of memory or descriptors\n";
+            sys::complain(&[b"guard: ", program, end]);
+            sys::exit(UNAVAILABLE)
+        }
         if count.open > 0 && NEEDS_ALL.load(Ordering::Relaxed) {
             let end = b": it is not started: system calls pass by the check, which GUARD_REQUIRE \
                         does not allow; guard scan names the places\n";

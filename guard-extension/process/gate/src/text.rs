@@ -33,6 +33,9 @@ pub struct Count {
     pub left: u32,
     /// Those that could not be placed.
     pub open: u32,
+    /// Those of `open` for which there was no memory, or no permission to write them: a program can
+    /// bring that about, so such text must not run where a policy is enforced.
+    pub lost: u32,
 }
 
 impl Count {
@@ -42,6 +45,19 @@ impl Count {
         self.patched += other.patched;
         self.left += other.left;
         self.open += other.open;
+        self.lost += other.lost;
+    }
+
+    /// Takes back what was counted as patched and could not be written.
+    const fn written(&mut self, lost: u32) {
+        self.patched -= lost;
+        self.lose(lost);
+    }
+
+    /// A site that could be patched, but was not.
+    const fn lose(&mut self, sites: u32) {
+        self.open += sites;
+        self.lost += sites;
     }
 }
 
@@ -65,29 +81,53 @@ pub fn maps_code(call: &Call) -> bool {
     call.number == number::MMAP && protection & map::EXEC != 0 && is_file
 }
 
-/// Patches what a call has mapped, for which [`maps_code`] is true.
-pub fn mapped(call: &Call, result: isize) {
+/// Patches what a call has mapped, for which [`maps_code`] is true. Returns the result for the
+/// program: where a policy is enforced, text that cannot be patched is taken away again.
+pub fn mapped(call: &Call, result: isize) -> isize {
+    const ENOMEM: isize = -12;
     let Ok(start) = usize::try_from(result) else {
-        return;
+        return result;
     };
-    // Not with write permission: nothing keeps it from changing afterwards.
     let [_, length, protection, ..] = call.args;
-    if protection & map::READ != 0 {
-        // What lies beyond the end of the file cannot be touched.
-        let (mut end, mut is_own) = (start, false);
-        let _ = maps::each(|mapping| {
-            if mapping.start <= start && start < mapping.end {
-                is_own = crate::start::is_own(mapping.name);
-                end = mapping
-                    .end
-                    .min(start.saturating_add(length.next_multiple_of(4096)));
-            }
-            mapping.start <= start
-        });
-        if !is_own {
-            crate::start::found_more(patch(start, end));
+    let whole = start.saturating_add(length.next_multiple_of(4096));
+    // Without a list, which takes a descriptor, it is as long as was asked for.
+    let (mut end, mut is_own) = (whole, false);
+    let _ = maps::each(|mapping| {
+        if mapping.start <= start && start < mapping.end {
+            is_own = crate::start::is_own(mapping.name);
+            end = mapping.end.min(whole);
         }
+        mapping.start <= start
+    });
+    if is_own {
+        return result;
     }
+    let count = match protection & map::READ != 0 {
+        true => patch(start, end),
+        false => patch_unreadable(start, end),
+    };
+    crate::start::found_more(count);
+    let enforces = crate::start::process().is_some_and(|process| process.enforces());
+    if count.lost > 0 && enforces {
+        let args = [start, whole - start, 0, 0, 0, 0];
+        // SAFETY: the program's own mapping, made by the call that is being answered; nobody has
+        // been told where it is.
+        let _ = unsafe { sys::call(number::MUNMAP, args) };
+        return ENOMEM;
+    }
+    result
+}
+
+/// Patches text that may be run, but not read; it may be from then on.
+pub fn patch_unreadable(start: usize, end: usize) -> Count {
+    let args = [start, end - start, map::READ | map::EXEC, 0, 0, 0];
+    // SAFETY: a mapping that is code; to be readable as well changes nothing for who runs it.
+    if unsafe { sys::call(number::MPROTECT, args) }.is_err() {
+        let mut count = Count::default();
+        count.lose(1);
+        return count;
+    }
+    patch(start, end)
 }
 
 /// Whether code can be made to pass through the entry here: memory for trampolines is to be had in
@@ -135,6 +175,7 @@ pub fn patch(start: usize, end: usize) -> Count {
     let bytes = unsafe { core::slice::from_raw_parts(start as *const u8, length) };
     let text = Text::new(bytes, start as u64);
     let Some(mut work) = Work::mapped() else {
+        count.lose(1);
         return count;
     };
     let Work {
@@ -159,12 +200,23 @@ pub fn patch(start: usize, end: usize) -> Count {
                 count.open += 1;
                 continue;
             }
-            match place(text, site, planner, &mut island, writes, start, end) {
-                Some(()) => count.patched += 1,
-                None => count.open += 1,
+            let has_room = match &island {
+                Some(island) if island.has_room() => true,
+                _ => {
+                    count.written(writes.carry_out(start, &mut island));
+                    island = Island::near(start, end);
+                    island.is_some()
+                }
+            };
+            match island.as_mut().filter(|_| has_room) {
+                Some(island) => match place(text, site, planner, island, writes) {
+                    Some(()) => count.patched += 1,
+                    None => count.open += 1,
+                },
+                None => count.lose(1),
             }
         }
-        writes.carry_out(start, &mut island);
+        count.written(writes.carry_out(start, &mut island));
     }
     count
 }
@@ -174,21 +226,15 @@ fn place(
     text: Text<'_>,
     site: &Site,
     planner: &mut x86_64::Planner,
-    island: &mut Option<Island>,
+    island: &mut Island,
     writes: &mut Writes,
-    start: usize,
-    end: usize,
 ) -> Option<()> {
-    if island.as_ref().is_none_or(|island| !island.has_room()) {
-        writes.carry_out(start, island);
-        *island = Some(Island::near(start, end)?);
-    }
-    let island = island.as_mut()?;
     let patch = planner.plan(text, site, island.place()).ok()?;
     island.add(patch.trampoline());
     for write in patch.writes() {
         writes.add(*write);
     }
+    writes.sites += 1;
     Some(())
 }
 
@@ -218,6 +264,10 @@ impl Work {
         let length = unsafe { &raw mut (*writes).length };
         // SAFETY: the field is writable; the list is not read beyond its length.
         unsafe { length.write(0) };
+        // SAFETY: the field lies in the mapping.
+        let sites = unsafe { &raw mut (*writes).sites };
+        // SAFETY: the field is writable.
+        unsafe { sites.write(0) };
         // SAFETY: the field lies in the mapping.
         let planner = unsafe { &raw mut (*work).planner };
         // SAFETY: the field is writable.
@@ -338,6 +388,8 @@ impl Island {
 struct Writes {
     list: [MaybeUninit<Write>; 2 * BATCH],
     length: usize,
+    /// How many sites they belong to.
+    sites: u32,
 }
 
 impl Writes {
@@ -348,15 +400,13 @@ impl Writes {
         }
     }
 
-    fn carry_out(&mut self, text: usize, island: &mut Option<Island>) {
-        if self.length == 0 {
-            return;
-        }
-        let Some((island, (first, pages))) = island.as_mut().zip(self.pages(text)) else {
-            self.length = 0;
-            return;
-        };
-        if island.seal().is_ok() {
+    /// Returns how many sites were not written.
+    fn carry_out(&mut self, text: usize, island: &mut Option<Island>) -> u32 {
+        let mut is_done = self.length == 0;
+        if let Some((island, (first, pages))) = island.as_mut().zip(self.pages(text))
+            && island.seal().is_ok()
+        {
+            is_done = true;
             // No thread runs this code yet: the program has one thread, which is here, or the code
             // was mapped just now. So it may be data for a moment, and is never both.
             let args = |access| [first, pages, access, 0, 0, 0];
@@ -370,7 +420,7 @@ impl Writes {
             for write in self.list.iter().take(self.length) {
                 // SAFETY: those up to the length were written by `add`.
                 let write = unsafe { write.assume_init_ref() };
-                put(
+                is_done &= put(
                     memory.as_ref(),
                     is_data,
                     text + write.offset() as usize,
@@ -385,6 +435,8 @@ impl Writes {
             }
         }
         self.length = 0;
+        let sites = core::mem::take(&mut self.sites);
+        if is_done { 0 } else { sites }
     }
 
     /// The pages that are written to: address and length.
@@ -403,15 +455,20 @@ impl Writes {
     }
 }
 
-/// Writes over code: directly where it is data for the moment, else through the kernel.
-fn put(memory: Option<&Descriptor>, is_data: bool, at: usize, bytes: &[u8]) {
+/// Writes over code: directly where it is data for the moment, else through the kernel. Returns
+/// whether it is written.
+fn put(memory: Option<&Descriptor>, is_data: bool, at: usize, bytes: &[u8]) -> bool {
     if is_data {
         // SAFETY: the pages are writable, and nobody runs or reads them.
         unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), at as *mut u8, bytes.len()) };
+        true
     } else if let Some(memory) = memory {
         let args = [memory.raw(), bytes.as_ptr().addr(), bytes.len(), at, 0, 0];
         // SAFETY: the kernel reads the slice and writes over code that is to be replaced, which no
         // reference of ours is read through at the same time.
-        let _ = unsafe { sys::call(number::PWRITE64, args) };
+        let written = unsafe { sys::call(number::PWRITE64, args) };
+        written == Ok(bytes.len())
+    } else {
+        false
     }
 }

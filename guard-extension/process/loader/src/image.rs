@@ -76,7 +76,8 @@ impl Head {
 
     /// What the file is.
     pub(crate) fn form(&self) -> Form {
-        const MAGIC: &[u8] = b"\x7fELF\x02\x01\x01";
+        // Of what follows these, kernels look at nothing.
+        const MAGIC: &[u8] = b"\x7fELF";
         const X86_64: u16 = 62;
         const EXECUTABLE: u16 = 2;
         const SHARED: u16 = 3;
@@ -186,9 +187,10 @@ impl Head {
     /// Calls `each` with the bounds of what is code in a mapped program.
     pub(crate) fn code(&self, image: &Image, mut each: impl FnMut(usize, usize)) {
         for part in self.parts().filter(|part| part.kind == PT_LOAD) {
-            if protection(part.flags) & (map::READ | map::EXEC) == map::READ | map::EXEC {
+            if protection(part.flags) & map::EXEC != 0 {
                 let start = image.base.wrapping_add(part.address);
-                each(start, start.wrapping_add(part.in_file));
+                // Whole pages: what stands in the file around the part is mapped with it.
+                each(down(start), up(start.wrapping_add(part.in_file)));
             }
         }
     }
@@ -212,7 +214,8 @@ fn reserve(at: usize, length: usize, flags: usize) -> Option<usize> {
 fn protection(flags: u32) -> usize {
     // The bits are execute, write, read there; read, write, execute here.
     let bit = |from: u32, to: usize| if flags & from != 0 { to } else { 0 };
-    bit(4, map::READ) | bit(2, map::WRITE) | bit(1, map::EXEC)
+    // Code is read, to be patched.
+    bit(4, map::READ) | bit(2, map::WRITE) | bit(1, map::EXEC | map::READ)
 }
 
 /// Maps one part over what was reserved.

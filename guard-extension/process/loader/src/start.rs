@@ -30,8 +30,8 @@ pub(crate) fn start(stack: usize) -> ! {
     let opened = image::open(path).and_then(|file| Ok((Head::read(&file)?, file)));
     match opened {
         Ok((head, file)) if head.form() == Form::Static => run(stack, path, &head, file),
-        // What cannot be read may be startable all the same; the kernel knows.
-        _ => leave(stack, path),
+        Ok(_) => leave(stack, path, None),
+        Err(error) => leave(stack, path, Some(error)),
     }
 }
 
@@ -65,9 +65,11 @@ fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     unsafe { guard_loader_jump(stack.without_two(), image.entry) }
 }
 
-/// Becomes any other program, with the library before its own.
-fn leave(stack: Stack, path: &CStr) -> ! {
+/// Becomes any other program, with the library before its own. What cannot be read may be startable
+/// all the same, the kernel knows; but nobody knows whether it can be guarded.
+fn leave(stack: Stack, path: &CStr, unread: Option<Errno>) -> ! {
     let error = match gate::prepare(&[]) {
+        Ok(process) if process.enforces() && unread.is_some() => unread.unwrap_or(image::ENOEXEC),
         Ok(process) => with_preload(stack, path, process.children.preload),
         Err(_) => execute(path, stack.arguments_from(2), stack.variables()),
     };
