@@ -217,6 +217,8 @@ fn listen(
     tokio::spawn(rendezvous.serve());
     let writing = Arc::clone(shared);
     tokio::spawn(async move { writing.records.keep_writing().await });
+    let draining = Arc::clone(shared);
+    tokio::spawn(async move { draining.drain_during_init().await });
     let watching = Arc::clone(shared);
     tokio::spawn(async move {
         if unwrapped::is_unwrapped(&runtime_api, &was_found).await {

@@ -16,7 +16,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use guard_core::policy::{Mode, Policy, Require, Tier, Tmp};
+use guard_core::policy::{Mode, Phase, Policy, Require, Tier, Tmp};
 use guard_hook::shared::{Redirect, Settings, TmpUse};
 use serde_json::{Value, json};
 
@@ -134,7 +134,7 @@ impl ProcessTier {
         let regions = Regions::create(&image, &settings)
             .map_err(|error| format!("shared memory: {error}"))?;
         let regions = Arc::new(regions);
-        let learner = Arc::new(Mutex::new(Learner::default()));
+        let learner = Arc::new(Mutex::new(Learner::new()));
         let mode = if policy.mode() == Mode::Enforce {
             "enforce"
         } else {
@@ -182,13 +182,20 @@ impl ProcessTier {
         self.regions.sealed().begin_invoke();
     }
 
-    /// Writes what programs reported since.
-    pub(crate) fn drain(&self, records: &Records, context: &Context<'_>) {
+    /// Whether the function starts up: no runtime has asked for an event yet.
+    pub(crate) fn is_init(&self) -> bool {
+        self.regions.sealed().view().phase() == Phase::Init
+    }
+
+    /// Writes what programs reported since; whether they did.
+    pub(crate) fn drain(&self, records: &Records, context: &Context<'_>) -> bool {
         let mut learner = self.learner();
         for lookup in learner.take_lookups() {
             reports::lookup(&self.policy, &lookup, records, context);
         }
+        let mut any = false;
         let lost = self.regions.drain(|record| {
+            any = true;
             reports::record(&self.policy, record, &mut learner, records, context);
         });
         drop(learner);
@@ -204,6 +211,7 @@ impl ProcessTier {
         if lost > 0 {
             records.write_members(TIER, &json!({ "records_lost": lost }));
         }
+        any
     }
 
     /// What became of the programs that were started, and of the policy that would allow what they
@@ -214,8 +222,15 @@ impl ProcessTier {
             TIER,
             &json!({ "processes": total, "programs": programs, "dropped": self.regions.dropped() }),
         );
-        if let Some(policy) = self.learner().policy(&self.policy) {
-            records.write_members("learned", &json!({ "policy": policy }));
+        let learner = self.learner();
+        if let Some(policy) = learner.policy(&self.policy) {
+            let mut members = json!({ "policy": policy });
+            if (learner.is_full() || self.regions.dropped() > 0)
+                && let Some(members) = members.as_object_mut()
+            {
+                members.insert("incomplete".to_owned(), true.into());
+            }
+            records.write_members("learned", &members);
         }
     }
 

@@ -53,6 +53,8 @@ pub use calls::is_checked;
 pub use process::{Children, Local, Process};
 pub use scratch::Scratch;
 
+pub use record::temporary;
+
 use calls::Treatment;
 
 /// One system call, as it is in the registers.

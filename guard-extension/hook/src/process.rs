@@ -81,8 +81,6 @@ impl<'a> Children<'a> {
 /// Memory of one process, not shared. A static of whoever calls.
 #[derive(Debug)]
 pub struct Local {
-    /// What was recorded already, by hash; lossy.
-    pub(crate) seen: [AtomicU64; 256],
     pub(crate) sockets: Sockets,
     /// Paths that were no symbolic links when they were looked at, by hash; lossy. What rests on
     /// it is made to fail when it is out of date.
@@ -97,7 +95,6 @@ impl Local {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            seen: [const { AtomicU64::new(0) }; 256],
             sockets: Sockets::new(),
             plain: [const { AtomicU64::new(0) }; 256],
             areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],

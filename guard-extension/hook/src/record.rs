@@ -5,10 +5,10 @@
 
 use core::hash::Hasher;
 use core::net::IpAddr;
-use core::sync::atomic::Ordering;
 
 use guard_core::policy::{Decision, Phase};
 
+use crate::files::is_below;
 use crate::process::Process;
 use crate::shared::{Kind, Outcome, Record};
 use crate::sys;
@@ -50,29 +50,30 @@ pub(crate) fn goes_on(
     match decision {
         Decision::Allowed(_) => true,
         Decision::NotRestricted => {
-            if is_first(process, subject) {
-                push(process, number, subject, Outcome::Used, 0);
-            }
+            let phase = process.sealed.phase();
+            process.ring.push_once(hash(subject, number, phase), || {
+                push(process, number, subject, Outcome::Used, 0)
+            });
             true
         }
         Decision::Denied if process.enforces() => {
-            push(process, number, subject, Outcome::Denied, errno);
+            let _ = push(process, number, subject, Outcome::Denied, errno);
             false
         }
         Decision::Denied => {
             if process.records() {
-                push(process, number, subject, Outcome::Would, 0);
+                let _ = push(process, number, subject, Outcome::Would, 0);
             }
             true
         }
     }
 }
 
-/// Whether this was not recorded lately: by a hash in a table where later ones take the place of
-/// earlier ones, so that a repeated record is possible and a lost one next to impossible.
-fn is_first(process: &Process<'_>, subject: &Subject<'_>) -> bool {
+/// Tells things apart that are recorded once each: what, and in which phase, since rules may end
+/// with the first. Names that change from one time to the next count as one.
+fn hash(subject: &Subject<'_>, number: usize, phase: Phase) -> u64 {
     let mut hash = Fnv::new();
-    hash.write(&[subject.kind as u8, subject.protocol]);
+    hash.write(&[subject.kind as u8, subject.protocol, phase as u8]);
     hash.write(&subject.port.to_le_bytes());
     match subject.address {
         // The address of a name changes; the name is what is recorded.
@@ -81,13 +82,34 @@ fn is_first(process: &Process<'_>, subject: &Subject<'_>) -> bool {
         Some(IpAddr::V6(v6)) => hash.write(&v6.octets()),
         None => {}
     }
-    hash.write(subject.text);
-    let hash = hash.finish() | 1;
-    let table = &process.local.seen;
-    let slot = usize::try_from(hash >> 32).unwrap_or(0) % table.len();
-    table
-        .get(slot)
-        .is_some_and(|slot| slot.swap(hash, Ordering::Relaxed) != hash)
+    match subject.kind {
+        // A program that is mapped is no program that is started.
+        Kind::Exec => {
+            hash.write(&number.to_le_bytes());
+            hash.write(subject.text);
+        }
+        Kind::Read | Kind::Write => match temporary(subject.text) {
+            Some(directory) => hash.write(directory.as_bytes()),
+            None if subject.text.starts_with(b"/proc/") => {
+                let stays = |byte: &&u8| !byte.is_ascii_digit();
+                for byte in subject.text.iter().filter(stays) {
+                    hash.write(&[*byte]);
+                }
+            }
+            None => hash.write(subject.text),
+        },
+        _ => hash.write(subject.text),
+    }
+    hash.finish()
+}
+
+/// The directory of temporary files in which this one stands, if it does: the names in it are made
+/// up anew every time, and say nothing.
+#[must_use]
+pub fn temporary(path: &[u8]) -> Option<&'static str> {
+    ["/tmp", "/var/tmp", "/dev/shm"]
+        .into_iter()
+        .find(|directory| is_below(path, directory.as_bytes()))
 }
 
 /// FNV-1a: short, and nobody gains by a collision but one record of his own.
@@ -113,7 +135,13 @@ impl Hasher for Fnv {
     }
 }
 
-fn push(process: &Process<'_>, number: usize, subject: &Subject<'_>, outcome: Outcome, errno: u16) {
+fn push(
+    process: &Process<'_>,
+    number: usize,
+    subject: &Subject<'_>,
+    outcome: Outcome,
+    errno: u16,
+) -> bool {
     process.ring.push(&Record {
         kind: subject.kind,
         outcome,
@@ -128,5 +156,5 @@ fn push(process: &Process<'_>, number: usize, subject: &Subject<'_>, outcome: Ou
         port: subject.port,
         protocol: subject.protocol,
         text: subject.text,
-    });
+    })
 }

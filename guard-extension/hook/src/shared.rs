@@ -25,4 +25,4 @@ pub use sealed::{Redirect, Sealed, SealedWriter, Settings, TmpUse};
 pub use words::LayoutError;
 
 /// Changes with every change of the layout.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;

@@ -42,6 +42,8 @@ exit codes: COMMAND's own; 64 the policy cannot be read, 69 a required tier is m
 
 /// How often what programs reported is taken down.
 const LOOK: Duration = Duration::from_millis(250);
+/// The same while programs report something.
+const SOON: Duration = Duration::from_millis(25);
 
 fn run(arguments: &[OsString]) -> u8 {
     let command = match arguments.split_first() {
@@ -150,9 +152,11 @@ async fn serve(policy: Policy, problems: Vec<String>, command: &[OsString]) -> i
     // No invocation says when to look at what programs reported.
     let draining = Arc::clone(&shared);
     tokio::spawn(async move {
+        let mut busy = true;
         loop {
-            tokio::time::sleep(LOOK).await;
-            draining.drain();
+            let pause = if busy { SOON } else { LOOK };
+            tokio::time::sleep(pause).await;
+            busy = draining.drain();
         }
     });
     let mut terminate = signal(SignalKind::terminate())?;

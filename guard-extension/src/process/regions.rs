@@ -27,10 +27,10 @@ use serde_json::{Value, json};
 /// Addresses that names were learned for: some hundreds are in use at a time.
 const NAMES: usize = 1024;
 /// Records that programs may write between two looks at the ring.
-const RECORDS: usize = 256;
+const RECORDS: usize = 1024;
 /// Programs that run at a time and have a status.
 const STATUSES: usize = 64;
-/// Most programs that are listed at the end.
+/// Most kinds of programs that are listed at the end.
 const MOST_LISTED: usize = 16;
 
 /// Both regions, for as long as this process lives: programs' memory does not go away under them.
@@ -125,7 +125,8 @@ impl Regions {
     pub(super) fn summary(&self) -> (Vec<Value>, usize) {
         let mut programs = self.programs();
         self.ring.statuses(|status| programs.add(status));
-        (std::mem::take(&mut programs.list), programs.total)
+        let list = std::mem::take(&mut programs.list);
+        (list.iter().map(Kind::members).collect(), programs.total)
     }
 
     fn programs(&self) -> std::sync::MutexGuard<'_, Programs> {
@@ -136,8 +137,8 @@ impl Regions {
 /// What programs said of their sites.
 #[derive(Debug, Default)]
 struct Programs {
-    /// Of the first ones.
-    list: Vec<Value>,
+    /// Of the first kinds.
+    list: Vec<Kind>,
     total: usize,
     /// Those whose open sites were told.
     told: BTreeSet<u32>,
@@ -146,17 +147,48 @@ struct Programs {
 impl Programs {
     fn add(&mut self, status: &Status<'_>) {
         self.total += 1;
-        if self.list.len() < MOST_LISTED {
-            self.list.push(json!({
-                "pid": status.pid,
-                "program": String::from_utf8_lossy(status.program),
-                "found": status.found,
-                "patched": status.patched,
-                "left": status.left,
-                "open": status.open,
-                "micros": status.micros,
-            }));
+        if let Some(kind) = self.list.iter_mut().find(|kind| kind.is_of(status)) {
+            kind.count += 1;
+            kind.micros = kind.micros.max(status.micros);
+        } else if self.list.len() < MOST_LISTED {
+            self.list.push(Kind {
+                program: String::from_utf8_lossy(status.program).into_owned(),
+                sites: [status.found, status.patched, status.left, status.open],
+                count: 1,
+                micros: status.micros,
+            });
         }
+    }
+}
+
+/// Processes of one program with the same sites.
+#[derive(Debug)]
+struct Kind {
+    program: String,
+    /// Found, patched, left alone, open.
+    sites: [u32; 4],
+    count: u64,
+    /// Of the slowest start.
+    micros: u32,
+}
+
+impl Kind {
+    fn is_of(&self, status: &Status<'_>) -> bool {
+        self.sites == [status.found, status.patched, status.left, status.open]
+            && self.program == String::from_utf8_lossy(status.program)
+    }
+
+    fn members(&self) -> Value {
+        let [found, patched, left, open] = self.sites;
+        json!({
+            "program": self.program,
+            "count": self.count,
+            "found": found,
+            "patched": patched,
+            "left": left,
+            "open": open,
+            "micros": self.micros,
+        })
     }
 }
 

@@ -20,7 +20,7 @@ use crate::time::now_ms;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) request_id: Option<&'a str>,
-    pub(crate) function: &'a str,
+    pub(crate) function: Option<&'a str>,
 }
 
 /// Writes a record of the ring.
@@ -67,7 +67,7 @@ pub(super) fn record(
     if record.outcome == Outcome::Used
         && let Some(asked) = &asked
     {
-        learner.used(asked);
+        learner.used(asked, [record.pid, record.tid]);
         // Files and libraries are many and say little one by one: they show in what was learned.
         let is_one_of_many = match record.kind {
             Kind::Read | Kind::Write => true,
@@ -152,7 +152,7 @@ fn write(
         time_ms,
         request_id: context.request_id,
         trace_id: None,
-        function: Some(context.function),
+        function: context.function,
         rule: &format!("{rule}.{ending}"),
         verdict,
         mode: policy.mode(),

@@ -1,7 +1,7 @@
 //! What all connections have in common: the policy at work, and where its decisions are recorded.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use guard_core::audit::{AuditRecord, LeakSubject, Subject};
 use guard_core::decide::{Decision, DecisionRecord, Guard};
@@ -21,6 +21,9 @@ use crate::tmp::Tmp;
 
 /// The rule of a secret in a response.
 const LEAK: &str = "secret.leak";
+
+/// How often what programs report is taken down while the function starts up.
+const LOOK: Duration = Duration::from_millis(25);
 
 /// Everything that a connection needs.
 #[derive(Debug)]
@@ -119,7 +122,7 @@ impl Shared {
             time_ms: now_ms(),
             request_id: Some(&invocation.request_id),
             trace_id: invocation.trace_id.as_deref(),
-            function: Some(&self.function),
+            function: self.function(),
             rule: decided.rule,
             verdict: decided.verdict,
             mode: decided.mode,
@@ -156,7 +159,7 @@ impl Shared {
             time_ms: now_ms(),
             request_id: Some(request_id),
             trace_id,
-            function: Some(&self.function),
+            function: self.function(),
             rule: LEAK,
             verdict,
             mode,
@@ -205,7 +208,7 @@ impl Shared {
         }
         drop(counters);
         // A quarter of what SHUTDOWN grants; a reader that is there takes microseconds.
-        self.records.flush(std::time::Duration::from_millis(500));
+        self.records.flush(Duration::from_millis(500));
     }
 
     /// The tier that is reached.
@@ -217,16 +220,33 @@ impl Shared {
         }
     }
 
-    /// Writes what the function's programs reported.
-    pub(crate) fn drain(&self) {
+    /// The function's name, where there is one.
+    fn function(&self) -> Option<&str> {
+        Some(self.function.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// Looks at what programs report for as long as the function starts up, when they do the most
+    /// and no event says when to look.
+    pub(crate) async fn drain_during_init(&self) {
+        let is_init = || self.process.as_ref().is_some_and(ProcessTier::is_init);
+        while is_init() {
+            tokio::time::sleep(LOOK).await;
+            self.drain();
+        }
+    }
+
+    /// Writes what the function's programs reported; whether they reported anything.
+    #[allow(clippy::must_use_candidate, reason = "most look when it is time")]
+    pub(crate) fn drain(&self) -> bool {
         if let Some(process) = &self.process {
             let running = self.invocations.only();
             let context = Context {
                 request_id: running.as_deref(),
-                function: &self.function,
+                function: self.function(),
             };
-            process.drain(&self.records, &context);
+            return process.drain(&self.records, &context);
         }
+        false
     }
 
     fn write_metrics(&self, now: bool) {

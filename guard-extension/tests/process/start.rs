@@ -12,7 +12,10 @@ fn the_status_names_the_tier_and_every_program_its_sites() {
     assert_eq!(status["tier"], "process");
     let process = ran.of("process").last().unwrap();
     let programs = process["programs"].as_array().unwrap();
-    assert_eq!(programs.len(), 3, "{process}");
+    let counts = programs
+        .iter()
+        .map(|program| program["count"].as_u64().unwrap());
+    assert_eq!(counts.sum::<u64>(), 3, "{process}");
     for program in programs {
         let number = |name: &str| program[name].as_u64().unwrap();
         assert_eq!(
@@ -116,6 +119,33 @@ fn what_was_used_becomes_a_policy_under_which_it_works() {
         .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
         .collect();
     variables.push(("GUARD_MODE", "enforce"));
+    let ran = guarded(&variables, &command);
+    assert!(ran.worked(), "{ran:?}");
+    assert_eq!(ran.of("denial").count(), 0, "{ran:?}");
+}
+
+#[test]
+fn many_programs_and_temporary_files_are_learned_without_a_loss() {
+    let work = "for n in $(seq 40); do /bin/cat /etc/hostname; for i in $(seq 80); do \
+                f=/tmp/learned.$$.$n.$i; : >$f; done; /bin/rm /tmp/learned.$$.$n.*; done; \
+                read -r line </proc/self/stat";
+    let command = ["/bin/sh", "-c", work];
+    let ran = guarded(&[], &command);
+    assert!(ran.worked(), "{ran:?}");
+    assert_eq!(ran.of("process").last().unwrap()["dropped"], 0, "{ran:?}");
+    let uses: Vec<&str> = ran
+        .of("use")
+        .filter_map(|record| record["target"].as_str())
+        .collect();
+    assert!(uses.len() <= 4, "each program once: {uses:?}");
+    let learned = ran.of("learned").next().unwrap();
+    assert!(learned.get("incomplete").is_none(), "{learned}");
+    assert!(!learned.to_string().contains("learned."), "{learned}");
+    let policy = learned["policy"].as_object().unwrap();
+    let settings = policy
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+    let variables: Vec<(&str, &str)> = settings.chain([("GUARD_MODE", "enforce")]).collect();
     let ran = guarded(&variables, &command);
     assert!(ran.worked(), "{ran:?}");
     assert_eq!(ran.of("denial").count(), 0, "{ran:?}");

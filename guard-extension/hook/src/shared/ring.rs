@@ -4,11 +4,13 @@
 //! |---|---|
 //! | 0, 1 | magic, version |
 //! | 2, 3 | number of record slots (a power of two), number of status slots |
+//! | 4 | number of words that remember what was recorded |
 //! | 8 | position of the next record |
 //! | 16 | records that found no room |
 //! | 24 | position that the reader is at |
 //! | 64.. | status slots of 16 words |
 //! | then | record slots of 64 words |
+//! | then | hashes of what was recorded, [`SEEN`] words |
 //!
 //! Records are a bounded queue with a turn word per slot (Vyukov's): a slot at position `p` of the
 //! sequence may be written while its turn is `p`, and read while its turn is `p + 1`; the reader
@@ -35,6 +37,10 @@ const RECORD_TEXT: usize = 8;
 pub const TEXT: usize = 8 * (RECORD - RECORD_TEXT);
 /// Bytes of a program's name in a status.
 const STATUS_TEXT: usize = 64;
+/// Hashes of what was recorded already, of all programs together: more than a function has files.
+const SEEN: usize = 4096;
+/// Places in a row where a hash may stand.
+const NEIGHBOURS: usize = 8;
 /// Times that the reader meets a record that is not finished, before it gives it up.
 const PATIENCE: u32 = 16;
 
@@ -165,13 +171,14 @@ pub struct Ring<'a> {
     words: &'a [AtomicU64],
     statuses: &'a [AtomicU64],
     records: &'a [AtomicU64],
+    seen: &'a [AtomicU64],
 }
 
 impl<'a> Ring<'a> {
     /// Bytes that a region needs, a multiple of 4096. `records` is rounded up to a power of two.
     #[must_use]
     pub const fn size(records: usize, statuses: usize) -> usize {
-        (8 * (STATUSES + statuses * STATUS + records.next_power_of_two() * RECORD))
+        (8 * (STATUSES + statuses * STATUS + records.next_power_of_two() * RECORD + SEEN))
             .next_multiple_of(4096)
     }
 
@@ -189,6 +196,7 @@ impl<'a> Ring<'a> {
         }
         set(words, 2, records.next_power_of_two() as u64);
         set(words, 3, statuses as u64);
+        set(words, 4, SEEN as u64);
         set(words, 1, VERSION);
         set(words, 0, MAGIC);
         let ring = Self::new(words)?;
@@ -217,11 +225,54 @@ impl<'a> Ring<'a> {
         let statuses = usize::try_from(get(words, 3)).ok()?;
         let first = STATUSES.checked_add(statuses.checked_mul(STATUS)?)?;
         let end = first.checked_add(records.checked_mul(RECORD)?)?;
+        let last = end.checked_add(usize::try_from(get(words, 4)).ok()?)?;
         records.is_power_of_two().then_some(Self {
             words,
             statuses: words.get(STATUSES..first)?,
             records: words.get(first..end)?,
+            seen: words.get(end..last)?,
         })
+    }
+
+    /// Adds a record unless one with this hash was added before, by whichever program; one that
+    /// found no room is tried again the next time. Where the table is crowded a later hash takes
+    /// the place of an earlier one, so that a record may come twice.
+    pub fn push_once(&self, hash: u64, record: impl FnOnce() -> bool) {
+        // Zero is an empty place.
+        let hash = hash | 1;
+        let count = self.seen.len().saturating_sub(NEIGHBOURS) as u64 + 1;
+        let first = (hash >> 32)
+            .checked_rem(count)
+            .and_then(|at| usize::try_from(at).ok());
+        let places = first.and_then(|at| self.seen.get(at..)?.get(..NEIGHBOURS));
+        let places = places.unwrap_or_default();
+        let mut taken = None;
+        for place in places {
+            let held = match place.load(Ordering::Relaxed) {
+                0 => place.compare_exchange(0, hash, Ordering::Relaxed, Ordering::Relaxed),
+                held => Err(held),
+            };
+            match held {
+                Err(held) if held == hash => return,
+                Err(_) => {}
+                Ok(_) => {
+                    taken = Some(place);
+                    break;
+                }
+            }
+        }
+        let crowded = || {
+            let at = usize::try_from(hash >> 1).unwrap_or(0) % NEIGHBOURS;
+            let place = places.get(at)?;
+            place.store(hash, Ordering::Relaxed);
+            Some(place)
+        };
+        let place = taken.or_else(crowded);
+        if !record()
+            && let Some(place) = place
+        {
+            let _ = place.compare_exchange(hash, 0, Ordering::Relaxed, Ordering::Relaxed);
+        }
     }
 
     /// Adds a record; returns false when there is no room. Never waits.
@@ -467,4 +518,70 @@ fn read<'t>(slot: &[AtomicU64], text: &'t mut [u8; TEXT]) -> Option<Record<'t>> 
         protocol,
         text: text.get(..usize::try_from(length).ok()?)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn what_was_added_by_one_program_is_not_added_by_another() {
+        let words: Vec<AtomicU64> = (0..Ring::size(4, 1) / 8)
+            .map(|_| AtomicU64::new(0))
+            .collect();
+        let one = Ring::create(&words, 4, 1).unwrap();
+        let other = Ring::new(&words).unwrap();
+        let mut added = 0;
+        for hash in 0..2000_u64 {
+            let hash = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            for ring in [one, other, one] {
+                ring.push_once(hash, || {
+                    added += 1;
+                    true
+                });
+            }
+        }
+        assert_eq!(added, 2000);
+    }
+
+    #[test]
+    fn what_found_no_room_is_tried_again() {
+        let words: Vec<AtomicU64> = (0..Ring::size(4, 1) / 8)
+            .map(|_| AtomicU64::new(0))
+            .collect();
+        let ring = Ring::create(&words, 4, 1).unwrap();
+        let mut tries = 0;
+        for _ in 0..3 {
+            ring.push_once(77 << 33, || {
+                tries += 1;
+                tries == 2
+            });
+        }
+        assert_eq!(tries, 2);
+    }
+
+    #[test]
+    fn a_crowded_or_damaged_table_still_adds() {
+        let words: Vec<AtomicU64> = (0..Ring::size(4, 1) / 8)
+            .map(|_| AtomicU64::new(0))
+            .collect();
+        let ring = Ring::create(&words, 4, 1).unwrap();
+        for word in ring.seen {
+            word.store(u64::MAX, Ordering::Relaxed);
+        }
+        let mut added = 0;
+        ring.push_once(5, || {
+            added += 1;
+            true
+        });
+        // A table that a program made too short.
+        set(&words, 4, 3);
+        Ring::new(&words).unwrap().push_once(5, || {
+            added += 1;
+            true
+        });
+        assert_eq!(added, 2);
+    }
 }

@@ -148,12 +148,17 @@ fn nothing_restricted_is_recorded_once() {
         assert!(read(&mut guarded, &place.text("open/to-closed"), 0).is_ok());
     }
     let records = guarded.records();
-    assert_eq!(records.len(), 2, "{records:?}");
     assert!(
         records
             .iter()
             .all(|r| r.outcome == Outcome::Used && r.kind == Kind::Read)
     );
+    // Temporary files count as one, and the tree may stand among them.
+    if guard_hook::temporary(place.text("open").as_bytes()).is_some() {
+        assert_eq!(records.len(), 1, "{records:?}");
+        return;
+    }
+    assert_eq!(records.len(), 2, "{records:?}");
     assert_eq!(records[1].text, place.text("closed/file"));
 }
 
