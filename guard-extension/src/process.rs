@@ -27,11 +27,13 @@ use crate::{settings, wrap};
 mod hand_over;
 mod learning;
 mod regions;
+mod repeats;
 mod reports;
 
 use hand_over::HandOver;
 use learning::Learner;
 use regions::Regions;
+use repeats::Repeats;
 pub(crate) use reports::Context;
 
 /// The tier's name.
@@ -68,6 +70,7 @@ pub(crate) struct ProcessTier {
     regions: Arc<Regions>,
     policy: Policy,
     learner: Arc<Mutex<Learner>>,
+    repeats: Mutex<Repeats>,
 }
 
 /// The tier, where the policy wants it and the environment allows it; else why not. `proxy` is the
@@ -169,6 +172,7 @@ impl ProcessTier {
             regions,
             policy: policy.clone(),
             learner,
+            repeats: Mutex::default(),
         })
     }
 
@@ -194,11 +198,18 @@ impl ProcessTier {
             reports::lookup(&self.policy, &lookup, records, context);
         }
         let mut any = false;
+        let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+        let left_out = repeats.begin(context.request_id);
         let lost = self.regions.drain(|record| {
             any = true;
+            if repeats.is_repeated(record) {
+                return;
+            }
             reports::record(&self.policy, record, &mut learner, records, context);
         });
         drop(learner);
+        drop(repeats);
+        write_left_out(left_out, records);
         self.regions.collect(|status| {
             let program = String::from_utf8_lossy(status.program);
             let message = format!(
@@ -217,6 +228,9 @@ impl ProcessTier {
     /// What became of the programs that were started, and of the policy that would allow what they
     /// did; for the end.
     pub(crate) fn summary(&self, records: &Records) {
+        let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+        write_left_out(repeats.end(), records);
+        drop(repeats);
         let (programs, total) = self.regions.summary();
         records.write_members(
             TIER,
@@ -244,6 +258,12 @@ impl ProcessTier {
 
     fn learner(&self) -> MutexGuard<'_, Learner> {
         self.learner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn write_left_out(count: u64, records: &Records) {
+    if count > 0 {
+        records.write_members(TIER, &json!({ "denials_repeated": count }));
     }
 }
 

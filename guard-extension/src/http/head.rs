@@ -154,6 +154,11 @@ pub(crate) fn request(bytes: &[u8]) -> Result<Option<Request>, Malformed> {
     let framing = framing.finish(parsed.version)?;
     let method = parsed.method.unwrap_or_default();
     let path = parsed.path.unwrap_or_default();
+    // Servers take the absolute form as well (RFC 9112, 3.2.2): it would go by what is known of
+    // paths here.
+    if !path.starts_with('/') && path != "*" {
+        return Err(Malformed("a request's target is no path"));
+    }
     Ok(Some(Request {
         len,
         target: target(method, path),

@@ -41,9 +41,18 @@ fuzz_target!(|bytes: &[u8]| {
             let trampoline = patch.trampoline();
             assert!(trampoline.len() <= guard_patcher::TRAMPOLINE_MAX);
             assert_eq!(trampoline.len() % 16, 0);
-            let resume = &trampoline[usize::from(patch.resume())..][..2];
-            let is_ahead = patch.how() == How::Ahead;
-            assert_eq!(resume, if is_ahead { [0xeb, 0x05] } else { [0x0f, 0x05] });
+            match patch.how() {
+                // A trap in the site's place: nothing leads to a trampoline.
+                How::Replaced => {
+                    assert!(trampoline.is_empty());
+                    assert_eq!(patch.writes().count(), 1);
+                }
+                how => {
+                    let resume = &trampoline[usize::from(patch.resume())..][..2];
+                    let is_ahead = how == How::Ahead;
+                    assert_eq!(resume, if is_ahead { [0xeb, 0x05] } else { [0x0f, 0x05] });
+                }
+            }
         }
         assert!(batch.next.is_none_or(|next| next > start));
         from = batch.next;
