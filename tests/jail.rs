@@ -8,13 +8,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use guard_tests::demo::{self, Outcome};
 use guard_tests::emulator::Emulator;
 use guard_tests::example::{self, Example, Variables, is_inside};
 use guard_tests::function::{self, Profile};
 use guard_tests::isolation::{Isolation, isolated};
 use guard_tests::{Result, clients, extension, fetch, layer, skip};
 use rustix::mount::mount_bind;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Compiles the jail. `None` where its source is not, which is no fault: it is optional.
 fn jail() -> Option<Result<PathBuf>> {
@@ -147,28 +148,37 @@ fn a_function_with_the_layer_runs_in_the_jail() {
             let variables = &all[..];
             Emulator::start_by(command, isolation, bootstrap, variables).expect("it starts")
         };
-        let orders = json!({ "action": "orders", "customer": "alice" }).to_string();
-        let attack = json!({ "action": "orders", "customer": "x' OR '1'='1" }).to_string();
+        let events = demo::events().expect("the demo's events");
+        let (hostile, benign): (Vec<_>, Vec<_>) =
+            events.iter().partition(|event| event.attack.is_some());
         let mut plain = start(&[]);
-        let before = plain.invoke(orders.as_bytes()).expect("an answer");
-        assert!(
-            String::from_utf8_lossy(&before.body).contains("alice"),
-            "{before:?} {}",
-            plain.output()
-        );
+        let before = benign.iter().map(|event| {
+            let (outcome, answer) = event.send(&mut plain).expect("an answer");
+            assert!(
+                matches!(outcome, Outcome::Done(_)),
+                "{}: {outcome:?} {}",
+                event.name,
+                plain.output()
+            );
+            answer
+        });
+        let before: Vec<_> = before.collect();
 
         layer::attach().expect("the layer's files");
         let mut guarded = start(&[("WRAP", "/opt/guard/wrap"), ("GUARD_MODE", "enforce")]);
-        assert_eq!(
-            guarded.invoke(orders.as_bytes()).expect("an answer"),
-            before
-        );
-        let blocked = guarded.invoke(attack.as_bytes()).expect("an answer");
-        let blocked = String::from_utf8_lossy(&blocked.body).into_owned();
-        assert!(
-            blocked.contains("blocked by rule sql.tautology"),
-            "{blocked}"
-        );
+        for (event, before) in benign.iter().zip(&before) {
+            let (_, answer) = event.send(&mut guarded).expect("an answer");
+            assert_eq!(answer, *before, "{}: {}", event.trigger, event.name);
+        }
+        for event in hostile {
+            let (outcome, _) = event.send(&mut guarded).expect("an answer");
+            assert!(
+                matches!(outcome, Outcome::Blocked(_)),
+                "{}: {}: {outcome:?}",
+                event.trigger,
+                event.name
+            );
+        }
         let output = guarded.output();
         assert!(output.contains("\"verdict\":\"block\""));
         assert_eq!(status(&output)["tier"], "process", "{output}");

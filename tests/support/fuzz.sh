@@ -4,11 +4,15 @@
 #
 #   fuzz.sh SECONDS
 #
+# From a clean checkout the inputs are the same in every run, as far as it gets, so that a change is
+# judged by what it changed; FUZZ_SEED=0 takes others each time, as the workflow's long runs do.
+#
 # Without cargo-fuzz: coverage counters come from LLVM's own pass, which a stable compiler runs too.
 # What only a nightly compiler adds (AddressSanitizer) matters for `unsafe` code and runs in the
 # workflow.
 set -eu
 seconds=${1:?"needs the seconds for each target"}
+seed=${FUZZ_SEED:-1}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 triple=$(rustc -vV | sed -n 's/^host: //p')
 target=${CARGO_TARGET_DIR:-$root/target}/fuzz
@@ -34,10 +38,12 @@ for manifest in "$root"/guard-*/fuzz/Cargo.toml "$root"/guard-*/*/fuzz/Cargo.tom
         done
         echo "fuzz: $name for $seconds s"
         # The longest single run, the memory and the length stay small: this is a smoke run.
-        if ! "$target/$triple/release/$name" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 \
-            -max_len=65536 -artifact_prefix="$target/" -print_final_stats=1 "$@" \
+        if ! "$target/$triple/release/$name" -seed="$seed" -max_total_time="$seconds" -timeout=5 \
+            -rss_limit_mb=1024 -max_len=65536 -artifact_prefix="$target/" -print_final_stats=1 "$@" \
             >"$target/$name.log" 2>&1; then
-            tail -n 40 "$target/$name.log" >&2
+            # What it complained of stands above a long way back through the fuzzer.
+            grep -m 1 -A 2 'panicked at' "$target/$name.log" >&2 || true
+            tail -n 8 "$target/$name.log" >&2
             echo "fuzz: $name failed; the input is in $target" >&2
             exit 1
         fi
