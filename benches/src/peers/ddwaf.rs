@@ -56,8 +56,10 @@ impl Ddwaf {
         let allocator: unsafe extern "C" fn() -> Opaque = function!("ddwaf_get_default_allocator");
         let init: unsafe extern "C" fn(*const Object, *mut Object) -> Opaque =
             function!("ddwaf_init");
+        // SAFETY: asks nothing of the caller.
+        let version = unsafe { version() };
         // SAFETY: a constant string of the library.
-        let version = unsafe { CStr::from_ptr(version()) };
+        let version = unsafe { CStr::from_ptr(version) };
         let mut ddwaf = Self {
             handle: ptr::null_mut(),
             // SAFETY: there is always one.
