@@ -78,17 +78,13 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
         variable,
         program: kept,
     } = names;
-    let length = environ::variable(b"GUARD_RENDEZVOUS=", variable).ok_or(Failure::NotAsked)?;
-    let variable = variable.get(..length).unwrap_or_default();
-    let asked = variable.strip_suffix(COMPLETE);
-    NEEDS_ALL.store(asked.is_some(), Ordering::Relaxed);
-    let (name, enforces) = match asked.unwrap_or(variable).strip_suffix(b",monitor") {
-        Some(name) => (name, false),
-        None => {
-            let name = asked.unwrap_or(variable);
-            (name.strip_suffix(b",enforce").unwrap_or(name), true)
-        }
-    };
+    let Rendezvous {
+        variable,
+        name,
+        enforces,
+        needs_all,
+    } = Rendezvous::find(variable).ok_or(Failure::NotAsked)?;
+    NEEDS_ALL.store(needs_all, Ordering::Relaxed);
     let made = rendezvous::ask(name, text).and_then(|gift| {
         let kept = kept.get_mut(..program.len()).ok_or(Refusal::Garbled)?;
         kept.copy_from_slice(program);
@@ -111,6 +107,45 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
             sys::complain(&[b"guard: ", refusal.text(), end]);
             Err(Failure::Unguarded)
         }
+    }
+}
+
+/// Whether the program is to be under guard and, if so, whether a policy is enforced; as far as its
+/// variables say.
+pub fn is_enforced() -> Option<bool> {
+    let mut room = [0; LONGEST_NAME];
+    Some(Rendezvous::find(&mut room)?.enforces)
+}
+
+/// What the variable says.
+struct Rendezvous<'v> {
+    /// All of it.
+    variable: &'v [u8],
+    /// Of the extension's socket.
+    name: &'v [u8],
+    enforces: bool,
+    /// Whether programs with a place that passes by the check must not start.
+    needs_all: bool,
+}
+
+impl<'v> Rendezvous<'v> {
+    fn find(room: &'v mut [u8]) -> Option<Self> {
+        let length = environ::variable(b"GUARD_RENDEZVOUS=", room)?;
+        let variable: &'v [u8] = room.get(..length)?;
+        let (rest, needs_all) = match variable.strip_suffix(COMPLETE) {
+            Some(rest) => (rest, true),
+            None => (variable, false),
+        };
+        let (name, enforces) = match rest.strip_suffix(b",monitor") {
+            Some(name) => (name, false),
+            None => (rest.strip_suffix(b",enforce").unwrap_or(rest), true),
+        };
+        Some(Self {
+            variable,
+            name,
+            enforces,
+            needs_all,
+        })
     }
 }
 

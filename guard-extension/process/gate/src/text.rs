@@ -16,9 +16,9 @@ use crate::sys::{self, Descriptor, Errno, map, number};
 
 /// Bytes of an island.
 const ISLAND: usize = 16 << 10;
-/// Sites looked at before what they need is written: as many as a libc has, so that mostly one
-/// island serves.
-const BATCH: usize = 512;
+/// Sites looked at before what they need is written: more than a libc has, since the whole text is
+/// searched for branches to them once for each batch.
+const BATCH: usize = 1024;
 /// Farthest that an island may be from any byte of the text: what a jump reaches, less the island.
 const REACH: usize = (1 << 31) - (1 << 20);
 
@@ -186,7 +186,7 @@ pub fn patch(start: usize, end: usize) -> Count {
     let mut island: Option<Island> = None;
     let mut from = Some(0);
     while let Some(offset) = from {
-        let batch = x86_64::survey(text, offset, None, Reach::All, room);
+        let batch = x86_64::survey_for(text, offset, None, Reach::All, passes, room);
         from = batch.next;
         for site in batch.sites.iter() {
             count.found += 1;
