@@ -202,7 +202,7 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
     let mut program = [0; 256];
     let mut length = 0;
     let listed = maps::each(|mapping| {
-        if length == 0 && mapping.is_file {
+        if length == 0 && mapping.is_file() {
             length = mapping.name.len().min(program.len());
             let cut = mapping.name.len() - length;
             if let (Some(to), Some(from)) = (program.get_mut(..length), mapping.name.get(cut..)) {
@@ -214,7 +214,7 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
         }
         if mapping.is_code() && !(mapping.start <= own.start && own.start < mapping.end) {
             count.add(match mapping.is_readable() {
-                true => text::patch(mapping.start, mapping.end),
+                true => text::patch(mapping.start, mapping.end, Some(&mapping.key())),
                 false => text::patch_unreadable(mapping.start, mapping.end),
             });
         }
@@ -225,6 +225,19 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
         count.lost += 1;
     }
     report(count, begin, program.get(..length).unwrap_or_default());
+}
+
+/// Patches the text between two addresses, part of a file that was mapped there as a whole.
+pub fn patch_image(start: usize, end: usize) -> Count {
+    let mut key = None;
+    // Without a list it is searched.
+    let _ = maps::each(|mapping| {
+        if mapping.start == start && mapping.end == end && mapping.is_file() {
+            key = Some(mapping.key());
+        }
+        mapping.start < start
+    });
+    text::patch(start, end, key.as_ref())
 }
 
 /// Says what became of the sites, in this process's status. Ends a program that passes by the check

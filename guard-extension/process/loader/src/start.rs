@@ -48,16 +48,19 @@ fn probe() -> ! {
 fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     let mut buffer = [0; PATH];
     let real = real_path(&file, &mut buffer).unwrap_or_else(|| path.to_bytes());
-    let process = gate::prepare(real).ok();
     let image = match head.map(&file) {
         Ok(image) => image,
         Err(error) => fail(path, error),
     };
     drop(file);
+    // After the program is mapped: the extension sees which files it is to know.
+    let process = gate::prepare(real).ok();
     if let Some(process) = process {
         let begin = sys::now();
         let mut count = text::Count::default();
-        head.code(&image, |start, end| count.add(text::patch(start, end)));
+        head.code(&image, |start, end| {
+            count.add(gate::patch_image(start, end))
+        });
         gate::report(count, begin, real);
         stack.forget(b"GUARD_RENDEZVOUS=");
         stack.unload(process.children.preload);
@@ -89,7 +92,11 @@ fn leave(stack: Stack, path: &CStr, unread: Option<Errno>) -> ! {
 fn beside(buffer: &mut [u8; PATH]) -> Option<&[u8]> {
     const NAME: &[u8] = b"libguard.so";
     let length = read_link(c"/proc/self/exe", buffer)?;
-    let directory = buffer.get(..length)?.iter().rposition(|byte| *byte == b'/')? + 1;
+    let directory = buffer
+        .get(..length)?
+        .iter()
+        .rposition(|byte| *byte == b'/')?
+        + 1;
     buffer
         .get_mut(directory..)?
         .get_mut(..NAME.len())?
