@@ -50,8 +50,9 @@ const EVERY: u32 = 16;
 /// Who takes notice of what programs run.
 #[derive(Debug)]
 pub(super) struct Texts {
-    thread: SyncSender<(PathBuf, TextKey)>,
-    seen: HashSet<TextKey>,
+    thread: SyncSender<(PathBuf, (u64, u64))>,
+    /// Files by device and inode.
+    seen: HashSet<(u64, u64)>,
     /// Programs since the last that showed something new.
     programs: u32,
 }
@@ -90,9 +91,11 @@ impl Texts {
             return;
         };
         for mapping in String::from_utf8_lossy(&maps).lines().filter_map(parse) {
-            if mapping.is_code && mapping.path.starts_with('/') && self.seen.insert(mapping.key) {
+            // Of one that is being patched, the mappings are no longer the file's parts.
+            let file = (mapping.key.device, mapping.key.inode);
+            if mapping.is_code && mapping.path.starts_with('/') && self.seen.insert(file) {
                 self.programs = 0;
-                let _ = self.thread.try_send((mapping.path.into(), mapping.key));
+                let _ = self.thread.try_send((mapping.path.into(), file));
             }
         }
     }
@@ -107,44 +110,50 @@ struct Surveyor {
 }
 
 impl Surveyor {
-    fn run(mut self, texts: &Receiver<(PathBuf, TextKey)>) {
+    fn run(mut self, texts: &Receiver<(PathBuf, (u64, u64))>) {
         for path in COMMON {
-            let path = Path::new(path);
-            for (offset, length) in code(path).unwrap_or_default() {
-                let _ = self.look_through(path, offset, length, None);
-            }
+            let _ = self.look_through(Path::new(path), None);
         }
-        for (path, key) in texts {
-            let _ = self.look_through(&path, key.offset, key.length, Some(&key));
+        for (path, file) in texts {
+            let _ = self.look_through(&path, Some(file));
         }
     }
 
     /// Nothing when the file is another one than expected, can be changed, or is better looked
     /// through by programs.
-    fn look_through(
-        &mut self,
-        path: &Path,
+    fn look_through(&mut self, path: &Path, expected: Option<(u64, u64)>) -> Option<()> {
+        let file = open_unchangeable(path)?;
+        let mut is_known = false;
+        for (offset, length) in code(&file)? {
+            is_known |= self.look_at(&file, offset, length, expected).is_some();
+        }
+        if is_known {
+            self.files.push(file);
+        }
+        Some(())
+    }
+
+    fn look_at(
+        &self,
+        file: &File,
         offset: u64,
         length: u64,
-        expected: Option<&TextKey>,
+        expected: Option<(u64, u64)>,
     ) -> Option<()> {
-        let file = open_unchangeable(path)?;
         let size = file.metadata().ok()?.len();
         if length > LONGEST || offset >= size {
             return None;
         }
-        let mapped = Mapped::new(&file, offset, usize::try_from(length).ok()?)?;
+        let mapped = Mapped::new(file, offset, usize::try_from(length).ok()?)?;
         let key = mapped.key()?;
-        let is_known = self.regions.sealed().view().text(&key).is_some();
-        if is_known || expected.is_some_and(|expected| *expected != key) {
+        let is_other = expected.is_some_and(|expected| expected != (key.device, key.inode));
+        if is_other || self.regions.sealed().view().text(&key).is_some() {
             return None;
         }
         let in_file = usize::try_from(size - offset).unwrap_or(usize::MAX);
         let (counts, sites) = survey(mapped.bytes(in_file))?;
-        if self.regions.sealed().know(&key, counts, &sites) {
-            self.files.push(file);
-        }
-        Some(())
+        let is_kept = self.regions.sealed().know(&key, counts, &sites);
+        is_kept.then_some(())
     }
 }
 
@@ -183,13 +192,13 @@ fn survey(bytes: &[u8]) -> Option<([u32; 3], Vec<u64>)> {
     (words.len() <= SITES).then_some((counts, words))
 }
 
-/// Parts of a file that are mapped as code: where they begin and how long they are, in whole pages.
-fn code(path: &Path) -> Option<Vec<(u64, u64)>> {
+/// Parts of a program or library that are mapped as code, as the kernel and dynamic loaders do it:
+/// where they begin and how long they are, in whole pages.
+fn code(file: &File) -> Option<Vec<(u64, u64)>> {
     const PAGE: u64 = 4096;
     // The headers are in the beginning; what is cut off is not asked for.
     let mut head = vec![0; 4096];
-    let file = File::open(path).ok()?;
-    let read = rustix::io::pread(&file, &mut head, 0).ok()?;
+    let read = rustix::io::pread(file, &mut head, 0).ok()?;
     let elf = Elf::parse(head.get(..read)?).ok()?;
     let parts = elf.segments().filter(|segment| segment.is_code());
     let parts = parts.filter_map(|segment| {
