@@ -106,7 +106,7 @@ impl Inspector {
     /// Whether a look at the bytes around an occurrence in `event` keeps it.
     #[must_use]
     pub fn keeps(&self, event: &[u8], occurrence: &Occurrence) -> bool {
-        Scan::new(self.families, Effort::new(0)).deserves(event, occurrence.0)
+        Scan::new(self.families, Effort::for_input(event.len())).deserves(event, occurrence.0)
     }
 }
 
@@ -212,24 +212,42 @@ impl Findings<'_> {
             }
             let candidate = self.candidate.take().or_else(|| self.candidates.next());
             let at = candidate.map_or(self.event.len(), |candidate| candidate.at);
-            let mut hits = Hits::default();
-            if let Some(span) = self.encoded_before(at) {
+            let hits = if let Some(span) = self.encoded_before(at) {
                 self.candidate = candidate;
                 let end = span.end;
-                self.scan.encoded(self.event, span, &mut hits);
+                let hits = self.encoded_value(span);
                 // Nobody reads it as it lies there.
                 self.candidate.take_if(|candidate| candidate.at < end);
                 self.pass(end);
+                hits
             } else if let Some(candidate) = candidate.filter(|candidate| candidate.owners.key()) {
                 self.key(candidate);
                 continue;
             } else if self.scan.deserves(self.event, candidate?) {
-                self.unit(at, &mut hits);
-            }
-            if !hits.is_empty() {
-                return Some(hits);
+                self.hot(at)
+            } else {
+                continue;
+            };
+            if hits.is_some() {
+                return hits;
             }
         }
+    }
+
+    #[inline(never)]
+    fn encoded_value(&mut self, span: Range<usize>) -> Option<Hits> {
+        let mut hits = Hits::default();
+        self.scan.encoded(self.event, span, &mut hits);
+        (!hits.is_empty()).then_some(hits)
+    }
+
+    /// What is found in the unit around the candidate at `at`. Apart from the search, whose frame
+    /// has no room for hits then: most candidates get no further.
+    #[inline(never)]
+    fn hot(&mut self, at: usize) -> Option<Hits> {
+        let mut hits = Hits::default();
+        self.unit(at, &mut hits);
+        (!hits.is_empty()).then_some(hits)
     }
 
     /// The next encoded value: one of the last key's, or the body if it begins before `at` or there,
