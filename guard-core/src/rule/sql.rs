@@ -211,11 +211,11 @@ fn context(bytes: &[u8], at: usize) -> bool {
             Anchor::Extended
             | Anchor::Literal(_)
             | Anchor::Case(_)
-            | Anchor::OrderBy
             | Anchor::Having
             | Anchor::Analyse
             | Anchor::OutFile,
         ) => true,
+        Some(Anchor::OrderBy) => hint::by(bytes, at),
         Some(Anchor::Statement(verb)) => hint::statement(bytes, verb),
         Some(Anchor::Function(name)) => hint::function(bytes, name),
         Some(Anchor::Tail) => hint::tail(bytes, at),
