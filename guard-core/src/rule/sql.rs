@@ -30,7 +30,9 @@ const TRIGGERS: &[Trigger] = &[
     // Connectives, and the same as operators. Sets that are no product of nibbles are divided.
     Trigger::new("[ +/%&'\")]or[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("[\\n\\t\\r\\x0b\\x0c]or[\\b('\"`@!~{#\\xa0]"),
-    Trigger::new("[`\\dx]or[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("\\dor[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("`or[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("xor[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("[\\xa0\\xc2\\\\]or[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("or[\\b('\"][\\d'\"(\\\\]"),
     Trigger::new("or\\\\[tnr]"),
@@ -79,7 +81,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("'[-&^*+=|]'"),
     Trigger::new("ike'"),
     // A literal left and the rest commented out.
-    Trigger::new("['\"`)][-\\b;)][-#;]"),
+    Trigger::new("['\")][-\\b;)][-#;]"),
+    Trigger::new("`[-\\b;)][-#;]"),
     Trigger::new("['\")]#"),
     Trigger::new("['\")]/\\*"),
     Trigger::new("['\")][\\b)]/\\*"),
