@@ -220,6 +220,10 @@ impl Findings<'_> {
                 return None;
             }
             let candidate = self.candidate.take().or_else(|| self.candidates.next());
+            let looked = self.candidates.looked();
+            if looked > 0 && !self.scan.effort.spend(looked * scan::LOOK) {
+                return None;
+            }
             let at = candidate.map_or(self.event.len(), |candidate| candidate.at);
             let mut hits = Hits::default();
             if let Some(span) = self.encoded_before(at) {

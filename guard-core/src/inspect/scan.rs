@@ -24,16 +24,22 @@ const DEPTH: u32 = 10;
 /// work.
 const ALTERNATIVES: u32 = 1;
 
-/// What things cost, in bytes looked at: a candidate, a name or value of a form, asking a family to
-/// confirm, finding and undoing a unit, telling of a finding.
-const CANDIDATE: usize = 4;
-const FIELD: usize = 8;
-const CONFIRM: usize = 16;
-const UNIT: usize = 128;
+/// What things cost, in units of effort: an offset at which triggers seem to occur, a candidate, a
+/// name or value of a form, asking a family to confirm, finding a unit, a buffer to undo it into,
+/// telling of a finding.
+pub(super) const LOOK: usize = 5;
+const CANDIDATE: usize = 5;
+const FIELD: usize = 24;
+const CONFIRM: usize = 6;
+const UNIT: usize = 104;
+const BUFFER: usize = 22;
 const FINDING: usize = 128;
 
-/// Decoded bytes that cost what one byte does that a family looks at.
-const DECODED: usize = 4;
+/// A byte that is decoded and searched.
+const DECODED: usize = 2;
+
+/// Bytes that are cleared, or of a form's field looked through, for one unit of effort.
+const CLEARED: usize = 10;
 
 /// A window of decoded text. Small sources get a small one: clearing it is most of the cost.
 const WINDOW: usize = 16 << 10;
@@ -262,10 +268,13 @@ impl Scan {
             inside: !unit.starts,
         };
         let (mut base, mut filled) = (0, 0);
+        if !self.effort.spend(BUFFER + N / CLEARED) {
+            return;
+        }
         loop {
             let read = source.read(&mut buffer[filled..]);
             filled += read;
-            if !self.effort.spend(read / DECODED) {
+            if !self.effort.spend(read * DECODED) {
                 return;
             }
             let text = Text {
@@ -349,7 +358,7 @@ impl Scan {
         let mut candidates = Candidates::new(bytes, 0);
         let mut from = 0;
         while let Some(candidate) = candidates.next() {
-            if self.effort.is_spent() {
+            if !self.effort.spend(candidates.looked() * LOOK) {
                 break;
             }
             if container != Container::Content && !self.deserves(bytes, candidate) {
@@ -421,9 +430,10 @@ impl Scan {
     /// encodings if there are any.
     fn plain(&mut self, text: &Text<'_>, depth: u32, hits: &mut Hits) {
         let mut encoded = false;
-        for candidate in Candidates::new(text.bytes, 0) {
+        let mut candidates = Candidates::new(text.bytes, 0);
+        while let Some(candidate) = candidates.next() {
             let at = candidate.at;
-            if !self.effort.spend(CANDIDATE) {
+            if !self.effort.spend(CANDIDATE + candidates.looked() * LOOK) {
                 return;
             }
             encoded |=
@@ -453,6 +463,10 @@ impl Scan {
                     return;
                 }
             }
+        }
+        // What was looked at behind the last candidate.
+        if !self.effort.spend(candidates.looked() * LOOK) {
+            return;
         }
         if encoded && depth < DEPTH {
             let unit = Unit {

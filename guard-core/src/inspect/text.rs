@@ -52,7 +52,7 @@ const FREE: u64 = 32 << 10;
 
 /// What it may spend beyond that for each of its bytes. Of the benign texts at hand, put together by
 /// kind into events of a MiB, the dearest takes 4 (referring URLs, one a line), most less than 2.
-const SHARE: u64 = 6;
+const SHARE: u64 = 16;
 
 /// How much work confirming may still do for one event.
 ///

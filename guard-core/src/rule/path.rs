@@ -19,7 +19,7 @@ use wrapper::{included, including, is_wrapper_tail, remote, wrapper};
 pub(super) const RULES: Rules = Rules {
     family: Family::Path,
     triggers: TRIGGERS,
-    glance: 8,
+    glance: 10,
     context,
     hopeless: never,
     confirm,

@@ -21,7 +21,7 @@ mod word;
 pub(super) const RULES: Rules = Rules {
     family: Family::Shell,
     triggers: TRIGGERS,
-    glance: 8,
+    glance: 20,
     context,
     hopeless,
     confirm,

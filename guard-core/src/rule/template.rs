@@ -16,7 +16,7 @@ use expression::Evidence;
 pub(super) const RULES: Rules = Rules {
     family: Family::Template,
     triggers: TRIGGERS,
-    glance: 8,
+    glance: 5,
     context,
     hopeless: never,
     confirm,
