@@ -72,7 +72,10 @@ impl Hits {
     }
 
     /// Takes what was found in a part, with its spans put where they belong in the whole.
-    fn adopt(&mut self, part: Self, place: impl Fn(Match) -> Match) {
+    fn adopt(&mut self, part: &Self, place: impl Fn(Match) -> Match) {
+        if part.is_empty() {
+            return;
+        }
         for family in part.families().iter() {
             if let Some(hit) = part.list[family as usize].clone() {
                 self.add(family, place(hit));
@@ -161,7 +164,7 @@ impl Scan {
                 let mut source = Decoder::new(layer, content);
                 let len = content.len();
                 self.decoded(&mut source, len, held, unit, depth + 1, &mut inner);
-                hits.adopt(inner, |hit| {
+                hits.adopt(&inner, |hit| {
                     let origin = decode::origin(layer, content, &hit.span);
                     Match {
                         span: origin.start + start..origin.end + start,
@@ -181,7 +184,7 @@ impl Scan {
                     place: unit.place,
                 };
                 self.window(&mut progress, &text, depth + 1, &mut inner);
-                hits.adopt(inner, |hit| Match {
+                hits.adopt(&inner, |hit| Match {
                     span: hit.span.start + start..hit.span.end + start,
                     ..hit
                 });
@@ -205,14 +208,14 @@ impl Scan {
         let mut inner = Hits::default();
         if text.starts_with(b"H4sI") {
             self.gzip(text, &whole, depth, &mut inner);
-            hits.adopt(inner, |hit| Match {
+            hits.adopt(&inner, |hit| Match {
                 span: 0..text.len(),
                 ..hit
             });
         } else {
             let mut source = Decoder::new(Layer::Base64, text);
             self.decoded(&mut source, text.len(), None, &whole, depth + 1, &mut inner);
-            hits.adopt(inner, |hit| Match {
+            hits.adopt(&inner, |hit| Match {
                 span: decode::origin(Layer::Base64, text, &hit.span),
                 ..hit
             });
@@ -285,7 +288,7 @@ impl Scan {
             };
             let mut found = Hits::default();
             let done = self.window(&mut progress, &text, depth, &mut found);
-            hits.adopt(found, |hit| Match {
+            hits.adopt(&found, |hit| Match {
                 span: hit.span.start + base..hit.span.end + base,
                 ..hit
             });
@@ -420,7 +423,7 @@ impl Scan {
         let start = span.start;
         let mut inner = Hits::default();
         self.base64(event.get(span).unwrap_or_default(), 0, &mut inner);
-        hits.adopt(inner, |hit| Match {
+        hits.adopt(&inner, |hit| Match {
             span: hit.span.start + start..hit.span.end + start,
             ..hit
         });
@@ -480,7 +483,7 @@ impl Scan {
             let mut inner = Hits::default();
             let len = text.bytes.len();
             self.decoded(&mut source, len, None, &unit, depth + 1, &mut inner);
-            hits.adopt(inner, |hit| Match {
+            hits.adopt(&inner, |hit| Match {
                 span: decode::origin(Layer::Loose, text.bytes, &hit.span),
                 ..hit
             });

@@ -159,8 +159,8 @@ fn quote(bytes: &[u8], at: usize, floor: usize, starts: bool) -> Before {
     if opens {
         return Before::Other;
     }
-    let count = before.iter().filter(|b| **b == mark).count();
-    if floor == 0 && starts && count % 2 == 1 {
+    let odd = || before.iter().filter(|b| **b == mark).count() % 2 == 1;
+    if floor == 0 && starts && odd() {
         Before::Literal
     } else {
         Before::Quote

@@ -58,7 +58,7 @@ const SPAN: usize = 256;
 
 /// What taking a token costs, in units of effort, beside one for each byte; and what looking for the
 /// end of a name in brackets does.
-const TOKEN: usize = 8;
+const TOKEN: usize = 12;
 const BRACKETS: usize = 32;
 
 /// Tokens from a position on.
