@@ -83,6 +83,7 @@ fn events_are_tried_before_anything_is_deployed() {
             "{answers}"
         );
         assert!(rest.contains("\"verdict\":\"block\""), "{rest}");
+        assert!(!rest.contains("CloudWatchMetrics"), "{rest}");
 
         let monitored = run("monitor", &["--json", "--event", "events/hostile.json"]);
         let monitored = monitored.expect("it runs");
@@ -96,6 +97,12 @@ fn events_are_tried_before_anything_is_deployed() {
             records.iter().any(|record| record["verdict"] == "report"),
             "{report}"
         );
+        let learned = records
+            .iter()
+            .find(|record| record["type"] == "learned")
+            .unwrap_or_else(|| panic!("{report}"));
+        // The Runtime API is all that it talks to.
+        assert_eq!(learned["policy"]["GUARD_EGRESS_ALLOW"], "", "{learned}");
         // Nothing stays behind.
         let left = extension::processes_of("aws-lambda-rie");
         assert!(left.is_empty(), "{left:?}");

@@ -29,6 +29,7 @@ mod learning;
 mod regions;
 mod repeats;
 mod reports;
+mod texts;
 
 use hand_over::HandOver;
 use learning::Learner;
@@ -137,7 +138,7 @@ impl ProcessTier {
         let regions = Regions::create(&image, &settings)
             .map_err(|error| format!("shared memory: {error}"))?;
         let regions = Arc::new(regions);
-        let learner = Arc::new(Mutex::new(Learner::new()));
+        let learner = Arc::new(Mutex::new(Learner::new(policy)));
         let mode = if policy.mode() == Mode::Enforce {
             "enforce"
         } else {

@@ -57,6 +57,28 @@ pub const CARGO_LAMBDA: Program = Program {
     ],
 };
 
+/// Datadog's inspector of requests, which ours is compared with.
+pub const DDWAF: Program = Program {
+    name: "libddwaf.so",
+    package: "ddtrace==4.16.0",
+    members: &[(
+        "x86_64",
+        "ddtrace/appsec/_ddwaf/libddwaf/x86_64/lib/libddwaf.so",
+        "647248ddc73f089b2bed00c2fb6b6d0c81e5a094a823860d7f071ce8c3d521d7",
+    )],
+};
+
+/// The rules that it recommends.
+pub const DDWAF_RULES: Program = Program {
+    name: "ddwaf-rules.json",
+    package: "ddtrace==4.16.0",
+    members: &[(
+        "x86_64",
+        "ddtrace/appsec/rules.json",
+        "2e29be75544b47c2abc555cdfe8180d3e3130811e2ce2145ba9c7068bb49326a",
+    )],
+};
+
 /// Takes a member out of a wheel; prints its SHA-256 when it is another than expected.
 const UNPACK: &str = "
 import hashlib, sys, zipfile

@@ -349,25 +349,16 @@ impl Policy {
 
 // Compiling.
 impl Policy {
-    /// Allows an address that only the caller knows the need for: its own proxy, a resolver of
-    /// /etc/resolv.conf. `what` is what records call it.
-    pub fn allow_platform_address(
-        &mut self,
-        what: &str,
-        ip: IpAddr,
-        port: u16,
-        protocol: Protocol,
-    ) {
-        let target = Target::Network(Cidr::one(ip));
-        let rules = vec![EgressRule {
-            target,
-            ports: Ports::one(port),
-            protocol,
-        }];
-        self.platform.push(Entry {
-            text: what.to_owned(),
-            rules,
-        });
+    /// The same with every allowlist empty: what the platform needs and nothing else.
+    #[must_use]
+    pub fn platform_alone(&self) -> Self {
+        Self {
+            egress: Some(Vec::new()),
+            file_read: Some(Vec::new()),
+            file_write: Some(Vec::new()),
+            exec: Some(Vec::new()),
+            ..self.clone()
+        }
     }
 
     /// The flat form that [`CompiledPolicy`](super::CompiledPolicy) reads.

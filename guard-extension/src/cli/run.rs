@@ -7,14 +7,17 @@
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use lexopt::prelude::*;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value as Json, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Command, Exit, print};
 use crate::{endpoint, exit, settings};
@@ -31,7 +34,8 @@ GUARD_ variables, and sends it the events. COMMAND is what talks to the Runtime 
 bootstrap, or a runtime's client, as `python3 -m awslambdaric app.handler`.
 
 The answer goes to standard output; Guard's records and what the function prints go to
-standard error. Without --event it listens on loopback, says where, and ends with Ctrl-C.
+standard error; the record `learned` is the smallest policy for what was used. Without
+--event it listens on loopback, says where, and ends with Ctrl-C.
 
   --event FILE     an event; - for standard input
   --json           one JSON object with answers, records and log
@@ -57,6 +61,9 @@ Then name it with --emulator or GUARD_EMULATOR, or put it where PATH finds it
 
 /// How long the emulator may take until it listens, and to end.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the function may take to end when it is told to.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How long nothing has to be printed after an answer: lines come through pipes, on their own time.
 const QUIET: Duration = Duration::from_millis(150);
@@ -190,8 +197,7 @@ fn start(options: &Options) -> Result<(), Failure> {
         print(&format!("{}\n", report(&answers, &records, &log)));
         return Ok(());
     }
-    // The counters for CloudWatch are for CloudWatch.
-    let log = log.iter().filter(|line| !line.starts_with("{\"_aws\":"));
+    let log = log.iter().filter(|line| !is_counters(line));
     for line in records.iter().chain(log) {
         eprintln!("{line}");
     }
@@ -239,6 +245,11 @@ fn is_emulators(line: &str) -> bool {
         || AROUND.iter().any(|start| line.starts_with(start))
 }
 
+/// Guard's counters for CloudWatch, which are for CloudWatch.
+fn is_counters(line: &str) -> bool {
+    line.starts_with('{') && line.contains("\"_aws\":{\"CloudWatchMetrics\":")
+}
+
 fn report(answers: &[(&PathBuf, String)], records: &[String], log: &[String]) -> Json {
     // What is no JSON is shown as the text it is.
     let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| json!(text));
@@ -256,6 +267,8 @@ struct Sandbox {
     address: SocketAddr,
     /// What was printed, and when last.
     printed: Arc<Mutex<Printed>>,
+    /// Ends when nothing is left that could print.
+    closed: Option<JoinHandle<()>>,
 }
 
 struct Printed {
@@ -283,7 +296,9 @@ impl Sandbox {
             .env_remove(settings::EMULATOR)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stderr(Stdio::piped())
+            // Ctrl-C is for this process, which then ends the others in an order that loses nothing.
+            .process_group(0);
         if settings::variable("AWS_LAMBDA_FUNCTION_NAME").is_none() {
             program.env("AWS_LAMBDA_FUNCTION_NAME", "function");
         }
@@ -293,9 +308,7 @@ impl Sandbox {
             last: Instant::now(),
             is_shown: false,
         }));
-        if let Some(output) = child.stdout.take() {
-            collect(output, &printed);
-        }
+        let closed = child.stdout.take().map(|output| collect(output, &printed));
         if let Some(output) = child.stderr.take() {
             collect(output, &printed);
         }
@@ -303,6 +316,7 @@ impl Sandbox {
             child,
             address,
             printed,
+            closed,
         };
         sandbox.connect()?;
         Ok(sandbox)
@@ -364,8 +378,24 @@ impl Sandbox {
             }
             printed.is_shown = true;
         }
-        // Ctrl-C goes to the whole group of processes, and ends the emulator and this.
-        self.child.wait().map(drop)
+        let closed = self.closed.take();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let ended = runtime.block_on(async {
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let closed = tokio::task::spawn_blocking(|| closed.map(JoinHandle::join));
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                _ = closed => {}
+            }
+            Ok(())
+        });
+        runtime.shutdown_background();
+        self.end();
+        ended
     }
 
     fn lines(&self) -> Vec<String> {
@@ -374,26 +404,63 @@ impl Sandbox {
     }
 
     /// Ends everything that was started, when what it had to print is there.
+    ///
+    /// The function first: Guard then says what it learned, as it does when Lambda ends an
+    /// environment.
     fn end(&mut self) {
+        self.wait_until_quiet(PATIENCE);
+        for (id, _) in self.family().filter(|(_, depth)| *depth > 1) {
+            end(id, Signal::TERM);
+        }
         let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            let last = {
-                let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
-                printed.last
-            };
+        while start.elapsed() < FAREWELL && self.family().any(|(_, depth)| depth > 0) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.wait_until_quiet(FAREWELL);
+        for (id, _) in self.family() {
+            end(id, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+
+    fn wait_until_quiet(&self, longest: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < longest {
+            let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = printed.last;
+            drop(printed);
             if last.elapsed() >= QUIET {
                 break;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        // Children are found while their parents live.
-        for id in family(self.child.id()) {
-            if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
-                // It may have ended just now.
-                let _ = kill_process(pid, Signal::KILL);
+    }
+
+    /// The emulator and what it started, and what those did, each with its distance.
+    fn family(&self) -> impl Iterator<Item = (u32, usize)> {
+        let mut family = vec![(self.child.id(), 0)];
+        let mut at = 0;
+        while let Some(&(id, depth)) = family.get(at) {
+            let tasks = std::fs::read_dir(format!("/proc/{id}/task"));
+            for task in tasks.into_iter().flatten().flatten() {
+                let children = std::fs::read_to_string(task.path().join("children"));
+                let children = children.unwrap_or_default();
+                let ids = children.split_whitespace();
+                family.extend(
+                    ids.filter_map(|id| id.parse().ok())
+                        .map(|id| (id, depth + 1)),
+                );
             }
+            at += 1;
         }
-        let _ = self.child.wait();
+        family.into_iter()
+    }
+}
+
+fn end(id: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+        // It may have ended just now.
+        let _ = kill_process(pid, signal);
     }
 }
 
@@ -411,7 +478,7 @@ fn free() -> io::Result<SocketAddr> {
 }
 
 /// Collects lines as they come, each cut at a length that no record reaches.
-fn collect(output: impl Read + Send + 'static, printed: &Arc<Mutex<Printed>>) {
+fn collect(output: impl Read + Send + 'static, printed: &Arc<Mutex<Printed>>) -> JoinHandle<()> {
     const LONGEST: u64 = 1 << 20;
     let printed = Arc::clone(printed);
     // Ends with the pipe.
@@ -434,25 +501,5 @@ fn collect(output: impl Read + Send + 'static, printed: &Arc<Mutex<Printed>>) {
             }
             line.clear();
         }
-    });
-}
-
-/// A process and what it started, and what those did.
-fn family(id: u32) -> Vec<u32> {
-    let mut family = vec![id];
-    let mut at = 0;
-    while let Some(&id) = family.get(at) {
-        let tasks = std::fs::read_dir(format!("/proc/{id}/task"));
-        for task in tasks.into_iter().flatten().flatten() {
-            let children = std::fs::read_to_string(task.path().join("children"));
-            let children = children.unwrap_or_default();
-            family.extend(
-                children
-                    .split_whitespace()
-                    .filter_map(|id| id.parse::<u32>().ok()),
-            );
-        }
-        at += 1;
-    }
-    family
+    })
 }

@@ -45,8 +45,7 @@ pub(super) struct LookedUp {
 /// Remembers.
 #[derive(Debug)]
 pub(super) struct Learner {
-    /// The policy that allows nothing, which is what the platform needs; nothing where it cannot be
-    /// had.
+    /// What the platform needs; nothing where that cannot be had.
     platform: Option<CompiledPolicy<'static>>,
     /// Settings of which something was used, though the platform may allow all of it.
     restrictable: BTreeSet<&'static str>,
@@ -70,15 +69,12 @@ enum Seen {
 }
 
 impl Learner {
-    /// Knows of nothing.
-    pub(super) fn new() -> Self {
-        let paths = [Origin::FileRead, Origin::FileWrite, Origin::ExecAllow];
-        let is_path = |name: &str| paths.iter().any(|origin| origin.name() == name);
-        let nothing = Policy::from_vars(|name| is_path(name).then(String::new));
+    /// Knows of nothing that was done under the policy.
+    pub(super) fn new(policy: &Policy) -> Self {
         // One for each process of ours, for as long as that lives.
-        let image: Option<&'static [u8]> = nothing.ok().map(|policy| &*policy.compile().leak());
+        let image: &'static [u8] = policy.platform_alone().compile().leak();
         Self {
-            platform: image.and_then(|image| CompiledPolicy::from_bytes(image).ok()),
+            platform: CompiledPolicy::from_bytes(image).ok(),
             restrictable: BTreeSet::new(),
             egress: BTreeSet::new(),
             own_ports: BTreeSet::new(),
@@ -137,7 +133,10 @@ impl Learner {
                 protocol,
             } => Seen::Host(String::from_utf8_lossy(name).into_owned(), port, protocol),
             Operation::Address { ip, port, protocol } => Seen::Address(ip, port, protocol),
-            Operation::Unix { path } => Seen::Unix(path.to_vec()),
+            Operation::Unix { path } => Seen::Unix(match guard_hook::temporary(path) {
+                Some(directory) => format!("{directory}/").into_bytes(),
+                None => path.to_vec(),
+            }),
             Operation::File {
                 path,
                 access: Access::Read,
@@ -167,15 +166,14 @@ impl Learner {
     }
 
     /// Whether no entry is needed: the platform's own rules allow it.
-    fn is_allowed_anyway(&self, operation: &Operation<'_>) -> bool {
+    pub(super) fn is_allowed_anyway(&self, operation: &Operation<'_>) -> bool {
         // Variables of processes take a rule that names them.
         let is_environment = matches!(operation, Operation::File { path, .. }
             if path.starts_with(b"/proc/") && path.ends_with(b"/environ"));
-        let is_path = matches!(operation, Operation::File { .. } | Operation::Exec { .. });
         let allows = |platform: &CompiledPolicy<'_>| {
             matches!(platform.decide(operation), Decision::Allowed(_))
         };
-        is_path && !is_environment && self.platform.as_ref().is_some_and(allows)
+        !is_environment && self.platform.as_ref().is_some_and(allows)
     }
 
     fn path(
@@ -378,8 +376,9 @@ mod tests {
     use super::*;
 
     fn settings(operations: &[Operation<'_>]) -> String {
-        let policy = Policy::from_vars(|_| None).unwrap();
-        let mut learner = Learner::new();
+        let api = |name: &str| (name == "AWS_LAMBDA_RUNTIME_API").then(|| "127.0.0.1:9001".into());
+        let policy = Policy::from_vars(api).unwrap();
+        let mut learner = Learner::new(&policy);
         for operation in operations {
             learner.used(operation, [7, 8]);
         }
@@ -468,6 +467,12 @@ mod tests {
             phase: Phase::Init,
         };
         assert_eq!(settings(&[init]), r#"{"GUARD_FILE_READ":""}"#);
+        let api = Operation::Address {
+            ip: IpAddr::from([127, 0, 0, 1]),
+            port: 9001,
+            protocol: Protocol::Tcp,
+        };
+        assert_eq!(settings(&[api]), r#"{"GUARD_EGRESS_ALLOW":""}"#);
     }
 
     #[test]

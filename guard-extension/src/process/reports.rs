@@ -44,12 +44,13 @@ pub(super) fn record(
     } else {
         Protocol::Tcp
     };
+    let address = record.address.map(|ip| Operation::Address {
+        ip,
+        port: record.port,
+        protocol,
+    });
     let asked = match record.kind {
-        Kind::Address => record.address.map(|ip| Operation::Address {
-            ip,
-            port: record.port,
-            protocol,
-        }),
+        Kind::Address => address,
         Kind::Host => Some(Operation::Host {
             name: record.text,
             port: record.port,
@@ -67,6 +68,11 @@ pub(super) fn record(
     if record.outcome == Outcome::Used
         && let Some(asked) = &asked
     {
+        // Also by a name that the address of the Runtime API happens to have.
+        if let Some(address) = address.filter(|address| learner.is_allowed_anyway(address)) {
+            learner.used(&address, [record.pid, record.tid]);
+            return;
+        }
         learner.used(asked, [record.pid, record.tid]);
         // Files and libraries are many and say little one by one: they show in what was learned.
         let is_one_of_many = match record.kind {
@@ -83,7 +89,7 @@ pub(super) fn record(
         .and_then(|asked| policy.entry_that_would_allow(&asked));
     let target = target(record);
     let address = match record.kind {
-        Kind::Host => record.address.map(|address| address.to_string()),
+        Kind::Host => record.address.map(|ip| ip.to_string()),
         _ => None,
     };
     let subject = OperationSubject {
