@@ -12,7 +12,7 @@ use super::decode::{self, Decoder, Gunzip, Layer, Source};
 use super::document::{Container, Guess, Unit, after_escape};
 use super::encoding;
 use super::prefilter::{Candidate, Candidates};
-use super::text::{Effort, Match, Place, Text};
+use super::text::{Effort, Match, Place, Text, Work};
 
 mod fields;
 
@@ -27,7 +27,7 @@ const ALTERNATIVES: u32 = 1;
 /// What things cost, in units of effort: an offset at which triggers seem to occur, a candidate, a
 /// name or value of a form, asking a family to confirm, finding a unit, a buffer to undo it into,
 /// telling of a finding.
-pub(super) const LOOK: usize = 5;
+const LOOK: usize = 5;
 const CANDIDATE: usize = 5;
 const FIELD: usize = 24;
 const CONFIRM: usize = 6;
@@ -142,7 +142,7 @@ impl Scan {
         depth: u32,
         hits: &mut Hits,
     ) {
-        if !self.effort.spend(UNIT) {
+        if !self.effort.spend_on(Work::Dividing, UNIT) {
             return;
         }
         let content = &bytes[unit.span.clone()];
@@ -271,13 +271,13 @@ impl Scan {
             inside: !unit.starts,
         };
         let (mut base, mut filled) = (0, 0);
-        if !self.effort.spend(BUFFER + N / CLEARED) {
+        if !self.effort.spend_on(Work::Dividing, BUFFER + N / CLEARED) {
             return;
         }
         loop {
             let read = source.read(&mut buffer[filled..]);
             filled += read;
-            if !self.effort.spend(read * DECODED) {
+            if !self.effort.spend_on(Work::Reading, read * DECODED) {
                 return;
             }
             let text = Text {
@@ -361,7 +361,7 @@ impl Scan {
         let mut candidates = Candidates::new(bytes, 0);
         let mut from = 0;
         while let Some(candidate) = candidates.next() {
-            if !self.effort.spend(candidates.looked() * LOOK) {
+            if !self.looked(&mut candidates) {
                 break;
             }
             if container != Container::Content && !self.deserves(bytes, candidate) {
@@ -403,6 +403,12 @@ impl Scan {
         done.max(1)
     }
 
+    /// Notes what finding the last candidates cost.
+    pub(super) fn looked(&mut self, candidates: &mut Candidates<'_>) -> bool {
+        let looks = candidates.looked();
+        looks == 0 || self.effort.spend_on(Work::Reading, looks * LOOK)
+    }
+
     /// Whether any of the candidate's owners wants a closer look.
     pub(super) fn deserves(&mut self, bytes: &[u8], candidate: Candidate) -> bool {
         let at = candidate.at;
@@ -436,7 +442,7 @@ impl Scan {
         let mut candidates = Candidates::new(text.bytes, 0);
         while let Some(candidate) = candidates.next() {
             let at = candidate.at;
-            if !self.effort.spend(CANDIDATE + candidates.looked() * LOOK) {
+            if !self.looked(&mut candidates) || !self.effort.spend(CANDIDATE) {
                 return;
             }
             encoded |=
@@ -468,7 +474,7 @@ impl Scan {
             }
         }
         // What was looked at behind the last candidate.
-        if !self.effort.spend(candidates.looked() * LOOK) {
+        if !self.looked(&mut candidates) {
             return;
         }
         if encoded && depth < DEPTH {

@@ -26,7 +26,7 @@ pub(super) const RULES: Rules = Rules {
 const CONTENT: usize = 400;
 
 /// What reading a byte of an expression costs, in bytes looked at.
-const READING: usize = 8;
+const READING: usize = 4;
 
 /// Bytes looked at before a delimiter.
 const BEFORE: usize = 64;
@@ -222,7 +222,7 @@ fn content<'t>(
             _ => {}
         }
     }
-    if !effort.spend(looked) {
+    if !effort.spend(looked / 2) {
         return None;
     }
     match length {

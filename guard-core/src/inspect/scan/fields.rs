@@ -5,7 +5,7 @@
 //! behind the other into one buffer and searched at once; only what has a candidate that deserves a
 //! closer look is then searched as the unit it is.
 
-use super::{CLEARED, FIELD, Hits, LOOK, OVERLAP, Progress, Scan};
+use super::{CLEARED, FIELD, Hits, OVERLAP, Progress, Scan, Work};
 use crate::inspect::decode::{Decoder, Layer, Source};
 use crate::inspect::document::{Container, Unit};
 use crate::inspect::prefilter::Candidates;
@@ -169,7 +169,11 @@ impl Scan {
         hits: &mut Hits,
     ) {
         let encoded = text.bytes.get(at..end).unwrap_or_default();
-        if encoded.is_empty() || !self.effort.spend(FIELD + encoded.len() / CLEARED) {
+        if encoded.is_empty()
+            || !self
+                .effort
+                .spend_on(Work::Dividing, FIELD + encoded.len() / CLEARED)
+        {
             return;
         }
         if encoded.len() <= LONGEST {
@@ -200,7 +204,7 @@ impl Scan {
                 continue;
             };
             let decoded = batch.bytes.get(begin..here.end).unwrap_or_default();
-            if !self.effort.spend(candidates.looked() * LOOK) {
+            if !self.looked(&mut candidates) {
                 break;
             }
             if self.deserves(decoded, candidate.moved_to(at)) {
@@ -209,7 +213,7 @@ impl Scan {
             }
         }
         // What was looked at behind the last candidate; whoever goes on asks what is left.
-        let _ = self.effort.spend(candidates.looked() * LOOK);
+        let _ = self.looked(&mut candidates);
         batch.len = 0;
         batch.count = 0;
     }

@@ -2,9 +2,9 @@
 
 use super::before::{Before, Look};
 use super::expr::{self, Condition, Stop};
-use super::{Subject, rule};
 use super::token::{Kind, is_word};
 use super::words::Word;
+use super::{Subject, rule};
 use crate::inspect::Match;
 
 /// Tokens a condition is read over.

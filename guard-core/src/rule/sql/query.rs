@@ -1,11 +1,11 @@
 //! Queries of the attacker's own, joined by `union`, nested in parentheses or run after the
 //! program's, and clauses that probe the program's query.
 
-use super::before::{Before};
+use super::before::Before;
 use super::expr::{self, Stop};
-use super::{Subject, rule};
 use super::token::{Kind, Tokens, is_word, skip_white};
 use super::words::{Word, classify};
+use super::{Subject, rule};
 use crate::inspect::Match;
 
 /// Whether a word begins and ends at these offsets.
@@ -77,8 +77,10 @@ fn catalogue(text: &Subject<'_>, from: usize) -> bool {
         .unwrap_or_default();
     (0..near.len()).any(|at| {
         let rest = near.get(at..).unwrap_or_default();
-        matches!(rest.first().map(|b| b | 0x20), Some(b'i' | b's' | b'm' | b'a' | b'p'))
-            && NAMES.iter().any(|name| super::starts(rest, 0, name))
+        matches!(
+            rest.first().map(|b| b | 0x20),
+            Some(b'i' | b's' | b'm' | b'a' | b'p')
+        ) && NAMES.iter().any(|name| super::starts(rest, 0, name))
     })
 }
 

@@ -1,10 +1,10 @@
 //! Statements run after the program's own, or in its place.
 
-use super::before::{Before};
+use super::before::Before;
 use super::expr;
-use super::{Subject, rule};
 use super::token::{Kind, Tokens, is_word};
 use super::words::Word;
+use super::{Subject, rule};
 use crate::inspect::Match;
 
 /// Where `update` begins, when `set` after white space at `at` belongs to one.

@@ -1,11 +1,11 @@
 //! Literals left with the rest of the statement commented out, hostile functions on their own, and
 //! comments used to hide words.
 
-use super::before::{Before};
+use super::before::Before;
 use super::expr::{self, Stop};
-use super::{Subject, rule};
 use super::token::{Kind, Tokens, is_word, skip_white};
 use super::words::{Word, classify};
+use super::{Subject, rule};
 use crate::inspect::Match;
 
 /// Longest text before the quote, and after the comment, that still looks like a login's name.

@@ -58,7 +58,7 @@ const SPAN: usize = 256;
 
 /// What taking a token costs, in units of effort, beside one for each byte; and what looking for the
 /// end of a name in brackets does.
-const TOKEN: usize = 12;
+const TOKEN: usize = 16;
 const BRACKETS: usize = 32;
 
 /// Tokens from a position on.
@@ -76,12 +76,7 @@ pub(super) struct Tokens<'t> {
 impl<'t> Tokens<'t> {
     /// At most `limit` tokens of `bytes[at..]`, and none that begins past a window of it. What they
     /// cost is added to `work`.
-    pub(super) const fn new(
-        bytes: &'t [u8],
-        at: usize,
-        limit: u8,
-        work: &'t Cell<usize>,
-    ) -> Self {
+    pub(super) const fn new(bytes: &'t [u8], at: usize, limit: u8, work: &'t Cell<usize>) -> Self {
         let bytes = match bytes.split_at_checked(at.saturating_add(WINDOW)) {
             Some((near, _)) => near,
             None => bytes,

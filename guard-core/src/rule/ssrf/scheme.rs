@@ -49,9 +49,7 @@ pub(super) fn scheme(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<
         (is_http(inner) || inner.eq_ignore_ascii_case(b"file") && body.contains(&b'!'))
             && standing >= Standing::Value
     } else if is(&[b"file", b"local-file", b"url:file"]) {
-        standing > Standing::Inside
-            && effort.spend(4 * length)
-            && local_file(body, slashes, target)
+        standing > Standing::Inside && effort.spend(4 * length) && local_file(body, slashes, target)
     } else {
         false
     };
