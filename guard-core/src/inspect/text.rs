@@ -67,7 +67,7 @@ impl Work {
     /// three quarters of a share: URLs that are encoded twice, one a line, of reading, and forms of
     /// short fields of dividing. A test holds all below four fifths. Single values may be dearer for
     /// their length, which is what the free part is for: some 4 KiB that a script tells of a browser,
-    /// in random punctuation, take half of what they may on judging.
+    /// in random punctuation, take three fifths of what they may.
     const fn share(self) -> (u64, u64) {
         match self {
             Self::Reading => (12 << 10, 16),

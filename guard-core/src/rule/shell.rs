@@ -27,7 +27,7 @@ pub(super) const RULES: Rules = Rules {
     confirm,
 };
 
-/// What reading a word costs, and what judging it with all around it does, in bytes looked at.
+/// What reading a word costs, and what judging it with all around it does, in units of effort.
 const WORD: usize = 48;
 const WINDOW: usize = 384;
 

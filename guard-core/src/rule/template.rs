@@ -25,7 +25,7 @@ pub(super) const RULES: Rules = Rules {
 /// Longest content looked at.
 const CONTENT: usize = 400;
 
-/// What reading a byte of an expression costs, in bytes looked at.
+/// What reading a byte of an expression costs, in units of effort.
 const READING: usize = 4;
 
 /// Bytes looked at before a delimiter.
