@@ -88,6 +88,8 @@ pub(crate) struct Candidates<'b> {
 struct Batch {
     found: [Candidate; BATCH],
     len: usize,
+    /// Offsets looked at closely, of which `found` are some.
+    looked: usize,
 }
 
 impl Batch {
@@ -106,6 +108,7 @@ impl Batch {
         if buckets == 0 {
             return true;
         }
+        self.looked += 1;
         let mut owners = 0;
         loop {
             let bucket = buckets.trailing_zeros() as usize % BUCKETS;
@@ -245,10 +248,17 @@ impl<'b> Candidates<'b> {
             batch: Batch {
                 found: [NONE; BATCH],
                 len: 0,
+                looked: 0,
             },
             taken: 0,
             next: from,
         }
+    }
+
+    /// At how many offsets triggers seemed to occur since this was asked last: what looking closely
+    /// costs. The same on all processors.
+    pub(crate) const fn looked(&mut self) -> usize {
+        core::mem::replace(&mut self.batch.looked, 0)
     }
 
     /// Leaves out candidates before `offset`.

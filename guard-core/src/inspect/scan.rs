@@ -12,7 +12,7 @@ use super::decode::{self, Decoder, Gunzip, Layer, Source};
 use super::document::{Container, Guess, Unit, after_escape};
 use super::encoding;
 use super::prefilter::{Candidate, Candidates};
-use super::text::{Effort, Match, Place, Text};
+use super::text::{Effort, Match, Place, Text, Work};
 
 mod fields;
 
@@ -24,19 +24,25 @@ const DEPTH: u32 = 10;
 /// work.
 const ALTERNATIVES: u32 = 1;
 
-/// What things cost, in bytes looked at: a candidate, a name or value of a form, asking a family to
-/// confirm, finding and undoing a unit, telling of a finding.
-const CANDIDATE: usize = 4;
-const FIELD: usize = 8;
-const CONFIRM: usize = 16;
-const UNIT: usize = 128;
+/// What things cost, in units of effort: an offset at which triggers seem to occur, a candidate, a
+/// name or value of a form, asking a family to confirm, finding a unit, a buffer to undo it into,
+/// telling of a finding.
+const LOOK: usize = 5;
+const CANDIDATE: usize = 5;
+const FIELD: usize = 24;
+const CONFIRM: usize = 6;
+const UNIT: usize = 104;
+const BUFFER: usize = 22;
 const FINDING: usize = 128;
 
 /// Longest unit of which a candidate is looked at once more before the unit is searched.
 const STAYS: usize = 256;
 
-/// Decoded bytes that cost what one byte does that a family looks at.
-const DECODED: usize = 4;
+/// A byte that is decoded and searched.
+const DECODED: usize = 2;
+
+/// Bytes that are cleared, or of a form's field looked through, for one unit of effort.
+const CLEARED: usize = 10;
 
 /// A window of decoded text. Small sources get a small one: clearing it is most of the cost.
 const WINDOW: usize = 16 << 10;
@@ -69,7 +75,10 @@ impl Hits {
     }
 
     /// Takes what was found in a part, with its spans put where they belong in the whole.
-    fn adopt(&mut self, part: Self, place: impl Fn(Match) -> Match) {
+    fn adopt(&mut self, part: &Self, place: impl Fn(Match) -> Match) {
+        if part.is_empty() {
+            return;
+        }
         for family in part.families().iter() {
             if let Some(hit) = part.list[family as usize].clone() {
                 self.add(family, place(hit));
@@ -136,7 +145,7 @@ impl Scan {
         depth: u32,
         hits: &mut Hits,
     ) {
-        if !self.effort.spend(UNIT) {
+        if !self.effort.spend_on(Work::Dividing, UNIT) {
             return;
         }
         let content = &bytes[unit.span.clone()];
@@ -158,7 +167,7 @@ impl Scan {
                 let mut source = Decoder::new(layer, content);
                 let len = content.len();
                 self.decoded(&mut source, len, held, unit, depth + 1, &mut inner);
-                hits.adopt(inner, |hit| {
+                hits.adopt(&inner, |hit| {
                     let origin = decode::origin(layer, content, &hit.span);
                     Match {
                         span: origin.start + start..origin.end + start,
@@ -178,7 +187,7 @@ impl Scan {
                     place: unit.place,
                 };
                 self.window(&mut progress, &text, depth + 1, &mut inner);
-                hits.adopt(inner, |hit| Match {
+                hits.adopt(&inner, |hit| Match {
                     span: hit.span.start + start..hit.span.end + start,
                     ..hit
                 });
@@ -202,14 +211,14 @@ impl Scan {
         let mut inner = Hits::default();
         if text.starts_with(b"H4sI") {
             self.gzip(text, &whole, depth, &mut inner);
-            hits.adopt(inner, |hit| Match {
+            hits.adopt(&inner, |hit| Match {
                 span: 0..text.len(),
                 ..hit
             });
         } else {
             let mut source = Decoder::new(Layer::Base64, text);
             self.decoded(&mut source, text.len(), None, &whole, depth + 1, &mut inner);
-            hits.adopt(inner, |hit| Match {
+            hits.adopt(&inner, |hit| Match {
                 span: decode::origin(Layer::Base64, text, &hit.span),
                 ..hit
             });
@@ -265,10 +274,13 @@ impl Scan {
             inside: !unit.starts,
         };
         let (mut base, mut filled) = (0, 0);
+        if !self.effort.spend_on(Work::Dividing, BUFFER + N / CLEARED) {
+            return;
+        }
         loop {
             let read = source.read(&mut buffer[filled..]);
             filled += read;
-            if !self.effort.spend(read / DECODED) {
+            if !self.effort.spend_on(Work::Reading, read * DECODED) {
                 return;
             }
             let text = Text {
@@ -279,7 +291,7 @@ impl Scan {
             };
             let mut found = Hits::default();
             let done = self.window(&mut progress, &text, depth, &mut found);
-            hits.adopt(found, |hit| Match {
+            hits.adopt(&found, |hit| Match {
                 span: hit.span.start + base..hit.span.end + base,
                 ..hit
             });
@@ -352,7 +364,7 @@ impl Scan {
         let mut candidates = Candidates::new(bytes, 0);
         let mut from = 0;
         while let Some(candidate) = candidates.next() {
-            if self.effort.is_spent() {
+            if !self.looked(&mut candidates) {
                 break;
             }
             if container != Container::Content && !self.deserves(bytes, candidate) {
@@ -397,6 +409,12 @@ impl Scan {
         done.max(1)
     }
 
+    /// Notes what finding the last candidates cost.
+    pub(super) fn looked(&mut self, candidates: &mut Candidates<'_>) -> bool {
+        let looks = candidates.looked();
+        looks == 0 || self.effort.spend_on(Work::Reading, looks * LOOK)
+    }
+
     /// Whether any of the candidate's owners wants a closer look.
     pub(super) fn deserves(&mut self, bytes: &[u8], candidate: Candidate) -> bool {
         let at = candidate.at;
@@ -419,7 +437,7 @@ impl Scan {
         let content = bytes.get(unit.span.clone()).unwrap_or_default();
         match candidate.at.checked_sub(unit.span.start) {
             Some(at) if !unit.encoded && at < content.len() && content.len() <= STAYS => {
-                self.effort.spend(FIELD) && self.deserves(content, candidate.moved_to(at))
+                self.effort.spend(LOOK) && self.deserves(content, candidate.moved_to(at))
             }
             _ => true,
         }
@@ -430,7 +448,7 @@ impl Scan {
         let start = span.start;
         let mut inner = Hits::default();
         self.base64(event.get(span).unwrap_or_default(), 0, &mut inner);
-        hits.adopt(inner, |hit| Match {
+        hits.adopt(&inner, |hit| Match {
             span: hit.span.start + start..hit.span.end + start,
             ..hit
         });
@@ -440,9 +458,10 @@ impl Scan {
     /// encodings if there are any.
     fn plain(&mut self, text: &Text<'_>, depth: u32, hits: &mut Hits) {
         let mut encoded = false;
-        for candidate in Candidates::new(text.bytes, 0) {
+        let mut candidates = Candidates::new(text.bytes, 0);
+        while let Some(candidate) = candidates.next() {
             let at = candidate.at;
-            if !self.effort.spend(CANDIDATE) {
+            if !self.looked(&mut candidates) || !self.effort.spend(CANDIDATE) {
                 return;
             }
             encoded |=
@@ -473,6 +492,10 @@ impl Scan {
                 }
             }
         }
+        // What was looked at behind the last candidate.
+        if !self.looked(&mut candidates) {
+            return;
+        }
         if encoded && depth < DEPTH {
             let unit = Unit {
                 span: 0..text.bytes.len(),
@@ -485,7 +508,7 @@ impl Scan {
             let mut inner = Hits::default();
             let len = text.bytes.len();
             self.decoded(&mut source, len, None, &unit, depth + 1, &mut inner);
-            hits.adopt(inner, |hit| Match {
+            hits.adopt(&inner, |hit| Match {
                 span: decode::origin(Layer::Loose, text.bytes, &hit.span),
                 ..hit
             });

@@ -18,7 +18,7 @@ mod web;
 pub(super) const RULES: Rules = Rules {
     family: Family::Code,
     triggers: TRIGGERS,
-    glance: 24,
+    glance: 11,
     context,
     hopeless: never,
     confirm,

@@ -21,13 +21,13 @@ mod word;
 pub(super) const RULES: Rules = Rules {
     family: Family::Shell,
     triggers: TRIGGERS,
-    glance: 8,
+    glance: 15,
     context,
     hopeless,
     confirm,
 };
 
-/// What reading a word costs, and what judging it with all around it does, in bytes looked at.
+/// What reading a word costs, and what judging it with all around it does, in units of effort.
 const WORD: usize = 48;
 const WINDOW: usize = 384;
 
@@ -148,30 +148,53 @@ fn context(bytes: &[u8], at: usize) -> bool {
 
 /// Whether `name=` stands first.
 fn assigns(rest: &[u8]) -> bool {
-    let name = rest
-        .iter()
-        .take(16)
-        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
-        .count();
+    let head = rest.get(..16).unwrap_or(rest);
+    let name = run(head, NAME);
     rest.get(name) == Some(&b'=')
+        && !head
+            .get(..name)
+            .is_some_and(|name| name.iter().any(|b| matches!(b, b'-' | b'.')))
+}
+
+/// What [`run`] reads: bytes between a separator and a command, and those of a command's name.
+const BLANK: u8 = 1;
+const NAME: u8 = 2;
+
+/// Which of the two each byte is, to be read once a byte: separators are many.
+static CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < table.len() {
+        table[i] = match i.to_le_bytes()[0] {
+            b' ' | b'\t' | b'+' | b';' | b'|' | b'(' | b'`' | b'{' | b'$' => BLANK,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => NAME,
+            _ => 0,
+        };
+        i += 1;
+    }
+    table
+};
+
+/// How many of the first bytes are of a class.
+fn run(bytes: &[u8], class: u8) -> usize {
+    let mut length = 0;
+    for byte in bytes {
+        if CLASSES[usize::from(*byte)] != class {
+            break;
+        }
+        length += 1;
+    }
+    length
 }
 
 /// Whether what follows a separator may be a command, decided on bytes that may be encoded.
 fn may_command(rest: &[u8]) -> bool {
-    let blank = |b: &u8| {
-        matches!(
-            b,
-            b' ' | b'\t' | b'+' | b';' | b'|' | b'(' | b'`' | b'{' | b'$'
-        )
-    };
-    let skipped = rest.iter().take_while(|b| blank(b)).count();
+    let skipped = run(rest, BLANK);
     let Some(rest) = rest.get(skipped..) else {
         return true;
     };
-    let length = rest
-        .iter()
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-        .count();
+    let head = rest.get(..=command::LONGEST).unwrap_or(rest);
+    let length = run(head, NAME);
     let Some(name) = rest.get(..length).filter(|_| length <= command::LONGEST) else {
         return false;
     };

@@ -22,7 +22,7 @@ mod url;
 pub(super) const RULES: Rules = Rules {
     family: Family::Xss,
     triggers: TRIGGERS,
-    glance: 24,
+    glance: 9,
     context,
     hopeless: never,
     confirm,

@@ -5,7 +5,7 @@
 //! behind the other into one buffer and searched at once; only what has a candidate that deserves a
 //! closer look is then searched as the unit it is.
 
-use super::{DECODED, FIELD, Hits, OVERLAP, Progress, Scan};
+use super::{CLEARED, FIELD, Hits, OVERLAP, Progress, Scan, Work};
 use crate::inspect::decode::{self, FormPart};
 use crate::inspect::document::{Container, Unit};
 use crate::inspect::prefilter::Candidates;
@@ -222,7 +222,8 @@ impl Scan {
         hits: &mut Hits,
     ) {
         let encoded = part.end - at;
-        if encoded == 0 || !self.effort.spend(FIELD + encoded / DECODED) {
+        let cost = FIELD + encoded / CLEARED;
+        if encoded == 0 || !self.effort.spend_on(Work::Dividing, cost) {
             return;
         }
         match part.len {
@@ -246,7 +247,7 @@ impl Scan {
                 continue;
             };
             let decoded = batch.bytes.get(begin..here.end).unwrap_or_default();
-            if self.effort.is_spent() {
+            if !self.looked(&mut candidates) {
                 break;
             }
             if self.deserves(decoded, candidate.moved_to(at)) {
@@ -254,6 +255,8 @@ impl Scan {
                 candidates.skip_to(here.end);
             }
         }
+        // What was looked at behind the last candidate; whoever goes on asks what is left.
+        let _ = self.looked(&mut candidates);
         batch.len = 0;
         batch.count = 0;
     }
