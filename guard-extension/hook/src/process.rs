@@ -85,6 +85,8 @@ pub struct Local {
     /// Paths that were no symbolic links when they were looked at, by hash; lossy. What rests on
     /// it is made to fail when it is out of date.
     pub(crate) plain: [AtomicU64; 256],
+    /// Paths that met a link when they were opened as text, by hash; lossy, a hint.
+    pub(crate) linked: [AtomicU64; 64],
     /// Mappings with arguments of programs that were started: owner's process id and address, and
     /// length in bytes. See `programs::areas`.
     pub(crate) areas: [[AtomicU64; 3]; 32],
@@ -97,6 +99,7 @@ impl Local {
         Self {
             sockets: Sockets::new(),
             plain: [const { AtomicU64::new(0) }; 256],
+            linked: [const { AtomicU64::new(0) }; 64],
             areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],
         }
     }

@@ -182,6 +182,7 @@ pub fn patch(start: usize, end: usize, key: Option<&TextKey>) -> Count {
         writes,
         planner,
     } = work.get();
+    let room = cleared(room);
     let mut island: Option<Island> = None;
     let mut from = Some(0);
     while let Some(offset) = from {
@@ -283,7 +284,7 @@ fn place(
 
 /// What patching works in: too much for a slot's stack, so it is mapped while it lasts.
 struct Work {
-    room: [Site; BATCH],
+    room: [MaybeUninit<Site>; BATCH],
     writes: Writes,
     planner: x86_64::Planner,
 }
@@ -295,13 +296,6 @@ impl Work {
     fn mapped() -> Option<Mapped> {
         let work = sys::map_new(size_of::<Self>()).ok()? as *mut Self;
         // SAFETY: the mapping is new, page-aligned and as long as the structure.
-        let room = unsafe { &raw mut (*work).room };
-        for index in 0..BATCH {
-            let site = room.cast::<Site>().wrapping_add(index);
-            // SAFETY: the element lies in the array.
-            unsafe { site.write(Site::NONE) };
-        }
-        // SAFETY: the field lies in the mapping.
         let writes = unsafe { &raw mut (*work).writes };
         // SAFETY: the field lies in the mapping.
         let length = unsafe { &raw mut (*writes).length };
@@ -321,9 +315,19 @@ impl Work {
 
 impl Mapped {
     fn get(&mut self) -> &mut Work {
-        // SAFETY: every field was initialised by `mapped`, `writes.list` being `MaybeUninit`.
+        // SAFETY: every field was initialised by `mapped`, but those that are `MaybeUninit`.
         unsafe { &mut *self.0 }
     }
+}
+
+/// Makes room for sites. Not where there is no search: it is some pages that nobody else touches.
+fn cleared(room: &mut [MaybeUninit<Site>; BATCH]) -> &mut [Site] {
+    for site in room.iter_mut() {
+        site.write(Site::NONE);
+    }
+    let room = core::ptr::from_mut(room).cast::<[Site; BATCH]>();
+    // SAFETY: every element was written; the borrow is that of the argument.
+    unsafe { &mut *room }
 }
 
 impl Drop for Mapped {
