@@ -277,7 +277,9 @@ fn prepare(
             return Err(DENIED);
         }
     }
-    let loads = image == Image::Static && !process.children.loader.is_empty();
+    // What a library that is preloaded would do comes after code of the program's own.
+    let is_mapped = image == Image::Static || image == Image::Dynamic && is_strict;
+    let loads = is_mapped && !process.children.loader.is_empty();
     let pins = !firm;
     // What the kernel is to open: the path, or the descriptor that was looked at.
     let opened = match &interpreter {

@@ -8,14 +8,15 @@
 
 use core::panic::PanicInfo;
 
-use guard_gate::{start, sys};
+use guard_gate::{environ, start, sys};
 
 /// Run by the dynamic loader, before all others where it knows DF_1_INITFIRST.
 #[used]
 #[unsafe(link_section = ".init_array")]
-static CONSTRUCTOR: extern "C" fn() = construct;
+static CONSTRUCTOR: extern "C" fn(i32, usize, usize) = construct;
 
-extern "C" fn construct() {
+extern "C" fn construct(count: i32, arguments: usize, variables: usize) {
+    environ::maybe_given(usize::try_from(count).unwrap_or(0), arguments, variables);
     if start::prepare(&[]).is_ok() {
         let own = construct as *const () as usize;
         start::patch_everything(own..own + 1);
