@@ -90,6 +90,8 @@ pub struct Local {
     pub(crate) areas: [[AtomicU64; 3]; 32],
     /// Whether the program's dynamic loader is at work, so that the program has not begun.
     linking: AtomicBool,
+    /// Whether the program is being started by its user, not by a program under guard.
+    starting: AtomicBool,
 }
 
 impl Local {
@@ -101,6 +103,7 @@ impl Local {
             plain: [const { AtomicU64::new(0) }; 256],
             areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],
             linking: AtomicBool::new(false),
+            starting: AtomicBool::new(false),
         }
     }
 
@@ -109,6 +112,17 @@ impl Local {
     #[must_use]
     pub const fn linking(&self) -> &AtomicBool {
         &self.linking
+    }
+
+    /// Whether what is started is what the user has asked for, which needs no entry. Whoever asks on
+    /// the user's behalf says so, before any code of a program runs.
+    #[must_use]
+    pub const fn starting(&self) -> &AtomicBool {
+        &self.starting
+    }
+
+    pub(crate) fn is_starting(&self) -> bool {
+        self.starting.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_linking(&self) -> bool {

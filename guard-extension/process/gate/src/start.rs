@@ -272,12 +272,17 @@ pub fn report(count: Count, begin: u64, program: &[u8]) {
             sys::complain(&[b"guard: ", program, end]);
             sys::exit(UNAVAILABLE)
         }
-        if count.open > 0 && NEEDS_ALL.load(Ordering::Relaxed) {
-            let end = b": it is not started: system calls pass by the check, which GUARD_REQUIRE \
-                        does not allow; guard scan names the places\n";
-            sys::complain(&[b"guard: ", program, end]);
-            sys::exit(UNAVAILABLE)
-        }
+        require_all(count, program);
+    }
+}
+
+/// Ends a program with a site that is left open, where the policy requires the tier.
+fn require_all(count: Count, program: &[u8]) {
+    if count.open > 0 && NEEDS_ALL.load(Ordering::Relaxed) {
+        let end = b": it is not started: system calls pass by the check, which GUARD_REQUIRE \
+                    does not allow; guard scan names the places\n";
+        sys::complain(&[b"guard: ", program, end]);
+        sys::exit(UNAVAILABLE)
     }
 }
 
@@ -305,6 +310,11 @@ pub fn found_more(count: Count) {
                 ));
             }
         });
+        // What is mapped while a program is linked is part of it.
+        if process.local.linking().load(Ordering::Relaxed) {
+            let length = status.map_or(0, |(.., length)| length);
+            require_all(count, program.get(..length).unwrap_or_default());
+        }
         if let Some((found, patched, left, open, micros, length)) = status {
             process.ring.report(&Status {
                 pid: own,

@@ -1,9 +1,11 @@
 //! From the arguments to the program.
 
 use core::ffi::CStr;
+use core::sync::atomic::Ordering;
 
 use guard_gate::sys::{self, Descriptor, Errno, number};
 use guard_gate::{environ, start as gate, text};
+use guard_hook::{Answer, Call, Scratch};
 
 use crate::begin::{self, guard_loader_jump};
 use crate::image::{self, Form, Head, Image};
@@ -14,8 +16,9 @@ const USAGE: u8 = 64;
 /// What is needed cannot be had.
 const UNAVAILABLE: u8 = 69;
 
-/// No such file (errno(3)).
+/// No such file, no memory (errno(3)).
 const ENOENT: Errno = Errno(2);
+const ENOMEM: Errno = Errno(12);
 
 /// Longest path (PATH_MAX, limits.h).
 const PATH: usize = 4096;
@@ -123,6 +126,7 @@ fn leave(stack: Stack, path: &CStr, unread: Option<Errno>) -> ! {
     let mut buffer = [0; PATH];
     let error = match (gate::is_enforced(), unread) {
         (Some(true), Some(error)) => error,
+        (Some(true), None) => start_guarded(stack, path),
         (Some(enforces), _) => match beside(&mut buffer) {
             Some(preload) => with_preload(stack, path, preload),
             None if enforces => ENOENT,
@@ -131,6 +135,36 @@ fn leave(stack: Stack, path: &CStr, unread: Option<Errno>) -> ! {
         (None, _) => execute(path, stack.arguments_from(2), stack.variables()),
     };
     fail(path, error)
+}
+
+/// Starts a program as one under guard would be started: what runs a script may be static.
+fn start_guarded(stack: Stack, path: &CStr) -> Errno {
+    let (arguments, variables) = (stack.arguments_from(2), stack.variables());
+    let Ok(process) = gate::prepare(&[]) else {
+        return execute(path, arguments, variables);
+    };
+    process.local.starting().store(true, Ordering::Relaxed);
+    let Ok(memory) = sys::map_new(size_of::<Scratch>()) else {
+        return ENOMEM;
+    };
+    // SAFETY: a new mapping, page-aligned and long enough; zeros are a valid value, as in slots.
+    let scratch = unsafe { &mut *(memory as *mut Scratch) };
+    let args = [path.as_ptr().addr(), arguments.addr(), variables.addr()];
+    let call = Call {
+        number: number::EXECVE,
+        args: [args[0], args[1], args[2], 0, 0, 0],
+    };
+    match guard_hook::decide(process, &call, scratch) {
+        Answer::Proceed => execute(path, arguments, variables),
+        // SAFETY: execve(2) with vectors of strings in memory that stays.
+        Answer::Instead(call) => match unsafe { sys::call(call.number, call.args) } {
+            Err(error) => error,
+            Ok(_) => image::ENOEXEC,
+        },
+        Answer::Return(result) => {
+            Errno(u16::try_from(result.unsigned_abs()).unwrap_or(image::ENOEXEC.0))
+        }
+    }
 }
 
 /// The preload library: beside the loader, where the extension looked for both.
