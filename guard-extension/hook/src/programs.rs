@@ -1,8 +1,8 @@
 //! Starting programs: which may be, and how they stay under guard.
 //!
-//! A program is found and decided about by its real path, and looked into: one with a dynamic
-//! loader is started with the library to preload, a static one by our loader, a script as its
-//! interpreter has to be. Whatever the caller's environment says, the variables that put the child
+//! A program is found and decided about by its real path, and looked into: a static one is started
+//! by our loader, one with a dynamic loader too where rules are enforced, else with the library to
+//! preload, a script as its interpreter has to be. Whatever the caller's environment says, the variables that put the child
 //! under guard are set.
 //!
 //! What is executed is what was looked at: by its descriptor, wherever the program could put

@@ -1,4 +1,5 @@
-//! The library that dynamic programs under Guard preload.
+//! The library that dynamic programs under Guard preload where nothing is refused; the loader maps
+//! them where a policy is enforced.
 //!
 //! Its constructor patches everything that is mapped, and from then on the program's calls pass
 //! through the gate. It needs nothing of any libc, so that one file serves them all, and exports
