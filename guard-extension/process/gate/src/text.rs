@@ -158,6 +158,11 @@ fn readable(start: usize, end: usize) -> usize {
     (first + low * PAGE).clamp(start, end)
 }
 
+/// Whether all of the memory between two addresses can be read.
+pub(crate) fn is_readable(start: usize, end: usize) -> bool {
+    start < end && readable(start, start + 1) > start && readable(start, end) == end
+}
+
 /// Patches the text between two addresses: as the extension knows it, where that is which part of
 /// which file it is, else all of it is searched.
 pub fn patch(start: usize, end: usize, key: Option<&TextKey>) -> Count {

@@ -2,6 +2,8 @@
 //! dynamic loader.
 
 use core::arch::global_asm;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use crate::start;
 
@@ -36,14 +38,40 @@ global_asm!(
     "xor r14d, r14d",
     "xor r15d, r15d",
     "jmp rcx",
+    // Where a dynamic loader goes when it is done: the flag falls, everything else stays as it is.
+    ".globl guard_loader_linked",
+    ".hidden guard_loader_linked",
+    "guard_loader_linked:",
+    "push rax",
+    "mov rax, [rip + {flag}]",
+    "mov byte ptr [rax], 0",
+    "pop rax",
+    "jmp [rip + {entry}]",
     ".hidden __ehdr_start",
     ".hidden _DYNAMIC",
     begin = sym begin,
+    flag = sym FLAG,
+    entry = sym ENTRY,
 );
+
+/// What [`until_linked`] was given, for the code above.
+static FLAG: AtomicPtr<AtomicBool> = AtomicPtr::new(ptr::null_mut());
+static ENTRY: AtomicUsize = AtomicUsize::new(0);
 
 unsafe extern "C" {
     /// Sets the stack pointer and jumps to a program's entry.
     pub(crate) fn guard_loader_jump(stack: usize, entry: usize) -> !;
+    /// Lowers the flag and jumps to the program's entry. Not a function: it is jumped to.
+    safe fn guard_loader_linked();
+}
+
+/// Raises the flag and returns what to hand to a dynamic loader for the program's entry: code that
+/// lowers it, and goes on at the entry.
+pub(crate) fn until_linked(entry: usize, flag: &'static AtomicBool) -> usize {
+    flag.store(true, Ordering::Relaxed);
+    FLAG.store(ptr::from_ref(flag).cast_mut(), Ordering::Relaxed);
+    ENTRY.store(entry, Ordering::Relaxed);
+    guard_loader_linked as *const () as usize
 }
 
 /// An entry of the dynamic section (elf(5)).
