@@ -58,9 +58,10 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    /// With a thread that looks through files; nothing where programs could change them.
+    /// With a thread that looks through files; nothing where programs could change them, nor where
+    /// searching them takes programs little more than that: instructions are words on aarch64.
     pub(super) fn new(regions: &Arc<Regions>) -> Option<Self> {
-        if !has_no_capabilities() {
+        if !cfg!(target_arch = "x86_64") || !has_no_capabilities() {
             return None;
         }
         let (thread, texts) = sync_channel(MOST);

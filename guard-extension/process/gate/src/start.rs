@@ -185,12 +185,11 @@ fn assemble(
 
 /// Maps a descriptor as a whole: address and length.
 fn map_shared(descriptor: &Descriptor, protection: usize) -> Option<(*const u8, usize)> {
-    const FSTAT: usize = 5;
-    // struct stat: 144 bytes, the size at 48 (stat(3type), asm/stat.h).
+    // struct stat: 144 bytes, or 128, the size at 48 (stat(3type), asm/stat.h).
     let mut stat = [0_u64; 18];
     let args = [descriptor.raw(), stat.as_mut_ptr().addr(), 0, 0, 0, 0];
     // SAFETY: the kernel writes a struct stat into the array.
-    unsafe { sys::call(FSTAT, args) }.ok()?;
+    unsafe { sys::call(number::FSTAT, args) }.ok()?;
     let length = usize::try_from(stat[6]).ok()?;
     let args = [0, length, protection, map::SHARED, descriptor.raw(), 0];
     // SAFETY: a new mapping at an address that was free.

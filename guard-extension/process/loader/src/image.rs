@@ -4,6 +4,8 @@ use core::ffi::CStr;
 
 use guard_gate::sys::{self, Descriptor, Errno, map, number};
 
+use crate::begin::MACHINE;
+
 /// Not a program (errno(3)).
 pub(crate) const ENOEXEC: Errno = Errno(8);
 /// What is named as a dynamic loader is none (`ELIBBAD`, errno(3)).
@@ -83,12 +85,11 @@ impl Head {
     pub(crate) fn form(&self) -> Form {
         // Of what follows these, kernels look at nothing.
         const MAGIC: &[u8] = b"\x7fELF";
-        const X86_64: u16 = 62;
         const EXECUTABLE: u16 = 2;
         const SHARED: u16 = 3;
         let bytes = self.bytes.get(..self.length).unwrap_or_default();
         let is_program = bytes.starts_with(MAGIC)
-            && self.half(18) == X86_64
+            && self.half(18) == MACHINE
             && matches!(self.half(16), EXECUTABLE | SHARED)
             && usize::from(self.half(54)) == PROGRAM_HEADER;
         match self.parts().any(|part| part.kind == PT_INTERP) {

@@ -8,7 +8,10 @@
 //! started it notices nothing.
 #![no_std]
 #![no_main]
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux"
+))]
 
 mod begin;
 mod image;

@@ -309,17 +309,17 @@ fn real_path<'b>(file: &Descriptor, buffer: &'b mut [u8; PATH]) -> Option<&'b [u
 
 /// Reads a link: how long what it says is.
 fn read_link(link: &CStr, buffer: &mut [u8; PATH]) -> Option<usize> {
-    const READLINK: usize = 89;
+    const AT_FDCWD: usize = -100_isize as usize;
     let args = [
+        AT_FDCWD,
         link.as_ptr().addr(),
         buffer.as_mut_ptr().addr(),
         PATH,
         0,
         0,
-        0,
     ];
     // SAFETY: the link ends in a NUL byte; the kernel writes at most the buffer's length.
-    unsafe { sys::call(READLINK, args) }.ok()
+    unsafe { sys::call(number::READLINKAT, args) }.ok()
 }
 
 /// The name that lists of processes show: the last part of the path.

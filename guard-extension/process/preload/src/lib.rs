@@ -5,7 +5,10 @@
 //! through the gate. It needs nothing of any libc, so that one file serves them all, and exports
 //! nothing.
 #![no_std]
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux"
+))]
 
 use core::panic::PanicInfo;
 
