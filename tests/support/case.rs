@@ -94,6 +94,11 @@ pub fn variants(value: &str) -> Vec<(&'static str, Vec<u8>)> {
             body("application/x-www-form-urlencoded", &form(value), false).to_string(),
         ),
         ("between", between(&inner).to_string()),
+        (
+            "kafka-header",
+            kafka(&json!([{ "origin": b"web" }, { "note": value.as_bytes() }])).to_string(),
+        ),
+        ("rabbitmq-header", rabbitmq(value).to_string()),
     ];
     // Text that is a document travels as one, too.
     if let Ok(document @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(value) {
@@ -174,6 +179,44 @@ fn url(method: &str) -> Value {
             "stage": "$default",
         },
         "isBase64Encoded": false,
+    })
+}
+
+/// A record of Kafka's with such headers.
+fn kafka(headers: &Value) -> Value {
+    json!({
+        "eventSource": "aws:kafka",
+        "eventSourceArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/orders/6cc0432b",
+        "bootstrapServers": "b-2.orders.a1b2c3.c2.kafka.eu-central-1.amazonaws.com:9098",
+        "records": { "orders-0": [{
+            "topic": "orders",
+            "partition": 0,
+            "offset": 15,
+            "timestamp": 1_727_187_262_015_u64,
+            "timestampType": "CREATE_TIME",
+            "headers": headers,
+            "key": "b3JkZXItMTA0Mg==",
+            "value": "bm90aGluZyB0byBzZWU=",
+        }] },
+    })
+}
+
+/// A message of RabbitMQ's with the value in a header, as Java writes its bytes.
+fn rabbitmq(value: &str) -> Value {
+    let bytes: Vec<i8> = value.bytes().map(u8::cast_signed).collect();
+    json!({
+        "eventSource": "aws:rmq",
+        "eventSourceArn": "arn:aws:mq:eu-central-1:123456789012:broker:orders:b-3e4d5c6b",
+        "rmqMessagesByQueue": { "orders::/": [{
+            "basicProperties": {
+                "contentType": "text/plain",
+                "headers": { "attempt": 1, "note": { "bytes": bytes } },
+                "userId": "shop",
+                "bodySize": 14,
+            },
+            "redelivered": false,
+            "data": "bm90aGluZyB0byBzZWU=",
+        }] },
     })
 }
 

@@ -25,7 +25,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
 ];
 
 /// Of the keys whose values a trigger encodes: `data`, `value`, `key`, `B`, `BS`, `binaryValue`,
-/// `binaryListValues`, `password`. Their closing quote follows in the third byte or later.
+/// `binaryListValues`, `password`, `headers`, `bytes`. Their closing quote follows in the third byte or later.
 pub(super) const KEYS: &[Trigger] = &[
     Trigger::new("[{,\\s]\"da"),
     Trigger::new("[{,\\s]\"va"),
@@ -34,6 +34,8 @@ pub(super) const KEYS: &[Trigger] = &[
     Trigger::new("yval"),
     Trigger::new("ylis"),
     Trigger::new("swor"),
+    Trigger::new("[{,\\s]\"he"),
+    Trigger::new("[{,\\s]\"by"),
 ];
 
 /// Whether something decodes at `bytes[at..]`.

@@ -4,8 +4,7 @@
 //! Nothing is allocated: each level that has to be decoded has a buffer in its own stack frame and
 //! passes it on in windows that overlap. Work is bounded by [`Effort`] and by [`DEPTH`].
 
-use core::ops::Range;
-
+use crate::event::{EncodedValue, Encoding};
 use crate::rule::{Families, Family, RULES};
 
 use super::decode::{self, Decoder, Gunzip, Layer, Source};
@@ -189,36 +188,37 @@ impl Scan {
         if depth >= DEPTH {
             return;
         }
-        let whole = Unit {
-            span: 0..text.len(),
-            starts: true,
-            ends: true,
-            encoded: true,
-            place: Place::Value,
-        };
-        let mut inner = Hits::default();
         if text.starts_with(b"H4sI") {
-            self.gzip(text, &whole, depth, &mut inner);
+            let mut inner = Hits::default();
+            self.gzip(text, depth, &mut inner);
             hits.adopt(inner, |hit| Match {
                 span: 0..text.len(),
                 ..hit
             });
         } else {
-            let mut source = Decoder::new(Layer::Base64, text);
-            self.decoded(&mut source, text.len(), None, &whole, depth + 1, &mut inner);
-            hits.adopt(inner, |hit| Match {
-                span: decode::origin(Layer::Base64, text, &hit.span),
-                ..hit
-            });
+            self.undone(Layer::Base64, text, depth, hits);
         }
     }
 
+    /// Searches what `layer` makes of a whole text. Spans in `hits` are those of the text.
+    fn undone(&mut self, layer: Layer, text: &[u8], depth: u32, hits: &mut Hits) {
+        let mut source = Decoder::new(layer, text);
+        let mut inner = Hits::default();
+        let whole = encoded_whole(text);
+        self.decoded(&mut source, text.len(), None, &whole, depth + 1, &mut inner);
+        hits.adopt(inner, |hit| Match {
+            span: decode::origin(layer, text, &hit.span),
+            ..hit
+        });
+    }
+
     #[inline(never)]
-    fn gzip(&mut self, text: &[u8], whole: &Unit<'_>, depth: u32, hits: &mut Hits) {
+    fn gzip(&mut self, text: &[u8], depth: u32, hits: &mut Hits) {
         let Some(mut source) = Gunzip::new(text) else {
             return;
         };
-        self.decoded(&mut source, usize::MAX, None, whole, depth + 1, hits);
+        let whole = encoded_whole(text);
+        self.decoded(&mut source, usize::MAX, None, &whole, depth + 1, hits);
         if source.is_cut() {
             self.effort.exhaust();
         }
@@ -406,11 +406,15 @@ impl Scan {
             })
     }
 
-    /// Searches the content of the JSON string at `span`, which its trigger encoded in base64.
-    pub(super) fn encoded(&mut self, event: &[u8], span: Range<usize>, hits: &mut Hits) {
-        let start = span.start;
+    /// Searches what a value holds that its trigger encoded.
+    pub(super) fn encoded(&mut self, event: &[u8], value: EncodedValue, hits: &mut Hits) {
+        let start = value.span.start;
+        let content = event.get(value.span).unwrap_or_default();
         let mut inner = Hits::default();
-        self.base64(event.get(span).unwrap_or_default(), 0, &mut inner);
+        match value.encoding {
+            Encoding::Bytes => self.undone(Layer::Numbers, content, 0, &mut inner),
+            _ => self.base64(content, 0, &mut inner),
+        }
         hits.adopt(inner, |hit| Match {
             span: hit.span.start + start..hit.span.end + start,
             ..hit
@@ -471,6 +475,17 @@ impl Scan {
                 ..hit
             });
         }
+    }
+}
+
+/// A text that is undone as a whole.
+const fn encoded_whole(text: &[u8]) -> Unit<'_> {
+    Unit {
+        span: 0..text.len(),
+        starts: true,
+        ends: true,
+        encoded: true,
+        place: Place::Value,
     }
 }
 
