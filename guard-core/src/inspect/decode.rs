@@ -11,6 +11,7 @@ mod gzip;
 mod loose;
 mod numbers;
 
+pub(super) use base64::digit as base64_digit;
 pub(super) use gzip::Gunzip;
 
 /// An encoding to undo.

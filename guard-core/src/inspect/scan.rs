@@ -4,6 +4,8 @@
 //! Nothing is allocated: each level that has to be decoded has a buffer in its own stack frame and
 //! passes it on in windows that overlap. Work is bounded by [`Effort`] and by [`DEPTH`].
 
+use core::ops::Range;
+
 use crate::event::{EncodedValue, Encoding};
 use crate::rule::{Families, Family, RULES};
 
@@ -200,6 +202,20 @@ impl Scan {
         }
     }
 
+    /// Searches base64 that stands in a text.
+    fn embedded(&mut self, bytes: &[u8], span: Range<usize>, depth: u32, hits: &mut Hits) {
+        if !self.effort.spend(UNIT + span.len()) {
+            return;
+        }
+        let start = span.start;
+        let mut inner = Hits::default();
+        self.base64(bytes.get(span).unwrap_or_default(), depth, &mut inner);
+        hits.adopt(inner, |hit| Match {
+            span: hit.span.start + start..hit.span.end + start,
+            ..hit
+        });
+    }
+
     /// Searches what `layer` makes of a whole text. Spans in `hits` are those of the text.
     fn undone(&mut self, layer: Layer, text: &[u8], depth: u32, hits: &mut Hits) {
         let mut source = Decoder::new(layer, text);
@@ -298,13 +314,22 @@ impl Scan {
         depth: u32,
         hits: &mut Hits,
     ) -> usize {
-        let guess = *progress.guess.get_or_insert_with(|| match text.place {
-            Place::Value if text.starts => Container::of(text.bytes),
-            _ => Guess::sure(Container::Plain),
+        let mut is_base64 = false;
+        let guess = *progress.guess.get_or_insert_with(|| {
+            let whole = text.place == Place::Value && text.starts;
+            is_base64 = whole && encoding::is_base64(text.bytes);
+            if whole && !is_base64 {
+                Container::of(text.bytes)
+            } else {
+                Guess::sure(Container::Plain)
+            }
         });
         let container = guess.container;
         if container == Container::Plain || depth >= DEPTH {
             self.plain(text, depth, hits);
+            if is_base64 {
+                self.embedded(text.bytes, 0..text.bytes.len(), depth, hits);
+            }
             progress.inside = true;
             return if text.ends {
                 text.bytes.len()
@@ -430,8 +455,16 @@ impl Scan {
             if !self.effort.spend(CANDIDATE) {
                 return;
             }
-            encoded |=
-                candidate.owners.encoding() && !encoded && encoding::introduces(text.bytes, at);
+            if candidate.owners.encoding() {
+                if let Some(span) = encoding::token(text.bytes, at) {
+                    // The whole of a value is for who asked for the value.
+                    if span.start > 0 || !encoding::is_base64(text.bytes) {
+                        self.embedded(text.bytes, span, depth, hits);
+                    }
+                } else {
+                    encoded = encoded || encoding::undoes(text.bytes, at);
+                }
+            }
             if encoding::ends_reference(text.bytes, at) {
                 continue;
             }
