@@ -29,40 +29,33 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger::new("[!e][!y][!A][!i]"),
     Trigger::new("[!e][!w][!o0][!gJKi]"),
     Trigger::new("[!W]3[!s][!igK]"),
-    // Strings that begin like the base64 of ASCII, see `SHAPE`. Upper and lower case apart, which
-    // is how look-ups by nibbles tell them.
-    Trigger::new("\"[!I-Z][!C-HS-X][!ABEFIJMNQRUVYZcdghklopstwx014589]"),
-    Trigger::new("\"[!I-Z][!i-nyz][!ABEFIJMNQRUVYZcdghklopstwx014589]"),
-    Trigger::new("\"[!I-Z][!0-3][!ABEFIJMNQRUVYZcdghklopstwx014589]"),
-    Trigger::new("\"[!a-f][!C-HS-X][!ABEFIJMNQRUVYZ]"),
-    Trigger::new("\"[!a-f][!C-HS-X][!cdghklopstwx]"),
-    Trigger::new("\"[!a-f][!C-HS-X][!014589]"),
-    Trigger::new("\"[!a-f][!i-nyz][!ABEFIJMNQRUVYZ]"),
-    Trigger::new("\"[!a-f][!i-nyz][!cdghklopstwx]"),
-    Trigger::new("\"[!a-f][!i-nyz][!014589]"),
-    Trigger::new("\"[!a-f][!0-3][!ABEFIJMNQRUVYZcdghklopstwx014589]"),
+    // The padded end of base64 that is a whole string of JSON. How such a string begins costs every
+    // string a look.
+    Trigger::new("[!AEIMQUYcgkosw048]=\""),
+    Trigger::new("[!AEIMQUYcgkosw048]=\\\\\""),
+    Trigger::new("[!AQgw]==[\"\\\\]"),
 ];
 
 /// Of the keys whose values a trigger encodes: `data`, `value`, `key`, `B`, `BS`, `binaryValue`,
 /// `binaryListValues`, `password`, `headers`, `bytes`. Their closing quote follows in the third
 /// byte or later.
 pub(super) const KEYS: &[Trigger] = &[
-    Trigger::new("[{,\\s]\"da"),
-    Trigger::new("[{,\\s]\"va"),
-    Trigger::new("[{,\\s]\"ke"),
-    Trigger::new("[{,\\s]\"b[\"s]"),
-    Trigger::new("yval"),
-    Trigger::new("ylis"),
-    Trigger::new("swor"),
-    Trigger::new("[{,\\s]\"he"),
-    Trigger::new("[{,\\s]\"by"),
+    Trigger::new("[{,\\s]\"[!d][!a]"),
+    Trigger::new("[{,\\s]\"[!v][!a]"),
+    Trigger::new("[{,\\s]\"[!k][!e]"),
+    Trigger::new("[{,\\s]\"[!B][!\"S]"),
+    Trigger::new("[!y][!V][!a][!l]"),
+    Trigger::new("[!y][!L][!i][!s]"),
+    Trigger::new("[!s][!w][!o][!r]"),
+    Trigger::new("[{,\\s]\"[!h][!e]"),
+    Trigger::new("[{,\\s]\"[!b][!y]"),
 ];
 
 /// Whether something decodes at `bytes[at..]`.
 pub(super) fn introduces(bytes: &[u8], at: usize) -> bool {
     decode::unit(Layer::Loose, bytes, at).is_some()
         || token(bytes, at).is_some()
-        || opens_text(bytes, at)
+        || closes_text(bytes, at)
 }
 
 /// Whether one round of [`Layer::Loose`] undoes something at `bytes[at..]`.
@@ -116,13 +109,24 @@ fn text_digits(bytes: &[u8]) -> Option<usize> {
     (shapely >= SHORTEST).then_some(shapely + more)
 }
 
-/// Whether the quote at `bytes[at]` opens a JSON string that is the base64 of a text.
-fn opens_text(bytes: &[u8], at: usize) -> bool {
-    let Some([b'"', content @ ..]) = bytes.get(at..) else {
-        return false;
+/// Whether the digit at `bytes[at]` is the last of a string that is the base64 of a text, padded.
+fn closes_text(bytes: &[u8], at: usize) -> bool {
+    let mut place = match bytes.get(at + 1..) {
+        Some([b'=', b'=', b'"' | b'\\', ..]) => 1,
+        Some([b'=', b'"' | b'\\', ..]) => 2,
+        _ => return false,
     };
-    let end = text_digits(content).and_then(|digits| content.get(digits));
-    matches!(end, Some(b'"' | b'=' | b'\\'))
+    let digits = bytes.get(..=at).unwrap_or_default();
+    let mut shapely = 0;
+    for byte in digits.iter().rev().take(SHAPED) {
+        match decode::base64_digit(*byte) {
+            Some(digit) if digit & SHAPE[place] == 0 => shapely += 1,
+            Some(_) => return false,
+            None => return shapely >= SHORTEST && place == 3 && *byte == b'"',
+        }
+        place = (place + 3) % 4;
+    }
+    shapely == SHAPED
 }
 
 /// Whether the whole of a value is the base64 of a text or of JSON.
