@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 5
 INSIDE := guard-extension/process/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo layer test test-rust test-fuzz test-aarch64 bench peers extension-bench soak icount detection lint fmt clippy doc deny
+.PHONY: help demo layer test test-rust test-fuzz test-aarch64 bench peers extension-bench process-bench soak icount detection lint fmt clippy doc deny
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do \
@@ -49,6 +49,9 @@ peers: needs-rust needs-python ## the inspector beside libinjection and libddwaf
 
 extension-bench: needs-rust needs-python needs-namespaces ## what the extension adds, beside a proxy that copies bytes; --record with RECORD=1
 	$(CARGO) run --release --package guard-tests --bin extension-bench -- $(if $(RECORD),--record)
+
+process-bench: needs-rust ## what the process tier adds to calls, starts and memory; --record with RECORD=1
+	$(CARGO) run --release --package guard-tests --bin process-bench -- $(if $(RECORD),--record)
 
 soak: needs-rust needs-python needs-namespaces ## 10 000 invocations in a row: memory and descriptors stay
 	SOAK=10000 $(CARGO) test --package guard-tests --test endurance -- --nocapture in_a_row

@@ -109,6 +109,15 @@ impl Inspector {
     pub fn keeps(&self, event: &[u8], occurrence: &Occurrence) -> bool {
         Scan::new(self.families, Effort::new(0)).deserves(event, occurrence.0)
     }
+
+    /// What inspecting an event takes of its effort, and what it may take.
+    #[must_use]
+    pub fn spent(&self, event: &[u8]) -> (u64, u64) {
+        let mut findings = self.inspect(event);
+        let share = findings.scan.effort.left();
+        while findings.next().is_some() {}
+        (share - findings.scan.effort.left(), share)
+    }
 }
 
 /// A place where a trigger occurs.
@@ -351,10 +360,8 @@ mod tests {
     /// What inspecting an event costs its author's share, in bytes for each byte of it.
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     fn spent(event: &[u8]) -> f64 {
-        let mut findings = Inspector::new(Families::ALL).inspect(event);
-        let share = findings.scan.effort.left();
-        while findings.next().is_some() {}
-        (share - findings.scan.effort.left()) as f64 / event.len() as f64
+        let (spent, _) = Inspector::new(Families::ALL).spent(event);
+        spent as f64 / event.len() as f64
     }
 
     fn percent(text: &str) -> String {

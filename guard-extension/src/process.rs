@@ -29,6 +29,7 @@ mod learning;
 mod regions;
 mod repeats;
 mod reports;
+mod texts;
 
 use hand_over::HandOver;
 use learning::Learner;

@@ -95,7 +95,6 @@ impl Effort {
         self.left = 0;
     }
 
-    #[cfg(test)]
     pub(crate) const fn left(&self) -> u64 {
         self.left
     }

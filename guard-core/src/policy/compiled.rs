@@ -192,12 +192,21 @@ impl<'a> CompiledPolicy<'a> {
     }
 
     /// Whether a local socket may be reached: its absolute path, or its abstract name with the NUL
-    /// byte that begins it. Names match as a whole.
+    /// byte that begins it. Names match as a whole, and a directory with a final `/` all paths below
+    /// it.
     pub fn unix(&self, path: &[u8]) -> Decision {
         if self.flags & flag::EGRESS == 0 {
             return Decision::NotRestricted;
         }
-        self.find_unix(path)
+        // Longest first: the narrowest entry is the one that is named.
+        let directories = (1..path.len())
+            .rev()
+            .filter(|end| path.get(end - 1) == Some(&b'/'))
+            .map_while(|end| path.get(..end))
+            .filter(|_| path.strip_prefix(b"/").is_some_and(is_path));
+        core::iter::once(path)
+            .chain(directories)
+            .find_map(|path| self.find_unix(path))
             .map_or(Decision::Denied, Decision::Allowed)
     }
 

@@ -402,9 +402,12 @@ fn unix(path: &str) -> Result<Vec<u8>, Fault> {
     let socket = match path.strip_prefix('@') {
         Some("") => return Err(Fault::new(0, "\"@\" has no name behind it", ACCEPTED)),
         Some(name) => format!("\0{name}"),
-        None => super::file::absolute(path)?,
+        None => {
+            let below = if path.ends_with('/') { "/" } else { "" };
+            super::file::absolute(path)? + below
+        }
     };
-    if socket.len() > LONGEST || socket == "/" {
+    if socket.len() > LONGEST || socket.trim_start_matches('/').is_empty() {
         let reason = format!("{} is not the name of a socket", quote(path));
         return Err(Fault::new(
             0,

@@ -80,8 +80,9 @@ pub static SETTINGS: &[Setting] = &[
         variable: "GUARD_EGRESS_ALLOW",
         key: Some("egress_allow"),
         grammar: "comma list of `host[:port]`, `*.suffix[:port]`, IP, CIDR, \
-                  `aws:SERVICE[/RESOURCE]`, `unix:/path`; `udp:` before an entry, TCP without; \
-                  `from-to` for a range of ports, any port without",
+                  `aws:SERVICE[/RESOURCE]`, `unix:/path`, or with a final `/` what is below; \
+                  `udp:` before an entry, TCP without; `from-to` for a range of ports, any port \
+                  without",
         unset: "not restricted, recorded",
         empty: "only what the platform needs: Runtime API, X-Ray daemon, credentials endpoint, \
                 resolvers",

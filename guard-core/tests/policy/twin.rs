@@ -91,7 +91,9 @@ fn egress_entry() -> impl Strategy<Value = String> {
     prop_oneof![
         5 => (prop::sample::select(vec!["", "tcp:", "udp:"]), target)
             .prop_map(|(protocol, target)| format!("{protocol}{target}")),
-        1 => path().prop_filter("a socket", |path| path != "/").prop_map(|p| format!("unix:{p}")),
+        1 => (path(), prop::sample::select(vec!["", "/"]))
+            .prop_filter("a socket", |(path, _)| path != "/")
+            .prop_map(|(path, end)| format!("unix:{path}{end}")),
     ]
 }
 
@@ -198,7 +200,13 @@ proptest! {
             check(&compiled, compiled.egress_addr(ip, port, protocol), naive)?;
         }
         for path in sockets {
-            let naive = twin(&|rule| rule.target() == &Target::Unix(path.clone().into_bytes()));
+            let naive = twin(&|rule| match rule.target() {
+                Target::Unix(rule) if rule.ends_with(b"/") => {
+                    path.as_bytes().starts_with(rule) && path.len() > rule.len()
+                }
+                Target::Unix(rule) => rule == path.as_bytes(),
+                _ => false,
+            });
             check(&compiled, compiled.unix(path.as_bytes()), naive)?;
         }
     }

@@ -98,6 +98,17 @@ pub const fn is_checked(number: usize) -> bool {
     number > LAST || BITS[number / 64] >> (number % 64) & 1 == 1
 }
 
+/// Which calls pass through the tier that patches: those that are decided about, and those that make
+/// a child without its parent's threads, which has to be noticed there.
+#[must_use]
+pub const fn passes(number: u32) -> bool {
+    const CLONE: u32 = 56;
+    const FORK: u32 = 57;
+    const VFORK: u32 = 58;
+    const CLONE3: u32 = 435;
+    is_checked(number as usize) || matches!(number, CLONE | FORK | VFORK | CLONE3)
+}
+
 /// [`is_checked`] for the numbers up to [`LAST`], a bit each, the lowest first; for trampolines.
 pub static CHECKED: [u64; LEN.div_ceil(64)] = BITS;
 

@@ -16,6 +16,7 @@ mod open;
 mod path;
 mod resolve;
 mod text;
+mod there;
 
 pub(crate) use judge::{EACCES, Wants, is_free};
 pub(crate) use path::{append, climbs, is_below, of_process, split};
@@ -32,9 +33,11 @@ enum Step {
     Fast,
     /// The same, after its links were read.
     Text,
+    /// Opened by the real path of what was found.
+    Named,
     /// Opened through a descriptor.
     Reopen,
-    /// Created in a directory's descriptor.
+    /// Created by its real path.
     Create,
     /// Opened as the program asked.
     Watch,
@@ -117,6 +120,12 @@ pub(crate) fn after(
             open::after(process, call, scratch, result)
         }
         _ => {
+            let result = match name {
+                Name::Link | Name::Linkat if result == 0 && process.enforces() => {
+                    change::linked(scratch)
+                }
+                _ => result,
+            };
             while let Some(held) = scratch.files.release() {
                 drop(held);
             }

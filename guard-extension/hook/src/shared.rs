@@ -18,11 +18,13 @@
 
 mod ring;
 mod sealed;
+mod texts;
 pub(crate) mod words;
 
 pub use ring::{Kind, Outcome, Record, Ring, RingReader, Status, TEXT};
 pub use sealed::{Redirect, Sealed, SealedWriter, Settings, TmpUse};
+pub use texts::{KnownText, TextKey};
 pub use words::LayoutError;
 
 /// Changes with every change of the layout.
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;

@@ -6,6 +6,7 @@ mod decode;
 mod landing;
 mod number;
 mod plan;
+mod recipe;
 mod scan;
 mod survey;
 mod tables;
@@ -16,6 +17,7 @@ mod trampoline;
 pub use crate::header::{HEADER, TABLE, header};
 pub use decode::{Flow, Instruction, LENGTH_MAX, decode};
 pub use plan::Planner;
+pub use recipe::Recipe;
 pub use survey::{survey, survey_for};
 
 /// What to add to the resume address to come back with a result instead of making the call.

@@ -16,6 +16,7 @@ use rustix::process::geteuid;
 
 use super::Parts;
 use super::regions::Regions;
+use super::texts::Texts;
 
 /// What a message begins with; another release's has another number.
 const GREETING: &str = "guard process 1\n";
@@ -29,6 +30,7 @@ pub(super) struct HandOver {
     listener: tokio::net::UnixListener,
     message: String,
     regions: Arc<Regions>,
+    texts: Option<Texts>,
 }
 
 impl HandOver {
@@ -41,20 +43,26 @@ impl HandOver {
             listener: tokio::net::UnixListener::from_std(listener)?,
             message: format!("{GREETING}{preload}\n{loader}\n"),
             regions: Arc::clone(regions),
+            texts: Texts::new(regions),
         })
     }
 
     /// Answers for ever.
-    pub(super) async fn serve(self) {
+    pub(super) async fn serve(mut self) {
         let uid = geteuid().as_raw();
         loop {
             let Ok((stream, _)) = self.listener.accept().await else {
                 tokio::time::sleep(REST).await;
                 continue;
             };
-            if stream.peer_cred().is_ok_and(|peer| peer.uid() == uid) {
-                // Into an empty buffer: it does not wait. Who does not read it is gone.
-                let _ = self.give(&stream);
+            let Some(peer) = stream.peer_cred().ok().filter(|peer| peer.uid() == uid) else {
+                continue;
+            };
+            // Into an empty buffer: it does not wait. Who does not read it is gone.
+            let _ = self.give(&stream);
+            drop(stream);
+            if let Some((texts, process)) = self.texts.as_mut().zip(peer.pid()) {
+                texts.look(process);
             }
         }
     }

@@ -133,7 +133,10 @@ impl Learner {
                 protocol,
             } => Seen::Host(String::from_utf8_lossy(name).into_owned(), port, protocol),
             Operation::Address { ip, port, protocol } => Seen::Address(ip, port, protocol),
-            Operation::Unix { path } => Seen::Unix(path.to_vec()),
+            Operation::Unix { path } => Seen::Unix(match guard_hook::temporary(path) {
+                Some(directory) => format!("{directory}/").into_bytes(),
+                None => path.to_vec(),
+            }),
             Operation::File {
                 path,
                 access: Access::Read,

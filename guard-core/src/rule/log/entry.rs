@@ -118,6 +118,9 @@ fn entry(line: &[u8]) -> Option<usize> {
                     .any(|w| w.len() >= 3 && w.iter().all(u8::is_ascii_uppercase) && is_level(w));
                 return level.then_some(n);
             }
+            if let Some(n) = day(line) {
+                return Some(n);
+            }
             // `10.0.0.1 - - [`: the common log format.
             let address = line
                 .iter()
@@ -148,26 +151,35 @@ fn is_level(word: &[u8]) -> bool {
 
 /// `2024-01-31 12:00`, `2024/01/31T12:00`.
 fn stamp(line: &[u8]) -> Option<usize> {
-    const SHAPE: &[u8] = b"dddd-dd-dd dd:dd";
-    let matches = line.len() >= SHAPE.len()
-        && line.iter().zip(SHAPE).all(|(b, shape)| match shape {
-            b'd' => b.is_ascii_digit(),
-            b'-' => matches!(b, b'-' | b'/'),
-            b' ' => matches!(b, b' ' | b'T'),
-            _ => b == shape,
-        });
-    matches.then_some(SHAPE.len())
+    const SHAPE: &[u8] = b"dddd-dd-ddTdd:dd";
+    has_shape(line, SHAPE).then_some(SHAPE.len())
+}
+
+/// `2024-01-31 INFO`: a day alone is an agenda's, unless a level follows it at once.
+fn day(line: &[u8]) -> Option<usize> {
+    const SHAPE: &[u8] = b"dddd-dd-dd ";
+    let rest = line.get(SHAPE.len()..).filter(|_| has_shape(line, SHAPE))?;
+    let rest = rest.strip_prefix(b"[").unwrap_or(rest);
+    let n = rest.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let ends = rest.get(n).is_none_or(|b| matches!(b, b' ' | b':' | b']'));
+    (ends && is_level(rest.get(..n)?)).then_some(SHAPE.len() - 1)
 }
 
 /// `12:00:00`
 fn clock(line: &[u8]) -> Option<usize> {
     const SHAPE: &[u8] = b"dd:dd:dd";
-    let matches = line.len() >= SHAPE.len()
-        && line.iter().zip(SHAPE).all(|(b, shape)| match shape {
+    has_shape(line, SHAPE).then_some(SHAPE.len())
+}
+
+/// Whether the line begins with digits and marks as the shape has them.
+fn has_shape(line: &[u8], shape: &[u8]) -> bool {
+    line.len() >= shape.len()
+        && line.iter().zip(shape).all(|(b, shape)| match shape {
             b'd' => b.is_ascii_digit(),
+            b'-' => matches!(b, b'-' | b'/'),
+            b'T' => matches!(b, b' ' | b'T'),
             _ => b == shape,
-        });
-    matches.then_some(SHAPE.len())
+        })
 }
 
 /// `Jan 31 12:00:00`, as syslog has it (RFC 3164, 4.1.2).

@@ -321,6 +321,21 @@ fn two(
     Ok(call)
 }
 
+/// The result of a link that was made: it is taken away again when it is not of the file that was
+/// decided about, whose descriptor another thread has replaced then.
+pub(super) fn linked(scratch: &Scratch) -> isize {
+    let [from, to] = &scratch.real;
+    let wanted = sys::identity_at(from, AT_SYMLINK_NOFOLLOW)
+        // One without a name until now.
+        .or_else(|_| sys::identity_at(&scratch.files.link, 0));
+    let made = sys::identity_at(to, AT_SYMLINK_NOFOLLOW);
+    if wanted.is_ok() && wanted == made {
+        return 0;
+    }
+    sys::unlink(AT_FDCWD, to);
+    DENIED.result()
+}
+
 fn made(link: bool, from: (usize, usize), to: (usize, usize), flags: usize) -> Call {
     Call {
         number: if link {

@@ -4,9 +4,13 @@
 //! 1. The path as text is allowed, and the kernel is told to follow no links: what is opened is
 //!    what was decided about.
 //! 2. There are links: the object is found by a descriptor that opens nothing (`O_PATH`), decided
-//!    about by its real path, and opened through that descriptor.
-//! 3. Nothing is there and it is to be created: its directory is found so, and the name created in
-//!    it, following no links.
+//!    about by its real path, and opened by that, following no links; where it has none, through the
+//!    descriptor.
+//! 3. Nothing is there and it is to be created: its directory is found so, and it is created at the
+//!    real path, following no links.
+//!
+//! Descriptors are the process's: any thread of the program can put another file in the place of one,
+//! the program's or ours, at any time. So nothing that has a path is opened below or through one.
 //!
 //! In monitor mode the call is made as it is, and what it opened is looked at afterwards.
 
@@ -17,21 +21,22 @@ use super::resolve::{
     O_PATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, entry, name_of, object,
 };
 use super::text::{Spare, by_text};
+use super::there::{existing, is_still_free, place, through_descriptor};
 use super::{Step, argument, path_argument};
 use crate::calls::Name;
 use crate::process::Process;
 use crate::programs::is_own_name;
 use crate::scratch::Scratch;
-use crate::sys::{self, AT_FDCWD, Errno, Fd, OpenHow, S_IFDIR, S_IFLNK, memory, number};
+use crate::sys::{self, AT_FDCWD, Errno, Fd, OpenHow, memory, number};
 use crate::{Answer, Call, Next};
 
 const O_WRONLY: u64 = 1;
 const O_RDWR: u64 = 2;
-const O_ACCMODE: u64 = 3;
-const O_CREAT: u64 = 0o100;
-const O_EXCL: u64 = 0o200;
-const O_TRUNC: u64 = 0o1000;
-const O_TMPFILE: u64 = 0o20_000_000;
+pub(super) const O_ACCMODE: u64 = 3;
+pub(super) const O_CREAT: u64 = 0o100;
+pub(super) const O_EXCL: u64 = 0o200;
+pub(super) const O_TRUNC: u64 = 0o1000;
+pub(super) const O_TMPFILE: u64 = 0o20_000_000;
 /// The kernel sets it for 64-bit programs in all calls but openat2.
 const O_LARGEFILE: u64 = if cfg!(target_arch = "x86_64") {
     0o100_000
@@ -59,8 +64,8 @@ const KNOWN: u64 = O_ACCMODE
     | O_PATH
     | O_TMPFILE;
 
-const EISDIR: Errno = Errno(21);
-const EEXIST: Errno = Errno(17);
+pub(super) const EISDIR: Errno = Errno(21);
+pub(super) const EEXIST: Errno = Errno(17);
 const EINVAL: Errno = Errno(22);
 const EPERM: Errno = Errno(1);
 
@@ -72,7 +77,7 @@ const ATTEMPTS: u8 = 8;
 pub(super) struct Request {
     pub(super) directory: usize,
     path: usize,
-    how: OpenHow,
+    pub(super) how: OpenHow,
 }
 
 impl Request {
@@ -136,7 +141,7 @@ impl Request {
         })
     }
 
-    const fn has(&self, flag: u64) -> bool {
+    pub(super) const fn has(&self, flag: u64) -> bool {
         self.how.flags & flag == flag
     }
 
@@ -159,7 +164,7 @@ impl Request {
     }
 
     /// What is asked of a file that exists.
-    fn wants(&self) -> Wants {
+    pub(super) fn wants(&self) -> Wants {
         if self.has(O_PATH) {
             return Wants::default();
         }
@@ -284,12 +289,13 @@ fn fast(process: &Process<'_>, request: &Request, scratch: &mut Scratch) -> Opti
 /// The open that follows no links; sets `real[0]` to what it opens then.
 fn unlinked(request: &Request, scratch: &mut Scratch) -> Option<Call> {
     let [given, _] = &mut scratch.given;
-    let [real, _] = &mut scratch.real;
+    let [real, whole] = &mut scratch.real;
     let path = given.bytes();
     if request.how.resolve != 0 || climbs(path) {
         return None;
     }
-    if path.starts_with(b"/") {
+    let is_absolute = path.starts_with(b"/");
+    if is_absolute {
         real.clear();
     } else {
         base(request.directory, real)?;
@@ -300,17 +306,29 @@ fn unlinked(request: &Request, scratch: &mut Scratch) -> Option<Call> {
     if is_below(lexical, b"/proc") || is_below(lexical, b"/dev/fd") {
         return None;
     }
+    if !is_absolute {
+        whole.set(lexical)?;
+        // Its end says whether it has to be a directory.
+        match path {
+            b"." => whole.push(b"/.")?,
+            _ if path.ends_with(b"/.") => whole.push(b"/.")?,
+            _ if path.ends_with(b"/") => whole.push(b"/")?,
+            _ => {}
+        }
+    }
     scratch.files.step = Step::Fast;
     scratch.files.wants = request.wants_most();
     scratch.files.how = OpenHow {
         resolve: RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
         ..request.how
     };
-    Some(openat2(
-        request.directory,
-        scratch.given[0].pointer(),
-        &scratch.files.how,
-    ))
+    // Not below the descriptor or the working directory: another thread may have put another
+    // directory in its place by then.
+    let path = match is_absolute {
+        true => scratch.given[0].pointer(),
+        false => scratch.real[1].pointer(),
+    };
+    Some(openat2(AT_FDCWD, path, &scratch.files.how))
 }
 
 /// The first way once more, with the path's links read.
@@ -359,7 +377,7 @@ pub(crate) fn base(directory: usize, into: &mut crate::text::PathText) -> Option
     (bytes.starts_with(b"/") && !bytes.ends_with(b" (deleted)")).then_some(())
 }
 
-fn openat2(directory: usize, path: usize, how: &OpenHow) -> Call {
+pub(super) fn openat2(directory: usize, path: usize, how: &OpenHow) -> Call {
     Call {
         number: number::OPENAT2,
         args: [
@@ -415,83 +433,16 @@ fn thorough(process: &Process<'_>, number: usize, scratch: &mut Scratch) -> Resu
             return Err(DENIED);
         }
         scratch.files.how = OpenHow {
-            resolve: RESOLVE_NO_SYMLINKS,
+            resolve: RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
             ..request.how
         };
-        let call = openat2(
-            parent.number(),
-            scratch.files.leaf.pointer(),
-            &scratch.files.how,
-        );
+        // By its path: the directory's descriptor is one that the program's threads can replace.
+        let call = openat2(AT_FDCWD, real.pointer(), &scratch.files.how);
         scratch.files.step = Step::Create;
         scratch.files.hold(parent);
         return Ok(call);
     }
     Err(ELOOP)
-}
-
-/// Decides about an object that is there, and opens it through its descriptor.
-fn existing(
-    process: &Process<'_>,
-    number: usize,
-    scratch: &mut Scratch,
-    found: Fd,
-) -> Result<Call, Errno> {
-    let request = scratch.files.request;
-    let [_, names] = &mut scratch.given;
-    let [real, _] = &mut scratch.real;
-    let creates = request.has(O_CREAT);
-    if creates || request.has(O_NOFOLLOW) {
-        let status = sys::status(found.number())?;
-        if creates && request.has(O_EXCL) {
-            return Err(EEXIST);
-        }
-        if status.kind() == S_IFLNK && !request.has(O_PATH) {
-            return Err(ELOOP);
-        }
-        if creates && status.kind() == S_IFDIR {
-            return Err(EISDIR);
-        }
-    }
-    name_of(found.number(), real).map_err(|_| DENIED)?;
-    if !may_use(process, number, real.bytes(), request.wants(), names) {
-        return Err(DENIED);
-    }
-    let link = &mut scratch.files.link;
-    link.of(found.number());
-    if request.has(O_PATH) {
-        return Ok(keep(scratch, found, request.has(O_CLOEXEC)));
-    }
-    let flags = request.how.flags & !(O_CREAT | O_EXCL | O_NOFOLLOW);
-    let tmpfile = flags & O_TMPFILE == O_TMPFILE;
-    let mode = if tmpfile { request.how.mode } else { 0 };
-    let call = Call {
-        number: number::OPENAT,
-        args: [
-            AT_FDCWD,
-            scratch.files.link.pointer(),
-            usize::try_from(flags).unwrap_or(0),
-            usize::try_from(mode).unwrap_or(0),
-            0,
-            0,
-        ],
-    };
-    scratch.files.step = Step::Reopen;
-    scratch.files.hold(found);
-    Ok(call)
-}
-
-/// A call that has the descriptor itself for a result: a duplicate, moved back in `after`.
-fn keep(scratch: &mut Scratch, found: Fd, close_on_exec: bool) -> Call {
-    // F_DUPFD, F_DUPFD_CLOEXEC (fcntl(2)).
-    let command = if close_on_exec { 1030 } else { 0 };
-    let call = Call {
-        number: number::FCNTL,
-        args: [found.number(), command, 0, 0, 0, 0],
-    };
-    scratch.files.step = Step::Reopen;
-    scratch.files.hold(found);
-    call
 }
 
 pub(super) fn after(
@@ -517,7 +468,8 @@ pub(super) fn after(
                 let _ = may_use(process, call.number, real.bytes(), wants, names);
                 Next::Done(result)
             }
-            Some(ELOOP | ENOSYS | EPERM) => {
+            // An ancestor of the working directory may be closed to the program.
+            Some(ELOOP | ENOSYS | EPERM | DENIED) => {
                 scratch.files.step = Step::Watch;
                 Next::Again(*call)
             }
@@ -533,8 +485,9 @@ pub(super) fn after(
                 );
                 Next::Done(result)
             }
-            // Links, or a kernel or filter that does not have openat2.
-            Some(ELOOP | ENOSYS | EPERM) => {
+            // Links, a kernel or filter that does not have openat2, or an ancestor of the working
+            // directory that is closed to the program.
+            Some(ELOOP | ENOSYS | EPERM | DENIED) => {
                 let is_read = scratch.files.step == Step::Text;
                 match (!is_read).then(|| text(process, scratch)).flatten() {
                     Some(call) => Next::Again(call),
@@ -543,11 +496,21 @@ pub(super) fn after(
             }
             Some(_) => Next::Done(result),
         },
-        Step::Reopen | Step::Create => {
+        // What was found there is there no more, or cannot be reached by its path.
+        Step::Named if matches!(errno, Some(ELOOP | ENOSYS | EPERM | DENIED | ENOENT)) => {
+            Next::Again(through_descriptor(scratch))
+        }
+        Step::Reopen | Step::Create | Step::Named => {
             let created = scratch.files.step == Step::Create;
             let held = scratch.files.release();
             match (errno, held) {
-                (None, Some(held)) => Next::Done(place(result, held, request.has(O_CLOEXEC))),
+                (None, Some(held)) => {
+                    let by_descriptor = scratch.files.step == Step::Reopen;
+                    if by_descriptor && !is_still_free(process, call.number, scratch, result) {
+                        return Next::Done(DENIED.result());
+                    }
+                    Next::Done(place(result, held, request.has(O_CLOEXEC)))
+                }
                 (Some(ELOOP), held) if created && scratch.files.attempts < ATTEMPTS => {
                     drop(held);
                     scratch.files.attempts += 1;
@@ -571,18 +534,6 @@ fn again(process: &Process<'_>, number: usize, scratch: &mut Scratch) -> Next {
         Ok(call) => Next::Again(call),
         Err(errno) => Next::Done(errno.result()),
     }
-}
-
-/// The program gets the number that it would have got without us: the lowest one, which our own
-/// descriptor has.
-fn place(opened: isize, held: Fd, close_on_exec: bool) -> isize {
-    let Ok(number) = usize::try_from(opened) else {
-        return opened;
-    };
-    if held.number() > number {
-        return opened;
-    }
-    isize::try_from(sys::move_to(number, held, close_on_exec)).unwrap_or(opened)
 }
 
 /// Records what was opened in monitor mode.

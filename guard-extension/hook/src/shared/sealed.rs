@@ -7,6 +7,7 @@
 //! | 2 | length of the region in words |
 //! | 3, 4 | first word and length in bytes of the policy's image |
 //! | 5, 6 | first word and number of the names' slots |
+//! | 7 | first word of what is known of files' sites |
 //! | 512.. | control page |
 //!
 //! Control page, counted from its first word: 0 phase (0 init, 1 invoke), 1 mode (as in the policy's
@@ -19,6 +20,7 @@ use core::sync::atomic::AtomicU64;
 use guard_core::policy::{CompiledPolicy, Phase};
 
 use super::VERSION;
+use super::texts::{self, KnownText, TextKey, Texts};
 use super::words::{LayoutError, get, put_bytes, set};
 use crate::names::{NameTable, SLOT, address, bits};
 
@@ -90,7 +92,9 @@ impl<'a> Sealed<'a> {
             .at(6)
             .checked_mul(SLOT)
             .and_then(|length| length.checked_add(sealed.at(5)));
-        if sealed.at(2) > words.len() || names_end.is_none_or(|end| end > words.len()) {
+        let texts_end = sealed.at(7).checked_add(texts::LENGTH);
+        let is_inside = |end: Option<usize>| end.is_some_and(|end| end <= words.len());
+        if sealed.at(2) > words.len() || !is_inside(names_end) || !is_inside(texts_end) {
             return Err(LayoutError::Length);
         }
         Ok(sealed)
@@ -155,6 +159,17 @@ impl<'a> Sealed<'a> {
         self.table().find(of, now, found)
     }
 
+    /// What is known of the sites of a file's text.
+    #[must_use]
+    pub fn text(&self, key: &TextKey) -> Option<KnownText<'a>> {
+        self.texts().find(key)
+    }
+
+    fn texts(&self) -> Texts<'a> {
+        let words = self.words.get(self.at(7)..).unwrap_or_default();
+        Texts(words.get(..texts::LENGTH).unwrap_or_default())
+    }
+
     fn table(&self) -> NameTable<'a> {
         NameTable::new(self.words.get(self.at(5)..).unwrap_or_default(), self.at(6))
     }
@@ -174,7 +189,7 @@ impl<'a> SealedWriter<'a> {
     /// Bytes that a region needs, a multiple of 4096.
     #[must_use]
     pub const fn size(image: usize, names: usize) -> usize {
-        (8 * (POLICY + image.div_ceil(8) + names * SLOT)).next_multiple_of(4096)
+        (8 * (POLICY + image.div_ceil(8) + names * SLOT + texts::LENGTH)).next_multiple_of(4096)
     }
 
     /// Fills memory in, which is zero and at least [`Self::size`] long.
@@ -209,6 +224,7 @@ impl<'a> SealedWriter<'a> {
             (4, image.len()),
             (5, names_at),
             (6, names),
+            (7, names_at + names * SLOT),
         ] {
             set(words, at, value as u64);
         }
@@ -241,5 +257,12 @@ impl<'a> SealedWriter<'a> {
     /// give way: the one that expires first.
     pub fn learn(&self, address: IpAddr, name: &[u8], expiry: u64, now: u64) -> bool {
         self.view.table().learn(address, name, expiry, now)
+    }
+
+    /// Remembers what is known of the sites of a file's text: how many were found, are left alone,
+    /// and stay open, and a word for each of the others. False when there is no room.
+    #[must_use]
+    pub fn know(&self, key: &TextKey, counts: [u32; 3], sites: &[u64]) -> bool {
+        self.view.texts().add(key, counts, sites)
     }
 }

@@ -203,6 +203,25 @@ pub(crate) fn exists<const N: usize>(directory: usize, path: &Text<N>) -> Result
     })
 }
 
+/// Which object is at a path: device and inode. `flags` may hold `AT_SYMLINK_NOFOLLOW`.
+pub(crate) fn identity_at<const N: usize>(path: &Text<N>, flags: usize) -> Result<[u64; 2], Errno> {
+    // The first two words on either architecture (asm/stat.h, asm-generic/stat.h).
+    let mut raw = [0_u64; 18];
+    let to = raw.as_mut_ptr().expose_provenance();
+    let args = [AT_FDCWD, path.pointer(), to, flags, 0, 0];
+    // SAFETY: reads a string that ends by a NUL, stores a structure; both ours.
+    checked(unsafe { syscall(number::NEWFSTATAT, args) })?;
+    let [device, inode, ..] = raw;
+    Ok([device, inode])
+}
+
+/// unlinkat(2) of what is no directory.
+pub(crate) fn unlink<const N: usize>(directory: usize, path: &Text<N>) {
+    let args = [directory, path.pointer(), 0, 0, 0, 0];
+    // SAFETY: reads a string that ends by a NUL; ours.
+    let _ = unsafe { syscall(number::UNLINKAT, args) };
+}
+
 /// Reads from the beginning of a regular file.
 pub(crate) fn read_at(file: &Fd, offset: usize, into: &mut [u8]) -> SysResult {
     let to = into.as_mut_ptr().expose_provenance();

@@ -96,7 +96,12 @@ impl Planner {
     /// For the one place in musl, and in glibc from 2.41 on, where calls are made that end a thread
     /// which is cancelled meanwhile: their signal handlers look whether the thread is at this very
     /// address, and would wait for ever for one whose call is made somewhere else.
-    fn ahead(&self, text: Text<'_>, site: &Site, place: Place) -> Result<Patch, Unplaceable> {
+    pub(super) fn ahead(
+        &self,
+        text: Text<'_>,
+        site: &Site,
+        place: Place,
+    ) -> Result<Patch, Unplaceable> {
         // mov [rsp + 8], r11; syscall; ret
         const POINT: [u8; 8] = [0x4c, 0x89, 0x5c, 0x24, 0x08, 0x0f, 0x05, 0xc3];
         let start = site.offset.checked_sub(JUMP).ok_or(Unplaceable::NoRoom)?;
@@ -155,24 +160,7 @@ impl Planner {
         }
         let is_free = |cave: u32| self.is_free(cave, cave.saturating_add(JUMP));
         let cave = cave(text, site.offset, is_free).ok_or(Unplaceable::NoRoom)?;
-        let short = i64::from(cave) - i64::from(behind);
-        let short = i8::try_from(short).map_err(|_| Unplaceable::NoRoom)?;
-
-        let mut code = Code::new(place);
-        let (trampoline, resume) = code
-            .call_of(site)
-            .and_then(|()| code.leave(text.address_of(behind)))
-            .and_then(|()| code.finish())
-            .ok_or(Unplaceable::OutOfReach)?;
-        let mut site_bytes = Bytes::new();
-        site_bytes.push(&[0xeb, short.cast_unsigned()]);
-        Ok(Patch {
-            how: How::Cave,
-            trampoline,
-            resume,
-            cave: Some(long_jump(text, cave, cave + JUMP, place)?),
-            site: Write::new(site.offset, site_bytes),
-        })
+        in_padding(text, site, place, cave)
     }
 
     /// A long jump over the site and instructions before and behind it.
@@ -272,7 +260,36 @@ fn is_landed_on(site: &Site, landings: u64, start: u32, end: u32) -> bool {
     })
 }
 
-fn displaced(
+/// A short jump at the site to a long one in the padding at `cave`.
+pub(super) fn in_padding(
+    text: Text<'_>,
+    site: &Site,
+    place: Place,
+    cave: u32,
+) -> Result<Patch, Unplaceable> {
+    let behind = site.offset.saturating_add(2);
+    let short = i64::from(cave) - i64::from(behind);
+    let short = i8::try_from(short).map_err(|_| Unplaceable::NoRoom)?;
+
+    let mut code = Code::new(place);
+    let (trampoline, resume) = code
+        .call_of(site)
+        .and_then(|()| code.leave(text.address_of(behind)))
+        .and_then(|()| code.finish())
+        .ok_or(Unplaceable::OutOfReach)?;
+    let mut site_bytes = Bytes::new();
+    site_bytes.push(&[0xeb, short.cast_unsigned()]);
+    Ok(Patch {
+        how: How::Cave,
+        trampoline,
+        resume,
+        cave: Some(long_jump(text, cave, cave.saturating_add(JUMP), place)?),
+        site: Write::new(site.offset, site_bytes),
+    })
+}
+
+/// A long jump over the instructions from `start` to `end`, the site among them.
+pub(super) fn displaced(
     text: Text<'_>,
     site: &Site,
     place: Place,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use guard_patcher::elf::{Code, Elf, Machine};
+use guard_patcher::x86_64::Recipe;
 use guard_patcher::{How, Kind, Place, Reach, Site, Text, aarch64, x86_64};
 
 use crate::objdump::{self, Line};
@@ -146,6 +147,10 @@ fn compare(path: &Path) {
                     return;
                 }
             };
+            // What is kept of a plan leads to the same plan.
+            let kept = Recipe::of(site, &patch).and_then(Recipe::to_word).unwrap();
+            let again = Recipe::from_word(kept).unwrap().follow(text, place);
+            assert_eq!(again, Ok(patch), "{address:#x}");
             match patch.how() {
                 How::Ahead => ahead += 1,
                 How::Cave => caves += 1,

@@ -1,5 +1,7 @@
 //! The mappings of this process, as /proc/self/maps lists them (proc_pid_maps(5)).
 
+use guard_hook::shared::TextKey;
+
 use crate::sys::{Descriptor, Errno};
 
 /// One mapping.
@@ -11,17 +13,36 @@ pub struct Mapping<'m> {
     pub end: usize,
     /// `r`, `w`, `x`, `p` or `-`.
     pub permissions: [u8; 4],
-    /// Whether there is a file behind it.
-    pub is_file: bool,
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// Of the file: major number times 2^32 and minor number.
+    pub device: u64,
+    /// Of the file; 0 where there is none.
+    pub inode: u64,
     /// The file, or a name in brackets; empty for plain memory.
     pub name: &'m [u8],
 }
 
 impl Mapping<'_> {
+    /// Whether there is a file behind it.
+    pub const fn is_file(&self) -> bool {
+        self.inode != 0
+    }
+
+    /// Which part of which file it is.
+    pub const fn key(&self) -> TextKey {
+        TextKey {
+            device: self.device,
+            inode: self.inode,
+            offset: self.offset,
+            length: (self.end - self.start) as u64,
+        }
+    }
+
     /// Whether it is code from a file, and private, so that a change does not reach the file.
     pub fn is_code(&self) -> bool {
         let [_, _, execute, private] = self.permissions;
-        execute == b'x' && private == b'p' && self.is_file
+        execute == b'x' && private == b'p' && self.is_file()
     }
 
     /// Whether it may be read. Code need not be, to run.
@@ -78,14 +99,18 @@ fn parse(line: &[u8]) -> Option<Mapping<'_>> {
     let (range, rest) = split(line, b' ')?;
     let (start, end) = split(range, b'-')?;
     let (permissions, rest) = split(rest, b' ')?;
-    let (_offset, rest) = split(rest, b' ')?;
-    let (_device, rest) = split(rest, b' ')?;
+    let (offset, rest) = split(rest, b' ')?;
+    let (device, rest) = split(rest, b' ')?;
+    let (major, minor) = split(device, b':')?;
     let (inode, rest) = split(rest, b' ').unwrap_or((rest, &[]));
+    let (start, end) = (hexadecimal(start)?, hexadecimal(end)?);
     Some(Mapping {
-        start: hexadecimal(start)?,
-        end: hexadecimal(end)?,
+        start,
+        end: end.max(start),
         permissions: *permissions.first_chunk()?,
-        is_file: inode != b"0",
+        offset: hexadecimal(offset)? as u64,
+        device: (hexadecimal(major)? as u64) << 32 | hexadecimal(minor)? as u64,
+        inode: decimal(inode)?,
         name: rest.trim_ascii_start(),
     })
 }
@@ -102,4 +127,11 @@ fn hexadecimal(text: &[u8]) -> Option<usize> {
         value = value.checked_mul(16)?.checked_add(digit as usize)?;
     }
     Some(value)
+}
+
+fn decimal(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0_u64, |value, byte| {
+        let digit = char::from(*byte).to_digit(10)?;
+        value.checked_mul(10)?.checked_add(digit.into())
+    })
 }

@@ -78,17 +78,13 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
         variable,
         program: kept,
     } = names;
-    let length = environ::variable(b"GUARD_RENDEZVOUS=", variable).ok_or(Failure::NotAsked)?;
-    let variable = variable.get(..length).unwrap_or_default();
-    let asked = variable.strip_suffix(COMPLETE);
-    NEEDS_ALL.store(asked.is_some(), Ordering::Relaxed);
-    let (name, enforces) = match asked.unwrap_or(variable).strip_suffix(b",monitor") {
-        Some(name) => (name, false),
-        None => {
-            let name = asked.unwrap_or(variable);
-            (name.strip_suffix(b",enforce").unwrap_or(name), true)
-        }
-    };
+    let Rendezvous {
+        variable,
+        name,
+        enforces,
+        needs_all,
+    } = Rendezvous::find(variable).ok_or(Failure::NotAsked)?;
+    NEEDS_ALL.store(needs_all, Ordering::Relaxed);
     let made = rendezvous::ask(name, text).and_then(|gift| {
         let kept = kept.get_mut(..program.len()).ok_or(Refusal::Garbled)?;
         kept.copy_from_slice(program);
@@ -111,6 +107,45 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
             sys::complain(&[b"guard: ", refusal.text(), end]);
             Err(Failure::Unguarded)
         }
+    }
+}
+
+/// Whether the program is to be under guard and, if so, whether a policy is enforced; as far as its
+/// variables say.
+pub fn is_enforced() -> Option<bool> {
+    let mut room = [0; LONGEST_NAME];
+    Some(Rendezvous::find(&mut room)?.enforces)
+}
+
+/// What the variable says.
+struct Rendezvous<'v> {
+    /// All of it.
+    variable: &'v [u8],
+    /// Of the extension's socket.
+    name: &'v [u8],
+    enforces: bool,
+    /// Whether programs with a place that passes by the check must not start.
+    needs_all: bool,
+}
+
+impl<'v> Rendezvous<'v> {
+    fn find(room: &'v mut [u8]) -> Option<Self> {
+        let length = environ::variable(b"GUARD_RENDEZVOUS=", room)?;
+        let variable: &'v [u8] = room.get(..length)?;
+        let (rest, needs_all) = match variable.strip_suffix(COMPLETE) {
+            Some(rest) => (rest, true),
+            None => (variable, false),
+        };
+        let (name, enforces) = match rest.strip_suffix(b",monitor") {
+            Some(name) => (name, false),
+            None => (rest.strip_suffix(b",enforce").unwrap_or(rest), true),
+        };
+        Some(Self {
+            variable,
+            name,
+            enforces,
+            needs_all,
+        })
     }
 }
 
@@ -167,7 +202,7 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
     let mut program = [0; 256];
     let mut length = 0;
     let listed = maps::each(|mapping| {
-        if length == 0 && mapping.is_file {
+        if length == 0 && mapping.is_file() {
             length = mapping.name.len().min(program.len());
             let cut = mapping.name.len() - length;
             if let (Some(to), Some(from)) = (program.get_mut(..length), mapping.name.get(cut..)) {
@@ -179,7 +214,7 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
         }
         if mapping.is_code() && !(mapping.start <= own.start && own.start < mapping.end) {
             count.add(match mapping.is_readable() {
-                true => text::patch(mapping.start, mapping.end),
+                true => text::patch(mapping.start, mapping.end, Some(&mapping.key())),
                 false => text::patch_unreadable(mapping.start, mapping.end),
             });
         }
@@ -190,6 +225,19 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
         count.lost += 1;
     }
     report(count, begin, program.get(..length).unwrap_or_default());
+}
+
+/// Patches the text between two addresses, part of a file that was mapped there as a whole.
+pub fn patch_image(start: usize, end: usize) -> Count {
+    let mut key = None;
+    // Without a list it is searched.
+    let _ = maps::each(|mapping| {
+        if mapping.start == start && mapping.end == end && mapping.is_file() {
+            key = Some(mapping.key());
+        }
+        mapping.start < start
+    });
+    text::patch(start, end, key.as_ref())
 }
 
 /// Says what became of the sites, in this process's status. Ends a program that passes by the check

@@ -6,8 +6,11 @@
 //! writable and executable at once.
 
 use core::mem::MaybeUninit;
+use core::sync::atomic::Ordering;
 
-use guard_hook::{Call, is_checked};
+use guard_hook::Call;
+use guard_hook::calls::passes;
+use guard_hook::shared::{KnownText, TextKey};
 use guard_patcher::{Kind, Place, Reach, Site, Text, Write, x86_64};
 
 use crate::entry::guard_gate_entry;
@@ -16,9 +19,9 @@ use crate::sys::{self, Descriptor, Errno, map, number};
 
 /// Bytes of an island.
 const ISLAND: usize = 16 << 10;
-/// Sites looked at before what they need is written: as many as a libc has, so that mostly one
-/// island serves.
-const BATCH: usize = 512;
+/// Sites looked at before what they need is written: more than a libc has, since the whole text is
+/// searched for branches to them once for each batch.
+const BATCH: usize = 1024;
 /// Farthest that an island may be from any byte of the text: what a jump reaches, less the island.
 const REACH: usize = (1 << 31) - (1 << 20);
 
@@ -61,17 +64,6 @@ impl Count {
     }
 }
 
-/// Which calls pass through the entry: those that are decided about, and those that make a child
-/// without a thread for each slot, which the child has to notice first.
-fn passes(number: u32) -> bool {
-    let number = number as usize;
-    is_checked(number)
-        || matches!(
-            number,
-            number::CLONE | number::CLONE3 | number::FORK | number::VFORK
-        )
-}
-
 /// Whether a call maps a file as code of its own. What is shared with the file is not patched: that
 /// would change the file.
 pub fn maps_code(call: &Call) -> bool {
@@ -91,11 +83,12 @@ pub fn mapped(call: &Call, result: isize) -> isize {
     let [_, length, protection, ..] = call.args;
     let whole = start.saturating_add(length.next_multiple_of(4096));
     // Without a list, which takes a descriptor, it is as long as was asked for.
-    let (mut end, mut is_own) = (whole, false);
+    let (mut end, mut is_own, mut key) = (whole, false, None);
     let _ = maps::each(|mapping| {
         if mapping.start <= start && start < mapping.end {
             is_own = crate::start::is_own(mapping.name);
             end = mapping.end.min(whole);
+            key = (mapping.start == start && mapping.end == end).then(|| mapping.key());
         }
         mapping.start <= start
     });
@@ -103,7 +96,7 @@ pub fn mapped(call: &Call, result: isize) -> isize {
         return result;
     }
     let count = match protection & map::READ != 0 {
-        true => patch(start, end),
+        true => patch(start, end, key.as_ref()),
         false => patch_unreadable(start, end),
     };
     crate::start::found_more(count);
@@ -127,7 +120,7 @@ pub fn patch_unreadable(start: usize, end: usize) -> Count {
         count.lose(1);
         return count;
     }
-    patch(start, end)
+    patch(start, end, None)
 }
 
 /// Whether code can be made to pass through the entry here: memory for trampolines is to be had in
@@ -165,8 +158,14 @@ fn readable(start: usize, end: usize) -> usize {
     (first + low * PAGE).clamp(start, end)
 }
 
-/// Patches the text between two addresses.
-pub fn patch(start: usize, end: usize) -> Count {
+/// Patches the text between two addresses: as the extension knows it, where that is which part of
+/// which file it is, else all of it is searched.
+pub fn patch(start: usize, end: usize, key: Option<&TextKey>) -> Count {
+    let sealed = crate::start::process().map(|process| process.sealed);
+    let known = sealed.zip(key).and_then(|(sealed, key)| sealed.text(key));
+    if let Some(count) = known.and_then(|known| patch_known(start, end, &known)) {
+        return count;
+    }
     let mut count = Count::default();
     let end = readable(start, end);
     let length = end.saturating_sub(start);
@@ -186,7 +185,7 @@ pub fn patch(start: usize, end: usize) -> Count {
     let mut island: Option<Island> = None;
     let mut from = Some(0);
     while let Some(offset) = from {
-        let batch = x86_64::survey(text, offset, None, Reach::All, room);
+        let batch = x86_64::survey_for(text, offset, None, Reach::All, passes, room);
         from = batch.next;
         for site in batch.sites.iter() {
             count.found += 1;
@@ -219,6 +218,50 @@ pub fn patch(start: usize, end: usize) -> Count {
         count.written(writes.carry_out(start, &mut island));
     }
     count
+}
+
+/// Patches a text whose sites are known. Nothing, and the text as it was, when it is not what is
+/// known.
+fn patch_known(start: usize, end: usize, known: &KnownText<'_>) -> Option<Count> {
+    let mut count = Count {
+        found: known.found,
+        left: known.left,
+        open: known.open,
+        ..Count::default()
+    };
+    if known.sites.is_empty() {
+        return Some(count);
+    }
+    let length = readable(start, end).saturating_sub(start);
+    // SAFETY: as in `patch`.
+    let bytes = unsafe { core::slice::from_raw_parts(start as *const u8, length) };
+    let text = Text::new(bytes, start as u64);
+    let mut work = Work::mapped()?;
+    let writes = &mut work.get().writes;
+    if known.sites.len() > BATCH {
+        return None;
+    }
+    let mut island: Option<Island> = None;
+    for site in known.sites {
+        let recipe = x86_64::Recipe::from_word(site.load(Ordering::Relaxed))?;
+        if island.as_ref().is_none_or(|island| !island.has_room()) {
+            // What is full is code from here on; nothing leads to it yet.
+            if let Some(full) = &mut island {
+                full.seal().ok()?;
+            }
+            island = Some(Island::near(start, end)?);
+        }
+        let island = island.as_mut()?;
+        let patch = recipe.follow(text, island.place()).ok()?;
+        island.add(patch.trampoline());
+        for write in patch.writes() {
+            writes.add(*write);
+        }
+        writes.sites += 1;
+        count.patched += 1;
+    }
+    count.written(writes.carry_out(start, &mut island));
+    Some(count)
 }
 
 /// Plans one site's patch, writes its trampoline and notes what is to be written to the text.

@@ -14,6 +14,9 @@ const USAGE: u8 = 64;
 /// What is needed cannot be had.
 const UNAVAILABLE: u8 = 69;
 
+/// No such file (errno(3)).
+const ENOENT: Errno = Errno(2);
+
 /// Longest path (PATH_MAX, limits.h).
 const PATH: usize = 4096;
 
@@ -45,16 +48,19 @@ fn probe() -> ! {
 fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     let mut buffer = [0; PATH];
     let real = real_path(&file, &mut buffer).unwrap_or_else(|| path.to_bytes());
-    let process = gate::prepare(real).ok();
     let image = match head.map(&file) {
         Ok(image) => image,
         Err(error) => fail(path, error),
     };
     drop(file);
+    // After the program is mapped: the extension sees which files it is to know.
+    let process = gate::prepare(real).ok();
     if let Some(process) = process {
         let begin = sys::now();
         let mut count = text::Count::default();
-        head.code(&image, |start, end| count.add(text::patch(start, end)));
+        head.code(&image, |start, end| {
+            count.add(gate::patch_image(start, end))
+        });
         gate::report(count, begin, real);
         stack.forget(b"GUARD_RENDEZVOUS=");
         stack.unload(process.children.preload);
@@ -65,15 +71,37 @@ fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     unsafe { guard_loader_jump(stack.without_two(), image.entry) }
 }
 
-/// Becomes any other program, with the library before its own. What cannot be read may be startable
-/// all the same, the kernel knows; but nobody knows whether it can be guarded.
+/// Becomes any other program, with the library before its own, which asks the extension itself.
+/// What cannot be read may be startable all the same, the kernel knows; but nobody knows whether it
+/// can be guarded.
 fn leave(stack: Stack, path: &CStr, unread: Option<Errno>) -> ! {
-    let error = match gate::prepare(&[]) {
-        Ok(process) if process.enforces() && unread.is_some() => unread.unwrap_or(image::ENOEXEC),
-        Ok(process) => with_preload(stack, path, process.children.preload),
-        Err(_) => execute(path, stack.arguments_from(2), stack.variables()),
+    let mut buffer = [0; PATH];
+    let error = match (gate::is_enforced(), unread) {
+        (Some(true), Some(error)) => error,
+        (Some(enforces), _) => match beside(&mut buffer) {
+            Some(preload) => with_preload(stack, path, preload),
+            None if enforces => ENOENT,
+            None => execute(path, stack.arguments_from(2), stack.variables()),
+        },
+        (None, _) => execute(path, stack.arguments_from(2), stack.variables()),
     };
     fail(path, error)
+}
+
+/// The preload library: beside the loader, where the extension looked for both.
+fn beside(buffer: &mut [u8; PATH]) -> Option<&[u8]> {
+    const NAME: &[u8] = b"libguard.so";
+    let length = read_link(c"/proc/self/exe", buffer)?;
+    let directory = buffer
+        .get(..length)?
+        .iter()
+        .rposition(|byte| *byte == b'/')?
+        + 1;
+    buffer
+        .get_mut(directory..)?
+        .get_mut(..NAME.len())?
+        .copy_from_slice(NAME);
+    buffer.get(..directory + NAME.len())
 }
 
 /// Starts a program with `LD_PRELOAD` beginning with the library.
@@ -155,7 +183,6 @@ fn execute(path: &CStr, arguments: *const usize, variables: *const usize) -> Err
 
 /// As shells end for a program that cannot be started.
 fn fail(path: &CStr, error: Errno) -> ! {
-    const ENOENT: Errno = Errno(2);
     let mut digits = [0; 5];
     let mut value = error.0;
     let mut first = digits.len();
@@ -187,7 +214,6 @@ fn fail(path: &CStr, error: Errno) -> ! {
 
 /// Where an open file is.
 fn real_path<'b>(file: &Descriptor, buffer: &'b mut [u8; PATH]) -> Option<&'b [u8]> {
-    const READLINK: usize = 89;
     let mut link = *b"/proc/self/fd/\0\0\0\0\0\0\0\0";
     let mut value = file.raw();
     let mut digits = 1;
@@ -198,6 +224,13 @@ fn real_path<'b>(file: &Descriptor, buffer: &'b mut [u8; PATH]) -> Option<&'b [u
         *link.get_mut(14 + at)? = b'0' + (value % 10) as u8;
         value /= 10;
     }
+    let length = read_link(CStr::from_bytes_until_nul(&link).ok()?, buffer)?;
+    buffer.get(..length)
+}
+
+/// Reads a link: how long what it says is.
+fn read_link(link: &CStr, buffer: &mut [u8; PATH]) -> Option<usize> {
+    const READLINK: usize = 89;
     let args = [
         link.as_ptr().addr(),
         buffer.as_mut_ptr().addr(),
@@ -207,8 +240,7 @@ fn real_path<'b>(file: &Descriptor, buffer: &'b mut [u8; PATH]) -> Option<&'b [u
         0,
     ];
     // SAFETY: the link ends in a NUL byte; the kernel writes at most the buffer's length.
-    let length = unsafe { sys::call(READLINK, args) }.ok()?;
-    buffer.get(..length)
+    unsafe { sys::call(READLINK, args) }.ok()
 }
 
 /// The name that lists of processes show: the last part of the path.
