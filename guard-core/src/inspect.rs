@@ -7,7 +7,7 @@
 
 use core::ops::Range;
 
-use crate::event::{Encoded, Strings};
+use crate::event::{Encoded, EncodedValue, Encoding, Values};
 use crate::rule::{Families, Family, RuleId};
 
 mod decode;
@@ -69,7 +69,8 @@ impl Inspector {
             candidates: Candidates::new(event, 0),
             candidate: None,
             encoded: Encoded::of(event),
-            values: Strings::default(),
+            values: Values::default(),
+            value: None,
             scan: Scan::new(self.families, Effort::for_input(event.len())),
             from: 0,
             outer: None,
@@ -190,7 +191,9 @@ pub struct Findings<'e> {
     candidate: Option<Candidate>,
     /// Where values are that the trigger encoded, and those of the last key.
     encoded: Encoded,
-    values: Strings,
+    values: Values,
+    /// The next of those, looked up.
+    value: Option<EncodedValue>,
     scan: Scan,
     /// Where the last unit that was searched ends.
     from: usize,
@@ -207,7 +210,8 @@ impl Findings<'_> {
         self.pending = Pending::default();
         self.candidates.skip_to(offset);
         self.candidate.take_if(|candidate| candidate.at < offset);
-        self.values = Strings::default();
+        self.values = Values::default();
+        self.value = None;
         if matches!(self.encoded, Encoded::Body { start } if start < offset) {
             self.encoded = Encoded::Nothing;
         }
@@ -226,10 +230,10 @@ impl Findings<'_> {
                 return None;
             }
             let at = candidate.map_or(self.event.len(), |candidate| candidate.at);
-            let hits = if let Some(span) = self.encoded_before(at) {
+            let hits = if let Some(value) = self.encoded_before(at) {
                 self.candidate = candidate;
-                let end = span.end;
-                let hits = self.encoded_value(span);
+                let end = value.span.end;
+                let hits = self.encoded_value(value);
                 // Nobody reads it as it lies there.
                 self.candidate.take_if(|candidate| candidate.at < end);
                 self.pass(end);
@@ -253,9 +257,9 @@ impl Findings<'_> {
     }
 
     #[inline(never)]
-    fn encoded_value(&mut self, span: Range<usize>) -> Option<Hits> {
+    fn encoded_value(&mut self, value: EncodedValue) -> Option<Hits> {
         let mut hits = Hits::default();
-        self.scan.encoded(self.event, span, &mut hits);
+        self.scan.encoded(self.event, value, &mut hits);
         (!hits.is_empty()).then_some(hits)
     }
 
@@ -271,12 +275,18 @@ impl Findings<'_> {
     /// The next encoded value: one of the last key's, or the body if it begins before `at` or there,
     /// or right behind, for a candidate may be its opening quote.
     #[inline]
-    fn encoded_before(&mut self, at: usize) -> Option<Range<usize>> {
+    fn encoded_before(&mut self, at: usize) -> Option<EncodedValue> {
         match self.encoded {
-            Encoded::Keys(_) => self.values.next(self.event),
+            Encoded::Keys(_) => {
+                self.value = self.value.take().or_else(|| self.values.next(self.event));
+                self.value.take_if(|value| value.span.start <= at + 1)
+            }
             Encoded::Body { start } if start <= at + 1 => {
                 self.encoded = Encoded::Nothing;
-                Some(Encoded::body(self.event, start))
+                Some(EncodedValue {
+                    span: Encoded::body(self.event, start),
+                    encoding: Encoding::Base64,
+                })
             }
             Encoded::Body { .. } | Encoded::Nothing => None,
         }
@@ -290,9 +300,15 @@ impl Findings<'_> {
             at,
             owners: owners.without_key(),
         });
+        // Most events have none; a name of a header may look like a key that has been read.
+        if !matches!(self.encoded, Encoded::Keys(_)) || self.values.covers(at) {
+            return;
+        }
         let rest = self.event.get(at + 2..).unwrap_or_default();
-        if let Some(quote) = rest.iter().take(16).position(|byte| *byte == b'"') {
-            self.values = self.encoded.values(self.event, at + 2 + quote);
+        if let Some(quote) = rest.iter().take(16).position(|byte| *byte == b'"')
+            && let Some(values) = self.encoded.values(self.event, at + 2 + quote)
+        {
+            self.values = values;
         }
     }
 

@@ -9,7 +9,9 @@ use core::ops::Range;
 mod base64;
 mod gzip;
 mod loose;
+mod numbers;
 
+pub(super) use base64::digit as base64_digit;
 pub(super) use gzip::Gunzip;
 
 /// An encoding to undo.
@@ -24,6 +26,8 @@ pub(super) enum Layer {
     Loose,
     /// Base64, both alphabets, line breaks left out (RFC 4648).
     Base64,
+    /// Decimal numbers between commas, one for each byte.
+    Numbers,
 }
 
 /// What one encoded unit stands for.
@@ -71,7 +75,7 @@ pub(super) fn unit(layer: Layer, bytes: &[u8], at: usize) -> Option<Unit> {
             _ => loose::percent(rest),
         },
         Layer::Loose => loose::unit(rest),
-        Layer::Base64 => None,
+        Layer::Base64 | Layer::Numbers => None,
     }
 }
 
@@ -292,9 +296,16 @@ impl<'s> Decoder<'s> {
     }
 
     fn run(&mut self, out: &mut impl Output) {
-        if self.layer == Layer::Base64 {
-            self.at = base64::run(self.source, self.at, out);
-            return;
+        match self.layer {
+            Layer::Base64 => {
+                self.at = base64::run(self.source, self.at, out);
+                return;
+            }
+            Layer::Numbers => {
+                self.at = numbers::run(self.source, self.at, out);
+                return;
+            }
+            Layer::Json | Layer::Form | Layer::Loose => {}
         }
         while self.at < self.source.len() && out.room() > 0 {
             let plain = out.put_plain(&self.source[self.at..], self.layer);
@@ -335,7 +346,7 @@ const fn introduces(layer: Layer, byte: u8) -> bool {
         // `+` is undone where plain bytes are taken.
         Layer::Form => byte == b'%',
         Layer::Loose => loose::introduces(byte),
-        Layer::Base64 => false,
+        Layer::Base64 | Layer::Numbers => false,
     }
 }
 
@@ -351,7 +362,9 @@ fn plain_bytes(layer: Layer, word: u64) -> usize {
         Layer::Json => is(b'\\'),
         Layer::Form => is(b'%'),
         // Bytes beyond ASCII introduce some.
-        Layer::Loose | Layer::Base64 => is(b'%') | is(b'&') | is(b'\\') | word & (ONES << 7),
+        Layer::Loose | Layer::Base64 | Layer::Numbers => {
+            is(b'%') | is(b'&') | is(b'\\') | word & (ONES << 7)
+        }
     };
     (marks.trailing_zeros() / 8) as usize
 }
@@ -390,6 +403,9 @@ pub(super) fn origin(layer: Layer, source: &[u8], decoded: &Range<usize>) -> Ran
     };
     let (start, _) = to(decoded.start);
     let (end, split) = to(decoded.end);
+    if layer == Layer::Numbers {
+        return start..numbers::end(source, end).max(start);
+    }
     let rest = match layer {
         _ if split == 0 => 0,
         Layer::Base64 => 4,
@@ -415,7 +431,7 @@ mod tests {
 
     #[test]
     fn each_layer_undoes_its_own() {
-        let cases: [(Layer, &str, &[u8]); 14] = [
+        let cases: [(Layer, &str, &[u8]); 17] = [
             (
                 Layer::Json,
                 r#"a\"b\\c\n\u0027\ud83d\ude00\ud800x"#,
@@ -442,6 +458,10 @@ mod tests {
             (Layer::Base64, "PDw_Pz8-", b"<<???>"),
             (Layer::Base64, "PDw/Pz8+", b"<<???>"),
             (Layer::Base64, "", b""),
+            (Layer::Numbers, "39, 32,\n111 ,114", b"' or"),
+            // Java's bytes are signed; others take the lowest byte and drop a fraction.
+            (Layer::Numbers, "-61,-87,295,39.9,4e1", b"\xc3\xa9''\x04"),
+            (Layer::Numbers, "[39],x,null,-,1", b"'\x01"),
         ];
         for (layer, source, expected) in cases {
             for chunk in [4, 5, 7, 64] {
@@ -465,5 +485,9 @@ mod tests {
         assert_eq!(origin(Layer::Json, source, &(0..4)), 0..9);
         assert_eq!(origin(Layer::Json, source, &(5..6)), 10..12);
         assert_eq!(origin(Layer::Base64, b"JyBvciAxPTE=", &(3..5)), 4..8);
+        let source = b"39, 32, -111, 7 ";
+        assert_eq!(origin(Layer::Numbers, source, &(0..1)), 0..2);
+        assert_eq!(origin(Layer::Numbers, source, &(1..3)), 4..12);
+        assert_eq!(origin(Layer::Numbers, source, &(2..4)), 8..15);
     }
 }

@@ -6,6 +6,7 @@
 
 use core::ops::Range;
 
+use crate::event::{EncodedValue, Encoding};
 use crate::rule::{Families, Family, RULES};
 
 use super::decode::{self, Decoder, Gunzip, Layer, Source};
@@ -201,36 +202,51 @@ impl Scan {
         if depth >= DEPTH {
             return;
         }
-        let whole = Unit {
-            span: 0..text.len(),
-            starts: true,
-            ends: true,
-            encoded: true,
-            place: Place::Value,
-        };
-        let mut inner = Hits::default();
         if text.starts_with(b"H4sI") {
-            self.gzip(text, &whole, depth, &mut inner);
+            let mut inner = Hits::default();
+            self.gzip(text, depth, &mut inner);
             hits.adopt(&inner, |hit| Match {
                 span: 0..text.len(),
                 ..hit
             });
         } else {
-            let mut source = Decoder::new(Layer::Base64, text);
-            self.decoded(&mut source, text.len(), None, &whole, depth + 1, &mut inner);
-            hits.adopt(&inner, |hit| Match {
-                span: decode::origin(Layer::Base64, text, &hit.span),
-                ..hit
-            });
+            self.undone(Layer::Base64, text, depth, hits);
         }
     }
 
+    /// Searches base64 that stands in a text.
+    fn embedded(&mut self, bytes: &[u8], span: Range<usize>, depth: u32, hits: &mut Hits) {
+        if !self.effort.spend(UNIT + span.len()) {
+            return;
+        }
+        let start = span.start;
+        let mut inner = Hits::default();
+        self.base64(bytes.get(span).unwrap_or_default(), depth, &mut inner);
+        hits.adopt(&inner, |hit| Match {
+            span: hit.span.start + start..hit.span.end + start,
+            ..hit
+        });
+    }
+
+    /// Searches what `layer` makes of a whole text. Spans in `hits` are those of the text.
+    fn undone(&mut self, layer: Layer, text: &[u8], depth: u32, hits: &mut Hits) {
+        let mut source = Decoder::new(layer, text);
+        let mut inner = Hits::default();
+        let whole = encoded_whole(text);
+        self.decoded(&mut source, text.len(), None, &whole, depth + 1, &mut inner);
+        hits.adopt(&inner, |hit| Match {
+            span: decode::origin(layer, text, &hit.span),
+            ..hit
+        });
+    }
+
     #[inline(never)]
-    fn gzip(&mut self, text: &[u8], whole: &Unit<'_>, depth: u32, hits: &mut Hits) {
+    fn gzip(&mut self, text: &[u8], depth: u32, hits: &mut Hits) {
         let Some(mut source) = Gunzip::new(text) else {
             return;
         };
-        self.decoded(&mut source, usize::MAX, None, whole, depth + 1, hits);
+        let whole = encoded_whole(text);
+        self.decoded(&mut source, usize::MAX, None, &whole, depth + 1, hits);
         if source.is_cut() {
             self.effort.exhaust();
         }
@@ -313,13 +329,22 @@ impl Scan {
         depth: u32,
         hits: &mut Hits,
     ) -> usize {
-        let guess = *progress.guess.get_or_insert_with(|| match text.place {
-            Place::Value if text.starts => Container::of(text.bytes),
-            _ => Guess::sure(Container::Plain),
+        let mut is_base64 = false;
+        let guess = *progress.guess.get_or_insert_with(|| {
+            let whole = text.place == Place::Value && text.starts;
+            is_base64 = whole && encoding::is_base64(text.bytes);
+            if whole && !is_base64 {
+                Container::of(text.bytes)
+            } else {
+                Guess::sure(Container::Plain)
+            }
         });
         let container = guess.container;
         if container == Container::Plain || depth >= DEPTH {
             self.plain(text, depth, hits);
+            if is_base64 {
+                self.embedded(text.bytes, 0..text.bytes.len(), depth, hits);
+            }
             progress.inside = true;
             return if text.ends {
                 text.bytes.len()
@@ -443,11 +468,15 @@ impl Scan {
         }
     }
 
-    /// Searches the content of the JSON string at `span`, which its trigger encoded in base64.
-    pub(super) fn encoded(&mut self, event: &[u8], span: Range<usize>, hits: &mut Hits) {
-        let start = span.start;
+    /// Searches what a value holds that its trigger encoded.
+    pub(super) fn encoded(&mut self, event: &[u8], value: EncodedValue, hits: &mut Hits) {
+        let start = value.span.start;
+        let content = event.get(value.span).unwrap_or_default();
         let mut inner = Hits::default();
-        self.base64(event.get(span).unwrap_or_default(), 0, &mut inner);
+        match value.encoding {
+            Encoding::Bytes => self.undone(Layer::Numbers, content, 0, &mut inner),
+            _ => self.base64(content, 0, &mut inner),
+        }
         hits.adopt(&inner, |hit| Match {
             span: hit.span.start + start..hit.span.end + start,
             ..hit
@@ -464,8 +493,16 @@ impl Scan {
             if !self.looked(&mut candidates) || !self.effort.spend(CANDIDATE) {
                 return;
             }
-            encoded |=
-                candidate.owners.encoding() && !encoded && encoding::introduces(text.bytes, at);
+            if candidate.owners.encoding() {
+                if let Some(span) = encoding::token(text.bytes, at) {
+                    // The whole of a value is for who asked for the value.
+                    if span.start > 0 || !encoding::is_base64(text.bytes) {
+                        self.embedded(text.bytes, span, depth, hits);
+                    }
+                } else {
+                    encoded = encoded || encoding::undoes(text.bytes, at);
+                }
+            }
             if encoding::ends_reference(text.bytes, at) {
                 continue;
             }
@@ -513,6 +550,17 @@ impl Scan {
                 ..hit
             });
         }
+    }
+}
+
+/// A text that is undone as a whole.
+const fn encoded_whole(text: &[u8]) -> Unit<'_> {
+    Unit {
+        span: 0..text.len(),
+        starts: true,
+        ends: true,
+        encoded: true,
+        place: Place::Value,
     }
 }
 

@@ -63,9 +63,9 @@ const TRIGGERS: &[Trigger] = &[
     // `<` in UTF-7.
     Trigger::new("\\+adw"),
     // Script written with brackets and operators alone.
-    Trigger::new("[!+]\\[\\][+\\])]"),
+    Trigger::new("[+!]\\[\\][+\\])]"),
     // `<!--#`, and what scanners send to see which characters come back: `;!--`.
-    Trigger::new("[;!][!-]-[-#]"),
+    Trigger::new("[;!][-!]-[-#]"),
 ];
 
 /// How far back from a candidate the tag or quote that holds it is looked for.

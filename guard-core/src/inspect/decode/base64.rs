@@ -18,6 +18,12 @@ static VALUES: [u8; 256] = {
     values
 };
 
+/// The value of a digit of either alphabet.
+pub(in crate::inspect) fn digit(byte: u8) -> Option<u8> {
+    let value = VALUES[usize::from(byte)];
+    (value != INVALID).then_some(value)
+}
+
 /// The value of a character at each place of a group of four, shifted to where it belongs; `BAD`
 /// when it has none. One read a character and no shifts (the layout of Chromium's modp_b64).
 static PLACED: [[u32; 256]; 4] = {
