@@ -216,7 +216,7 @@ impl Scan {
 
     /// Searches base64 that stands in a text.
     fn embedded(&mut self, bytes: &[u8], span: Range<usize>, depth: u32, hits: &mut Hits) {
-        if !self.effort.spend(UNIT + span.len()) {
+        if !self.effort.spend_on(Work::Dividing, UNIT) {
             return;
         }
         let start = span.start;
