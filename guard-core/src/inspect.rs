@@ -107,7 +107,7 @@ impl Inspector {
     /// Whether a look at the bytes around an occurrence in `event` keeps it.
     #[must_use]
     pub fn keeps(&self, event: &[u8], occurrence: &Occurrence) -> bool {
-        Scan::new(self.families, Effort::new(0)).deserves(event, occurrence.0)
+        Scan::new(self.families, Effort::for_input(event.len())).deserves(event, occurrence.0)
     }
 
     /// What inspecting an event takes of its effort, and what it may take.
@@ -225,24 +225,46 @@ impl Findings<'_> {
             }
             let candidate = self.candidate.take().or_else(|| self.candidates.next());
             let at = candidate.map_or(self.event.len(), |candidate| candidate.at);
-            let mut hits = Hits::default();
-            if let Some(value) = self.encoded_before(at) {
+            let hits = if let Some(value) = self.encoded_before(at) {
                 self.candidate = candidate;
                 let end = value.span.end;
-                self.scan.encoded(self.event, value, &mut hits);
+                let hits = self.encoded_value(value);
                 // Nobody reads it as it lies there.
                 self.candidate.take_if(|candidate| candidate.at < end);
                 self.pass(end);
+                hits
             } else if let Some(candidate) = candidate.filter(|candidate| candidate.owners.key()) {
                 self.key(candidate);
                 continue;
-            } else if self.scan.deserves(self.event, candidate?) {
-                self.unit(at, &mut hits);
-            }
-            if !hits.is_empty() {
-                return Some(hits);
+            } else if let Some(candidate) = candidate
+                && self.scan.deserves(self.event, candidate)
+            {
+                self.hot(candidate)
+            } else if candidate.is_none() {
+                return None;
+            } else {
+                continue;
+            };
+            if hits.is_some() {
+                return hits;
             }
         }
+    }
+
+    #[inline(never)]
+    fn encoded_value(&mut self, value: EncodedValue) -> Option<Hits> {
+        let mut hits = Hits::default();
+        self.scan.encoded(self.event, value, &mut hits);
+        (!hits.is_empty()).then_some(hits)
+    }
+
+    /// What is found in the unit around a candidate. Apart from the search, whose frame
+    /// has no room for hits then: most candidates get no further.
+    #[inline(never)]
+    fn hot(&mut self, candidate: Candidate) -> Option<Hits> {
+        let mut hits = Hits::default();
+        self.unit(candidate, &mut hits);
+        (!hits.is_empty()).then_some(hits)
     }
 
     /// The next encoded value: one of the last key's, or the body if it begins before `at` or there,
@@ -285,10 +307,11 @@ impl Findings<'_> {
         }
     }
 
-    /// Searches the unit around the candidate at `at`.
-    fn unit(&mut self, at: usize, hits: &mut Hits) {
+    /// Searches the unit around a candidate.
+    fn unit(&mut self, candidate: Candidate, hits: &mut Hits) {
+        let at = candidate.at;
         if let Some(outer) = self.outer.take_if(|outer| at < outer.end) {
-            self.inner_unit(at, outer, hits);
+            self.inner_unit(candidate, outer, hits);
             return;
         }
         let Some(unit) = self.container.unit(self.event, self.from, at, false) else {
@@ -301,19 +324,22 @@ impl Findings<'_> {
             && document::is_escaped_json(&self.event[unit.span.clone()]);
         if holds_json {
             self.from = unit.span.start;
-            self.inner_unit(at, unit.span, hits);
-        } else {
+            self.inner_unit(candidate, unit.span, hits);
+        } else if self.scan.stays(self.event, &unit, candidate) {
             self.scan.unit(self.container, self.event, &unit, 0, hits);
             self.pass(unit.span.end);
         }
     }
 
     /// The same within a string that holds JSON.
-    fn inner_unit(&mut self, at: usize, outer: Range<usize>, hits: &mut Hits) {
+    fn inner_unit(&mut self, candidate: Candidate, outer: Range<usize>, hits: &mut Hits) {
+        let at = candidate.at;
         let bytes = &self.event[..outer.end];
         if let Some(unit) = Container::Escaped.unit(bytes, self.from, at, false) {
-            self.scan.unit(Container::Escaped, bytes, &unit, 0, hits);
-            self.pass(unit.span.end);
+            if self.scan.stays(bytes, &unit, candidate) {
+                self.scan.unit(Container::Escaped, bytes, &unit, 0, hits);
+                self.pass(unit.span.end);
+            }
         } else {
             self.from = self.from.max(at.saturating_sub(1));
         }

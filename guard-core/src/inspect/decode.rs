@@ -101,6 +101,8 @@ trait Output {
     fn room(&self) -> usize;
     /// Takes bytes that number no more than the room.
     fn put(&mut self, bytes: &[u8]);
+    /// Takes the first `N` of some bytes, for all of which there is room.
+    fn put_first<const N: usize>(&mut self, bytes: [u8; 8]);
     /// Takes bytes up to the next that may introduce a unit of `layer`, as far as there is room;
     /// returns how many. It may stop a little early.
     fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize;
@@ -120,6 +122,16 @@ impl Output for Buffer<'_> {
         if let Some(free) = self.bytes.get_mut(self.len..self.len + bytes.len()) {
             free.copy_from_slice(bytes);
             self.len += bytes.len();
+        }
+    }
+
+    #[inline(always)]
+    fn put_first<const N: usize>(&mut self, bytes: [u8; 8]) {
+        // One store of a word is cheaper than one of its part.
+        let free = self.bytes.get_mut(self.len..);
+        if let Some(free) = free.and_then(<[u8]>::first_chunk_mut) {
+            *free = bytes;
+            self.len += N;
         }
     }
 
@@ -176,6 +188,10 @@ impl Output for Count {
         self.left = self.left.saturating_sub(bytes.len());
     }
 
+    fn put_first<const N: usize>(&mut self, _: [u8; 8]) {
+        self.left = self.left.saturating_sub(N);
+    }
+
     fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize {
         let end = bytes
             .iter()
@@ -185,6 +201,73 @@ impl Output for Count {
         self.left -= end;
         end
     }
+}
+
+/// What a byte is to a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InForm {
+    Plain,
+    Space,
+    Percent,
+    Equals,
+    Separator,
+}
+
+static IN_FORM: [InForm; 256] = {
+    let mut kinds = [InForm::Plain; 256];
+    kinds[b'+' as usize] = InForm::Space;
+    kinds[b'%' as usize] = InForm::Percent;
+    kinds[b'=' as usize] = InForm::Equals;
+    kinds[b'&' as usize] = InForm::Separator;
+    kinds[b'?' as usize] = InForm::Separator;
+    kinds
+};
+
+/// A name or value of a form that was undone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FormPart {
+    /// Where it ends in the source.
+    pub(super) end: usize,
+    /// The bytes that it became.
+    pub(super) len: usize,
+}
+
+/// Undoes a name or value of a form, up to `&`, `?` or the end, a name also up to `=`. None if it
+/// takes more room than there is, or than it needs undone.
+pub(super) fn form_part(
+    source: &[u8],
+    start: usize,
+    is_name: bool,
+    out: &mut [u8],
+) -> Option<FormPart> {
+    let (mut at, mut len) = (start, 0);
+    while let Some(byte) = source.get(at) {
+        let mut plain = *byte;
+        match IN_FORM[usize::from(*byte)] {
+            InForm::Plain => {}
+            InForm::Space => plain = b' ',
+            InForm::Percent => {
+                if let Some([_, high, low]) = source.get(at..at + 3)
+                    && let Some(byte) = loose::hex_byte(*high, *low)
+                {
+                    plain = byte;
+                    at += 2;
+                } else if let Some(unit) = unit(Layer::Form, source, at) {
+                    let bytes = unit.bytes();
+                    out.get_mut(len..len + bytes.len())?.copy_from_slice(bytes);
+                    len += bytes.len();
+                    at += unit.source;
+                    continue;
+                }
+            }
+            InForm::Equals if !is_name => {}
+            InForm::Equals | InForm::Separator => break,
+        }
+        *out.get_mut(len)? = plain;
+        len += 1;
+        at += 1;
+    }
+    Some(FormPart { end: at, len })
 }
 
 /// What fills a buffer with decoded bytes.

@@ -98,10 +98,9 @@ impl Batch {
     fn verify(&mut self, bytes: &[u8], at: usize) -> bool {
         /// Stands behind the last trigger of a bucket, for there being none.
         const NONE: u32 = 1 << BUCKET_SIZE;
-        if at >= bytes.len() {
+        let Some(window) = window(bytes, at) else {
             return true;
-        }
-        let window = window(bytes, at);
+        };
         let [a, b, c, d] = window;
         let mut buckets = buckets(window);
         if buckets == 0 {
@@ -172,15 +171,27 @@ fn fill(bytes: &[u8], from: usize, batch: &mut Batch, mark: impl Fn(&[u8]) -> Ma
     bytes.len()
 }
 
-/// The bytes at `bytes[at..]` that a trigger may span.
+/// The bytes at `bytes[at..]` that a trigger may span, if there are any.
 #[inline(always)]
-fn window(bytes: &[u8], at: usize) -> [usize; WIDTH] {
-    let rest = bytes.get(at..).unwrap_or_default();
-    match rest.first_chunk() {
-        Some(window) => *window,
-        None => core::array::from_fn(|i| rest.get(i).copied().unwrap_or(PAST_END)),
+fn window(bytes: &[u8], at: usize) -> Option<[usize; WIDTH]> {
+    match bytes.get(at..at + WIDTH).and_then(<[u8]>::first_chunk) {
+        // One read, taken apart.
+        Some(window) => {
+            let word = u32::from_le_bytes(*window) as usize;
+            Some(core::array::from_fn(|i| word >> (8 * i) & 0xff))
+        }
+        None => last_window(bytes, at),
     }
-    .map(usize::from)
+}
+
+/// The same at the end of the bytes.
+#[cold]
+#[inline(never)]
+fn last_window(bytes: &[u8], at: usize) -> Option<[usize; WIDTH]> {
+    let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+    Some(core::array::from_fn(|i| {
+        usize::from(rest.get(i).copied().unwrap_or(PAST_END))
+    }))
 }
 
 /// The buckets in which triggers may occur at a window.

@@ -33,6 +33,9 @@ const CONFIRM: usize = 16;
 const UNIT: usize = 128;
 const FINDING: usize = 128;
 
+/// Longest unit of which a candidate is looked at once more before the unit is searched.
+const STAYS: usize = 256;
+
 /// Decoded bytes that cost what one byte does that a family looks at.
 const DECODED: usize = 4;
 
@@ -396,6 +399,9 @@ impl Scan {
                 ends: unit.ends || text.ends,
                 ..unit
             };
+            if container == Container::Json && !self.stays(bytes, &unit, candidate) {
+                continue;
+            }
             let wanted = self.wanted;
             if container == Container::Xml
                 && memchr::memchr(b'&', &bytes[unit.span.clone()]).is_none()
@@ -429,6 +435,19 @@ impl Scan {
                     && self.effort.spend(rules.glance)
                     && (rules.context)(bytes, at)
             })
+    }
+
+    /// Whether a candidate that deserves a closer look still does now that its unit is known: what
+    /// follows the unit meant nothing to it. Asked only where nothing in the unit is hidden, and of
+    /// short ones: they are found anew for each candidate that does not stay.
+    pub(super) fn stays(&mut self, bytes: &[u8], unit: &Unit<'_>, candidate: Candidate) -> bool {
+        let content = bytes.get(unit.span.clone()).unwrap_or_default();
+        match candidate.at.checked_sub(unit.span.start) {
+            Some(at) if !unit.encoded && at < content.len() && content.len() <= STAYS => {
+                self.effort.spend(FIELD) && self.deserves(content, candidate.moved_to(at))
+            }
+            _ => true,
+        }
     }
 
     /// Searches what a value holds that its trigger encoded.

@@ -60,7 +60,8 @@ const TRIGGERS: &[Trigger] = &[
     // `mainModule`
     Trigger::new("nmod"),
     // OGNL and SpEL: `@java.`, `#_memberAccess`, `#context[`, `T(java.`
-    Trigger::new("[@#][jo_c][argmo][vgnen]"),
+    Trigger::new("@[jo_c][argmo][vgnen]"),
+    Trigger::new("#[jo_c][argmo][vgnen]"),
     Trigger::new("t\\([jo][ar]"),
     // `java.lang.Runtime`
     Trigger::new("g\\.[rp][ur]"),

@@ -34,24 +34,30 @@ const WINDOW: usize = 384;
 const TRIGGERS: &[Trigger] = &[
     // A separator and a word right after it, or after one blank or a second separator. Each
     // separator for itself: the set of them all is no product of nibbles.
-    Trigger::new("[;|][a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new(";[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new("\\|[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
     Trigger::new("&[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
     Trigger::new("`[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
     Trigger::new("\\n[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
-    Trigger::new("[;|][ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
+    Trigger::new(";[ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
+    Trigger::new("\\|[ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
     Trigger::new("&[ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
     Trigger::new("`[ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
-    Trigger::new("[;|][ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
+    Trigger::new(";[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
+    Trigger::new("\\|[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
     Trigger::new("&[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
     Trigger::new("`[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
     Trigger::new("\\n[ +\\t][ a-z/][a-z]"),
     // Names of two letters, which may end the text.
-    Trigger::new("[;|][ilpncdsw][dscpfhvm]"),
+    Trigger::new(";[ilpncdsw][dscpfhvm]"),
+    Trigger::new("\\|[ilpncdsw][dscpfhvm]"),
     Trigger::new("&[ilpncdsw][dscpfhvm]"),
     Trigger::new("`[ilpncdsw][dscpfhvm]"),
     Trigger::new("\\n[ilpncdsw][dscpfhvm]"),
     // `;$x`, with `x=id` before.
-    Trigger::new("[;|&]\\x24[a-z]"),
+    Trigger::new(";\\x24[a-z]"),
+    Trigger::new("\\|\\x24[a-z]"),
+    Trigger::new("&\\x24[a-z]"),
     // `$'\x69\x64'`
     Trigger::new("\\x24'\\\\[x\\\\\\d]"),
     // `cmd /c`, `cmd.exe /c`
@@ -73,7 +79,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("id[;|]"),
     // `{cat,/etc/passwd}`.
     // Not `{proxy+}`, of which every event of a REST API has some.
-    Trigger::new("\\{[a-oq-z][a-z,][a-z,/]"),
+    Trigger::new("\\{[a-o][a-z,][a-z,/]"),
+    Trigger::new("\\{[q-z][a-z,][a-z,/]"),
     Trigger::new("\\{p[a-qs-z,][a-z,/]"),
     Trigger::new("\\{pr[a-np-z,/]"),
     // PowerShell: `powershell -enc`, `New-Object Net.WebClient`.

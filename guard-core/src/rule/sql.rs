@@ -30,7 +30,9 @@ const TRIGGERS: &[Trigger] = &[
     // Connectives, and the same as operators. Sets that are no product of nibbles are divided.
     Trigger::new("[ +/%&'\")]or[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("[\\n\\t\\r\\x0b\\x0c]or[\\b('\"`@!~{#\\xa0]"),
-    Trigger::new("[`\\dx]or[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("\\dor[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("`or[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("xor[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("[\\xa0\\xc2\\\\]or[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("or[\\b('\"][\\d'\"(\\\\]"),
     Trigger::new("or\\\\[tnr]"),
@@ -79,7 +81,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("'[-&^*+=|]'"),
     Trigger::new("ike'"),
     // A literal left and the rest commented out.
-    Trigger::new("['\"`)][-\\b;)][-#;]"),
+    Trigger::new("['\")][-\\b;)][-#;]"),
+    Trigger::new("`[-\\b;)][-#;]"),
     Trigger::new("['\")]#"),
     Trigger::new("['\")]/\\*"),
     Trigger::new("['\")][\\b)]/\\*"),
@@ -211,11 +214,11 @@ fn context(bytes: &[u8], at: usize) -> bool {
             Anchor::Extended
             | Anchor::Literal(_)
             | Anchor::Case(_)
-            | Anchor::OrderBy
             | Anchor::Having
             | Anchor::Analyse
             | Anchor::OutFile,
         ) => true,
+        Some(Anchor::OrderBy) => hint::by(bytes, at),
         Some(Anchor::Statement(verb)) => hint::statement(bytes, verb),
         Some(Anchor::Function(name)) => hint::function(bytes, name),
         Some(Anchor::Tail) => hint::tail(bytes, at),

@@ -30,7 +30,8 @@ pub(super) const RULES: Rules = Rules {
 
 const TRIGGERS: &[Trigger] = &[
     // Handlers, wherever an attribute may begin; behind a white-space escape of JSON as well.
-    Trigger::new("[\u{0}-\u{20}/\"'`+]on[a-z]"),
+    Trigger::new("[\u{0}-\u{20}/\"'+]on[a-z]"),
+    Trigger::new("`on[a-z]"),
     Trigger::new("\\\\[nrtf]on"),
     // Elements that load or run something by themselves.
     Trigger::new("[<:\u{0}\\xbc]scr"),
@@ -50,7 +51,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("mpt[(`)?.;,]"),
     Trigger::new("irm[(`)?.;,]"),
     Trigger::new("val[(`)?.;,]"),
-    Trigger::new("[to][cu][ht][(`]"),
+    Trigger::new("[to][cu][ht]\\("),
+    Trigger::new("[to][cu][ht]`"),
     Trigger::new("\\.coo"),
     Trigger::new("nt\\.[dlw]"),
     Trigger::new("dow\\."),

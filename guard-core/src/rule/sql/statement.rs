@@ -7,6 +7,24 @@ use super::token::{Kind, Tokens, is_word};
 use super::words::Word;
 use crate::inspect::{Match, Text};
 
+/// What is created, altered and dropped.
+pub(super) const OBJECTS: [&[u8]; 14] = [
+    b"table",
+    b"tablespace",
+    b"database",
+    b"schema",
+    b"view",
+    b"index",
+    b"user",
+    b"login",
+    b"role",
+    b"function",
+    b"procedure",
+    b"trigger",
+    b"or",
+    b"column",
+];
+
 /// Where `update` begins, when `set` after white space at `at` belongs to one.
 pub(super) fn update(bytes: &[u8], at: usize) -> Option<usize> {
     let floor = at.saturating_sub(64);
@@ -111,22 +129,7 @@ fn form(tokens: &mut Tokens<'_>, kind: Kind, verb: &[u8]) -> Form {
         );
     }
     if verb(b"drop") || verb(b"alter") || verb(b"create") || verb(b"truncate") {
-        let object = is(&[
-            b"table",
-            b"tablespace",
-            b"database",
-            b"schema",
-            b"view",
-            b"index",
-            b"user",
-            b"login",
-            b"role",
-            b"function",
-            b"procedure",
-            b"trigger",
-            b"or",
-            b"column",
-        ]);
+        let object = is(&OBJECTS);
         let open_ended = verb(b"create") || verb(b"alter");
         return likely(object && target(tokens, open_ended));
     }
