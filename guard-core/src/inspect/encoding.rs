@@ -112,8 +112,8 @@ fn text_digits(bytes: &[u8]) -> Option<usize> {
 /// Whether the digit at `bytes[at]` is the last of a string that is the base64 of a text, padded.
 fn closes_text(bytes: &[u8], at: usize) -> bool {
     let mut place = match bytes.get(at + 1..) {
-        Some([b'=', b'=', b'"' | b'\\', ..]) => 1,
-        Some([b'=', b'"' | b'\\', ..]) => 2,
+        Some([b'=', b'='] | [b'=', b'=', b'"' | b'\\', ..]) => 1,
+        Some([b'='] | [b'=', b'"' | b'\\', ..]) => 2,
         _ => return false,
     };
     let digits = bytes.get(..=at).unwrap_or_default();
@@ -126,7 +126,7 @@ fn closes_text(bytes: &[u8], at: usize) -> bool {
         }
         place = (place + 3) % 4;
     }
-    shapely == SHAPED
+    shapely == SHAPED || shapely >= SHORTEST && place == 3
 }
 
 /// Whether the whole of a value is the base64 of a text or of JSON.
