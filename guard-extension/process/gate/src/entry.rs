@@ -30,7 +30,10 @@ pub(crate) extern "C" fn guard_gate_decide(slot: &mut Slot) -> u32 {
     slot.is_watched = false;
     slot.is_hooks = false;
     let Some(process) = start::process() else {
-        return PROCEED;
+        // It was there before any text was patched: the program has taken it away.
+        const EPERM: isize = -1;
+        slot.result = EPERM;
+        return RETURN;
     };
     match decide(process, &slot.call, &mut slot.scratch) {
         Answer::Proceed if text::maps_code(&slot.call) => {
@@ -40,7 +43,7 @@ pub(crate) extern "C" fn guard_gate_decide(slot: &mut Slot) -> u32 {
         }
         Answer::Proceed => PROCEED,
         Answer::Instead(call) => {
-            slot.maps_code = text::maps_code(&slot.call);
+            slot.maps_code = text::maps_code(&call);
             slot.is_hooks = true;
             slot.instead = call;
             if matches!(call.number, number::EXECVE | number::EXECVEAT) && slots::is_borrowed() {

@@ -153,6 +153,11 @@ fn readable(start: usize, end: usize) -> usize {
     (first + low * PAGE).clamp(start, end)
 }
 
+/// Whether all of the memory between two addresses can be read.
+pub(crate) fn is_readable(start: usize, end: usize) -> bool {
+    start < end && readable(start, start + 1) > start && readable(start, end) == end
+}
+
 /// Patches the text between two addresses: as the extension knows it, where that is which part of
 /// which file it is, else all of it is searched.
 pub fn patch(start: usize, end: usize, key: Option<&TextKey>) -> Count {
@@ -177,6 +182,7 @@ pub fn patch(start: usize, end: usize, key: Option<&TextKey>) -> Count {
         writes,
         planner,
     } = work.get();
+    let room = cleared(room);
     let mut island: Option<Island> = None;
     let mut from = Some(0);
     while let Some(offset) = from {
@@ -277,7 +283,7 @@ fn place(
 
 /// What patching works in: too much for a slot's stack, so it is mapped while it lasts.
 struct Work {
-    room: [Site; BATCH],
+    room: [MaybeUninit<Site>; BATCH],
     writes: Writes,
     planner: Planner,
 }
@@ -289,13 +295,6 @@ impl Work {
     fn mapped() -> Option<Mapped> {
         let work = sys::map_new(size_of::<Self>()).ok()? as *mut Self;
         // SAFETY: the mapping is new, page-aligned and as long as the structure.
-        let room = unsafe { &raw mut (*work).room };
-        for index in 0..BATCH {
-            let site = room.cast::<Site>().wrapping_add(index);
-            // SAFETY: the element lies in the array.
-            unsafe { site.write(Site::NONE) };
-        }
-        // SAFETY: the field lies in the mapping.
         let writes = unsafe { &raw mut (*work).writes };
         // SAFETY: the field lies in the mapping.
         let length = unsafe { &raw mut (*writes).length };
@@ -315,9 +314,19 @@ impl Work {
 
 impl Mapped {
     fn get(&mut self) -> &mut Work {
-        // SAFETY: every field was initialised by `mapped`, `writes.list` being `MaybeUninit`.
+        // SAFETY: every field was initialised by `mapped`, but those that are `MaybeUninit`.
         unsafe { &mut *self.0 }
     }
+}
+
+/// Makes room for sites. Not where there is no search: it is some pages that nobody else touches.
+fn cleared(room: &mut [MaybeUninit<Site>; BATCH]) -> &mut [Site] {
+    for site in room.iter_mut() {
+        site.write(Site::NONE);
+    }
+    let room = core::ptr::from_mut(room).cast::<[Site; BATCH]>();
+    // SAFETY: every element was written; the borrow is that of the argument.
+    unsafe { &mut *room }
 }
 
 impl Drop for Mapped {

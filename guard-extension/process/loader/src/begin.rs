@@ -1,6 +1,9 @@
 //! The first instructions: the loader relocates itself, as nobody does it for a program without a
 //! dynamic loader.
 
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+
 use crate::start;
 
 #[cfg(target_arch = "aarch64")]
@@ -15,9 +18,24 @@ use x86_64 as machine;
 
 pub(crate) use machine::MACHINE;
 
+/// What [`until_linked`] was given, for the code above.
+static FLAG: AtomicPtr<AtomicBool> = AtomicPtr::new(ptr::null_mut());
+static ENTRY: AtomicUsize = AtomicUsize::new(0);
+
 unsafe extern "C" {
     /// Sets the stack pointer and jumps to a program's entry.
     pub(crate) fn guard_loader_jump(stack: usize, entry: usize) -> !;
+    /// Lowers the flag and jumps to the program's entry. Not a function: it is jumped to.
+    safe fn guard_loader_linked();
+}
+
+/// Raises the flag and returns what to hand to a dynamic loader for the program's entry: code that
+/// lowers it, and goes on at the entry.
+pub(crate) fn until_linked(entry: usize, flag: &'static AtomicBool) -> usize {
+    flag.store(true, Ordering::Relaxed);
+    FLAG.store(ptr::from_ref(flag).cast_mut(), Ordering::Relaxed);
+    ENTRY.store(entry, Ordering::Relaxed);
+    guard_loader_linked as *const () as usize
 }
 
 /// An entry of the dynamic section (elf(5)).

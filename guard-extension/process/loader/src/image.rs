@@ -8,6 +8,8 @@ use crate::begin::MACHINE;
 
 /// Not a program (errno(3)).
 pub(crate) const ENOEXEC: Errno = Errno(8);
+/// What is named as a dynamic loader is none (`ELIBBAD`, errno(3)).
+pub(crate) const BAD_LIBRARY: Errno = Errno(80);
 const ENOMEM: Errno = Errno(12);
 
 const PAGE: usize = 4096;
@@ -29,9 +31,11 @@ pub(crate) struct Head {
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A program without a dynamic loader.
+    /// A program with a dynamic loader.
+    Dynamic,
+    /// A program without one.
     Static,
-    /// Anything else: a dynamic program, a script, or nothing that can be started.
+    /// Anything else: a script, or nothing that can be started.
     Other,
 }
 
@@ -56,7 +60,8 @@ pub(crate) struct Image {
     pub(crate) headers: usize,
     /// How many.
     pub(crate) count: usize,
-    base: usize,
+    /// What is added to the addresses in the file.
+    pub(crate) base: usize,
 }
 
 impl Head {
@@ -87,11 +92,25 @@ impl Head {
             && self.half(18) == MACHINE
             && matches!(self.half(16), EXECUTABLE | SHARED)
             && usize::from(self.half(54)) == PROGRAM_HEADER;
-        if is_program && !self.parts().any(|part| part.kind == PT_INTERP) {
-            Form::Static
-        } else {
-            Form::Other
+        match self.parts().any(|part| part.kind == PT_INTERP) {
+            _ if !is_program => Form::Other,
+            true => Form::Dynamic,
+            false => Form::Static,
         }
+    }
+
+    /// The path of the dynamic loader.
+    pub(crate) fn interpreter<'b>(
+        &self,
+        file: &Descriptor,
+        into: &'b mut [u8],
+    ) -> Result<&'b CStr, Errno> {
+        let mut parts = self.parts();
+        let part = parts.find(|part| part.kind == PT_INTERP).ok_or(ENOEXEC)?;
+        let into = into.get_mut(..part.in_file).ok_or(ENOEXEC)?;
+        let length = file.read_at(into, part.offset as u64)?;
+        let read = into.get(..length).ok_or(ENOEXEC)?;
+        CStr::from_bytes_until_nul(read).map_err(|_| ENOEXEC)
     }
 
     fn half(&self, at: usize) -> u16 {

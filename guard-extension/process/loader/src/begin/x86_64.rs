@@ -38,7 +38,18 @@ global_asm!(
     "xor r14d, r14d",
     "xor r15d, r15d",
     "jmp rcx",
+    // Where a dynamic loader goes when it is done: the flag falls, everything else stays as it is.
+    ".globl guard_loader_linked",
+    ".hidden guard_loader_linked",
+    "guard_loader_linked:",
+    "push rax",
+    "mov rax, [rip + {flag}]",
+    "mov byte ptr [rax], 0",
+    "pop rax",
+    "jmp [rip + {entry}]",
     ".hidden __ehdr_start",
     ".hidden _DYNAMIC",
     begin = sym super::begin,
+    flag = sym super::FLAG,
+    entry = sym super::ENTRY,
 );
