@@ -31,10 +31,11 @@ test-fuzz: needs-rust needs-c++ ## each fuzz target for FUZZ_SECONDS
 	@sh tests/support/fuzz.sh $(FUZZ_SECONDS)
 
 # Where Debian's cross compiler is not installed: a skip that says how to get it, a failure in CI.
-test-aarch64: needs-rust ## unit tests of the core and the patcher, built for aarch64 and run under emulation
+test-aarch64: needs-rust ## the core, the patcher and the process tier, built for aarch64 and run under emulation
 	@missing=$$(sh tests/support/aarch64.sh missing | tr '\n' ' '); \
 	if [ -z "$$missing" ]; then \
-		sh tests/support/aarch64.sh test --package lambda-guard-core --package lambda-guard-patcher --lib; \
+		sh tests/support/aarch64.sh test --package lambda-guard-core --package lambda-guard-patcher --lib && \
+		sh tests/support/aarch64-process.sh; \
 	elif [ "$${CI-}" = true ]; then \
 		echo "test-aarch64: not installed: $$missing" >&2; exit 1; \
 	else \

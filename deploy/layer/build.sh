@@ -61,9 +61,7 @@ build() {
         say "x86_64: build it on an x86_64 machine, this one is $(uname -m)"
         return 69
     fi
-    if [ "$machine" = x86_64 ]; then
-        sh guard-extension/process/build.sh "$(dirname "$program")"
-    fi
+    sh guard-extension/process/build.sh "$(dirname "$program")" "$machine"
     python3 deploy/layer/pack.py "$program" "target/layer/guard-$1.zip"
 }
 
