@@ -53,11 +53,7 @@ impl Servers {
     pub fn start() -> Result<Self> {
         let initdb = postgresql("initdb")?;
         crate::clients::needs("redis-server", "redis-server")?;
-        for (_, address) in HOSTS {
-            let address = format!("{address}/32");
-            run(Command::new("ip").args(["address", "add", &address, "dev", "lo"]))?;
-        }
-        resolve()?;
+        network(&HOSTS)?;
         let home = folder("postgresql")?;
         let (data, password) = (home.join("data"), home.join("password"));
         fs::write(&password, PASSWORD).map_err(|e| format!("{}: {e}", password.display()))?;
@@ -153,8 +149,17 @@ fn listens(server: &mut Process, port: u16) -> Result<()> {
     Ok(())
 }
 
-/// Answers for [`HOSTS`], as the resolver that /etc/resolv.conf names.
-fn resolve() -> Result<()> {
+/// Adds the addresses of `hosts` to loopback, and answers for their names as the resolver that
+/// /etc/resolv.conf names. Once in a test's namespaces.
+///
+/// # Errors
+///
+/// When something cannot be put in place.
+pub fn network(hosts: &'static [(&'static str, Ipv4Addr)]) -> Result<()> {
+    for (_, address) in hosts {
+        let address = format!("{address}/32");
+        run(Command::new("ip").args(["address", "replace", &address, "dev", "lo"]))?;
+    }
     let resolver = Ipv4Addr::new(127, 0, 0, 53);
     let file = Path::new("/opt/resolv.conf");
     fs::write(file, format!("nameserver {resolver}\n"))
@@ -164,7 +169,7 @@ fn resolve() -> Result<()> {
     thread::spawn(move || {
         let mut query = [0; 512];
         while let Ok((length, client)) = socket.recv_from(&mut query) {
-            let answer = query.get(..length).and_then(answer);
+            let answer = query.get(..length).and_then(|query| answer(hosts, query));
             let _ = socket.send_to(&answer.unwrap_or_default(), client);
         }
     });
@@ -172,7 +177,7 @@ fn resolve() -> Result<()> {
 }
 
 /// The answer to a query (RFC 1035 section 4.1); `None` for what is none.
-fn answer(query: &[u8]) -> Option<Vec<u8>> {
+fn answer(hosts: &[(&str, Ipv4Addr)], query: &[u8]) -> Option<Vec<u8>> {
     let (mut at, mut labels) = (12, Vec::new());
     loop {
         let length = usize::from(*query.get(at)?);
@@ -185,7 +190,7 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
     }
     let name = labels.join(".");
     let kind = query.get(at + 1..at + 3)?;
-    let host = HOSTS.iter().find(|(host, _)| *host == name);
+    let host = hosts.iter().find(|(host, _)| *host == name);
     let address = host.filter(|_| kind == [0, 1]);
     // A response, recursion available; no error, or no such name.
     let code = if host.is_some() { 0x80 } else { 0x83 };
