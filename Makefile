@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 5
 INSIDE := guard-extension/process/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo layer test test-rust test-fuzz test-aarch64 bench peers extension-bench process-bench soak icount detection lint fmt clippy doc deny
+.PHONY: help demo layer test test-rust test-fuzz test-aarch64 bench peers extension-bench process-bench soak cpython icount detection lint fmt clippy doc deny
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do \
@@ -55,6 +55,9 @@ process-bench: needs-rust ## what the process tier adds to calls, starts and mem
 
 soak: needs-rust needs-python needs-namespaces ## 10 000 invocations in a row: memory and descriptors stay
 	SOAK=10000 $(CARGO) test --package guard-tests --test endurance -- --nocapture in_a_row
+
+cpython: needs-rust ## CPython's longest suites under the process tier, some minutes
+	$(CARGO) test --package guard-tests --test cpython -- --nocapture --ignored
 
 icount: needs-rust needs-valgrind ## instruction counts, compared with the recorded ones
 	$(CARGO) run --release --package guard-benches --bin icount -- --check

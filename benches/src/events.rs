@@ -142,6 +142,12 @@ impl Values {
         text
     }
 
+    /// Bytes like those of a signature or of what the platform encrypts.
+    fn digest(&mut self, len: usize) -> Vec<u8> {
+        let words = std::iter::repeat_with(|| self.next().to_le_bytes());
+        words.flatten().take(len).collect()
+    }
+
     fn uuid(&mut self) -> String {
         let h = self.hex(32);
         format!(
@@ -287,7 +293,7 @@ pub fn sqs(values: &mut Values, n: usize) -> Event {
     let records: Vec<_> = (0..n)
         .map(|_| {
             json!({
-                "messageId": values.uuid(), "receiptHandle": base64(values.hex(48).as_bytes()),
+                "messageId": values.uuid(), "receiptHandle": base64(&values.digest(48)),
                 "body": values.order().to_string(),
                 "attributes": {"ApproximateReceiveCount": "1", "SenderId": "AIDAIENQZJOLO23YVJ4VO",
                     "SentTimestamp": "1545082649183",
@@ -311,7 +317,7 @@ fn sns(values: &mut Values) -> Event {
     let bytes = json!({"Records": [{"EventVersion": "1.0", "EventSource": "aws:sns",
         "EventSubscriptionArn": format!("arn:aws:sns:eu-west-1:123456789012:orders:{}", values.uuid()),
         "Sns": {"SignatureVersion": "1", "Timestamp": values.time(),
-            "Signature": base64(values.hex(64).as_bytes()),
+            "Signature": base64(&values.digest(64)),
             "SigningCertUrl": format!("https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-{}.pem", values.hex(32)),
             "MessageId": values.uuid(), "Message": values.order().to_string(),
             "MessageAttributes": {}, "Type": "Notification", "Subject": values.text(5),
@@ -335,7 +341,7 @@ fn s3(values: &mut Values) -> Event {
         "userIdentity": {"principalId": format!("AWS:{}", values.hex(20))},
         "requestParameters": {"sourceIPAddress": values.ip()},
         "responseElements": {"x-amz-request-id": values.hex(16),
-            "x-amz-id-2": base64(values.hex(42).as_bytes())},
+            "x-amz-id-2": base64(&values.digest(42))},
         "s3": {"s3SchemaVersion": "1.0", "configurationId": values.uuid(),
             "bucket": {"name": "orders-uploads", "arn": "arn:aws:s3:::orders-uploads",
                 "ownerIdentity": {"principalId": values.hex(14)}},

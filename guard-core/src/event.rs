@@ -33,7 +33,7 @@ mod records;
 mod shape;
 mod walk;
 
-pub(crate) use encoded::{Encoded, Strings};
+pub(crate) use encoded::{Encoded, Values};
 pub use encoded::{EncodedValue, EncodedValues, Encoding, encoded_values};
 pub use kind::TriggerKind;
 pub use limits::{LimitExceeded, Limits};

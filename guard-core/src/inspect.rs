@@ -7,7 +7,7 @@
 
 use core::ops::Range;
 
-use crate::event::{Encoded, Strings};
+use crate::event::{Encoded, EncodedValue, Encoding, Values};
 use crate::rule::{Families, Family, RuleId};
 
 mod decode;
@@ -69,7 +69,8 @@ impl Inspector {
             candidates: Candidates::new(event, 0),
             candidate: None,
             encoded: Encoded::of(event),
-            values: Strings::default(),
+            values: Values::default(),
+            value: None,
             scan: Scan::new(self.families, Effort::for_input(event.len())),
             from: 0,
             outer: None,
@@ -106,16 +107,18 @@ impl Inspector {
     /// Whether a look at the bytes around an occurrence in `event` keeps it.
     #[must_use]
     pub fn keeps(&self, event: &[u8], occurrence: &Occurrence) -> bool {
-        Scan::new(self.families, Effort::new(0)).deserves(event, occurrence.0)
+        Scan::new(self.families, Effort::for_input(event.len())).deserves(event, occurrence.0)
     }
 
-    /// What inspecting an event takes of its effort, and what it may take.
+    /// What inspecting an event takes of its effort, and what it may take: on reading, dividing and
+    /// judging, and on all together.
     #[must_use]
-    pub fn spent(&self, event: &[u8]) -> (u64, u64) {
+    pub fn spent(&self, event: &[u8]) -> [(u64, u64); 4] {
         let mut findings = self.inspect(event);
-        let share = findings.scan.effort.left();
+        let shares = findings.scan.effort.left();
         while findings.next().is_some() {}
-        (share - findings.scan.effort.left(), share)
+        let mut left = findings.scan.effort.left().into_iter();
+        shares.map(|share| (share - left.next().unwrap_or(0), share))
     }
 }
 
@@ -188,7 +191,9 @@ pub struct Findings<'e> {
     candidate: Option<Candidate>,
     /// Where values are that the trigger encoded, and those of the last key.
     encoded: Encoded,
-    values: Strings,
+    values: Values,
+    /// The next of those, looked up.
+    value: Option<EncodedValue>,
     scan: Scan,
     /// Where the last unit that was searched ends.
     from: usize,
@@ -205,7 +210,8 @@ impl Findings<'_> {
         self.pending = Pending::default();
         self.candidates.skip_to(offset);
         self.candidate.take_if(|candidate| candidate.at < offset);
-        self.values = Strings::default();
+        self.values = Values::default();
+        self.value = None;
         if matches!(self.encoded, Encoded::Body { start } if start < offset) {
             self.encoded = Encoded::Nothing;
         }
@@ -220,36 +226,67 @@ impl Findings<'_> {
                 return None;
             }
             let candidate = self.candidate.take().or_else(|| self.candidates.next());
+            if !self.scan.looked(&mut self.candidates) {
+                return None;
+            }
             let at = candidate.map_or(self.event.len(), |candidate| candidate.at);
-            let mut hits = Hits::default();
-            if let Some(span) = self.encoded_before(at) {
+            let hits = if let Some(value) = self.encoded_before(at) {
                 self.candidate = candidate;
-                let end = span.end;
-                self.scan.encoded(self.event, span, &mut hits);
+                let end = value.span.end;
+                let hits = self.encoded_value(value);
                 // Nobody reads it as it lies there.
                 self.candidate.take_if(|candidate| candidate.at < end);
                 self.pass(end);
+                hits
             } else if let Some(candidate) = candidate.filter(|candidate| candidate.owners.key()) {
                 self.key(candidate);
                 continue;
-            } else if self.scan.deserves(self.event, candidate?) {
-                self.unit(at, &mut hits);
-            }
-            if !hits.is_empty() {
-                return Some(hits);
+            } else if let Some(candidate) = candidate
+                && self.scan.deserves(self.event, candidate)
+            {
+                self.hot(candidate)
+            } else if candidate.is_none() {
+                return None;
+            } else {
+                continue;
+            };
+            if hits.is_some() {
+                return hits;
             }
         }
+    }
+
+    #[inline(never)]
+    fn encoded_value(&mut self, value: EncodedValue) -> Option<Hits> {
+        let mut hits = Hits::default();
+        self.scan.encoded(self.event, value, &mut hits);
+        (!hits.is_empty()).then_some(hits)
+    }
+
+    /// What is found in the unit around a candidate. Apart from the search, whose frame
+    /// has no room for hits then: most candidates get no further.
+    #[inline(never)]
+    fn hot(&mut self, candidate: Candidate) -> Option<Hits> {
+        let mut hits = Hits::default();
+        self.unit(candidate, &mut hits);
+        (!hits.is_empty()).then_some(hits)
     }
 
     /// The next encoded value: one of the last key's, or the body if it begins before `at` or there,
     /// or right behind, for a candidate may be its opening quote.
     #[inline]
-    fn encoded_before(&mut self, at: usize) -> Option<Range<usize>> {
+    fn encoded_before(&mut self, at: usize) -> Option<EncodedValue> {
         match self.encoded {
-            Encoded::Keys(_) => self.values.next(self.event),
+            Encoded::Keys(_) => {
+                self.value = self.value.take().or_else(|| self.values.next(self.event));
+                self.value.take_if(|value| value.span.start <= at + 1)
+            }
             Encoded::Body { start } if start <= at + 1 => {
                 self.encoded = Encoded::Nothing;
-                Some(Encoded::body(self.event, start))
+                Some(EncodedValue {
+                    span: Encoded::body(self.event, start),
+                    encoding: Encoding::Base64,
+                })
             }
             Encoded::Body { .. } | Encoded::Nothing => None,
         }
@@ -263,16 +300,23 @@ impl Findings<'_> {
             at,
             owners: owners.without_key(),
         });
+        // Most events have none; a name of a header may look like a key that has been read.
+        if !matches!(self.encoded, Encoded::Keys(_)) || self.values.covers(at) {
+            return;
+        }
         let rest = self.event.get(at + 2..).unwrap_or_default();
-        if let Some(quote) = rest.iter().take(16).position(|byte| *byte == b'"') {
-            self.values = self.encoded.values(self.event, at + 2 + quote);
+        if let Some(quote) = rest.iter().take(16).position(|byte| *byte == b'"')
+            && let Some(values) = self.encoded.values(self.event, at + 2 + quote)
+        {
+            self.values = values;
         }
     }
 
-    /// Searches the unit around the candidate at `at`.
-    fn unit(&mut self, at: usize, hits: &mut Hits) {
+    /// Searches the unit around a candidate.
+    fn unit(&mut self, candidate: Candidate, hits: &mut Hits) {
+        let at = candidate.at;
         if let Some(outer) = self.outer.take_if(|outer| at < outer.end) {
-            self.inner_unit(at, outer, hits);
+            self.inner_unit(candidate, outer, hits);
             return;
         }
         let Some(unit) = self.container.unit(self.event, self.from, at, false) else {
@@ -285,19 +329,22 @@ impl Findings<'_> {
             && document::is_escaped_json(&self.event[unit.span.clone()]);
         if holds_json {
             self.from = unit.span.start;
-            self.inner_unit(at, unit.span, hits);
-        } else {
+            self.inner_unit(candidate, unit.span, hits);
+        } else if self.scan.stays(self.event, &unit, candidate) {
             self.scan.unit(self.container, self.event, &unit, 0, hits);
             self.pass(unit.span.end);
         }
     }
 
     /// The same within a string that holds JSON.
-    fn inner_unit(&mut self, at: usize, outer: Range<usize>, hits: &mut Hits) {
+    fn inner_unit(&mut self, candidate: Candidate, outer: Range<usize>, hits: &mut Hits) {
+        let at = candidate.at;
         let bytes = &self.event[..outer.end];
         if let Some(unit) = Container::Escaped.unit(bytes, self.from, at, false) {
-            self.scan.unit(Container::Escaped, bytes, &unit, 0, hits);
-            self.pass(unit.span.end);
+            if self.scan.stays(bytes, &unit, candidate) {
+                self.scan.unit(Container::Escaped, bytes, &unit, 0, hits);
+                self.pass(unit.span.end);
+            }
         } else {
             self.from = self.from.max(at.saturating_sub(1));
         }
@@ -341,11 +388,29 @@ mod tests {
 
     use super::*;
 
-    /// What inspecting an event costs its author's share, in bytes for each byte of it.
+    /// What of its dearest share inspecting an event takes: reading, dividing, judging, or all.
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     fn spent(event: &[u8]) -> f64 {
-        let (spent, _) = Inspector::new(Families::ALL).spent(event);
-        spent as f64 / event.len() as f64
+        let spent = Inspector::new(Families::ALL).spent(event);
+        let parts = spent.map(|(spent, share)| spent as f64 / share as f64);
+        parts.into_iter().fold(0.0, f64::max)
+    }
+
+    /// The events that texts of one kind are put together to: in each of the forms that bodies have.
+    fn events(inputs: &[&str]) -> [(&'static str, String); 4] {
+        let plain: Vec<String> = inputs.iter().map(|text| text.replace('\\', "")).collect();
+        let strings = format!("[\"{}\"]", inputs.join("\",\""));
+        let text = format!("{{\"body\":\"{}\"}}", inputs.join("\\n"));
+        let form: Vec<_> = plain.iter().map(|text| percent(text)).collect();
+        let form = format!("{{\"body\":\"a={}\"}}", form.join("&a="));
+        let nested = strings.replace('\\', "\\\\").replace('"', "\\\"");
+        let nested = format!("{{\"body\":\"{nested}\"}}");
+        [
+            ("strings", strings),
+            ("text", text),
+            ("form", form),
+            ("json", nested),
+        ]
     }
 
     fn percent(text: &str) -> String {
@@ -383,28 +448,30 @@ mod tests {
                 kinds.entry(kind).or_default().push(input);
             }
         }
+        let mut dear = Vec::new();
         for (kind, inputs) in kinds {
-            let plain: Vec<String> = inputs.iter().map(|text| text.replace('\\', "")).collect();
-            let strings = format!("[\"{}\"]", inputs.join("\",\""));
-            let text = format!("{{\"body\":\"{}\"}}", inputs.join("\\n"));
-            let form: Vec<_> = plain.iter().map(|text| percent(text)).collect();
-            let form = format!("{{\"body\":\"a={}\"}}", form.join("&a="));
-            let nested = strings.replace('\\', "\\\\").replace('"', "\\\"");
-            let nested = format!("{{\"body\":\"{nested}\"}}");
-            let all = [
-                ("strings", strings),
-                ("text", text),
-                ("form", form),
-                ("json", nested),
-            ]
-            .map(|(name, event)| (name, spent(event.as_bytes())));
-            eprintln!("{kind:<24}{all:.2?}");
+            // All of a kind, and parts of some 64 KiB: of which the dearest counts.
+            let mut dearest = events(&inputs).map(|(name, event)| (name, spent(event.as_bytes())));
+            let mut rest = inputs.as_slice();
+            while !rest.is_empty() {
+                let mut size = 0;
+                let fits = rest.iter().take_while(|input| {
+                    size += input.len();
+                    size < 64 << 10
+                });
+                let (part, others) = rest.split_at(fits.count().max(1));
+                rest = others;
+                for ((_, dearest), (_, event)) in dearest.iter_mut().zip(events(part)) {
+                    *dearest = dearest.max(spent(event.as_bytes()));
+                }
+            }
+            eprintln!("{kind:<24}{dearest:.2?}");
             // Reports of false positives quote what looks like attacks, by the thousand.
             let honest = kind != "false_positive_report";
-            assert!(
-                !honest || all.iter().all(|(_, spent)| *spent < 4.5),
-                "{kind}"
-            );
+            if honest && dearest.iter().any(|(_, spent)| *spent > 0.8) {
+                dear.push(kind);
+            }
         }
+        assert!(dear.is_empty(), "{dear:?}");
     }
 }

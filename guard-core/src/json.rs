@@ -33,7 +33,12 @@ pub(crate) struct Lexer<'e> {
 
 impl<'e> Lexer<'e> {
     pub(crate) const fn new(bytes: &'e [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self::from(bytes, 0)
+    }
+
+    /// From `at` on, which is in no string.
+    pub(crate) const fn from(bytes: &'e [u8], at: usize) -> Self {
+        Self { bytes, at }
     }
 
     pub(crate) const fn bytes(&self) -> &'e [u8] {

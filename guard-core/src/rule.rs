@@ -186,7 +186,7 @@ pub(crate) struct Rules {
     /// Every attack that `confirm` accepts holds at least one of these at the offset it is asked
     /// about.
     pub(crate) triggers: &'static [Trigger],
-    /// What `context` costs, in bytes looked at.
+    /// What `context` costs, in units of effort.
     pub(crate) glance: usize,
     /// `(text, at)`: whether `confirm` is sure to refuse, told by less than `context` takes. Asked
     /// once the text is decoded and whole values are known: of a value's many lines, say, most.

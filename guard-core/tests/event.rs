@@ -698,7 +698,11 @@ fn encoded_values_are_found_and_located() {
         ),
         (
             "kafka-self-managed",
-            &["/records/orders-0/0/key", "/records/orders-0/0/value"],
+            &[
+                "/records/orders-0/0/key",
+                "/records/orders-0/0/value",
+                "/records/orders-0/0/headers/0/origin",
+            ],
             Encoding::Base64,
         ),
         (
@@ -708,7 +712,10 @@ fn encoded_values_are_found_and_located() {
         ),
         (
             "rabbitmq",
-            &["/rmqMessagesByQueue/orders::~1/0/data"],
+            &[
+                "/rmqMessagesByQueue/orders::~1/0/basicProperties/headers/channel/bytes",
+                "/rmqMessagesByQueue/orders::~1/0/data",
+            ],
             Encoding::Base64,
         ),
         ("cloudwatch-logs", &["/awslogs/data"], Encoding::Base64Gzip),
@@ -721,12 +728,18 @@ fn encoded_values_are_found_and_located() {
             assert_eq!(found.len(), pointers.len(), "{name} {found:?}");
             let mut walk = Walk::new(&event, kind);
             for (found, pointer) in found.iter().zip(pointers) {
-                assert_eq!(found.encoding, encoding, "{name}");
-                let wanted = value.pointer(pointer).and_then(Value::as_str).unwrap();
-                assert_eq!(&event[found.span.clone()], wanted.as_bytes());
+                let wanted = value.pointer(pointer).unwrap();
                 let location = walk.locate(found.span.start);
-                assert_eq!(location.encoding, encoding, "{name}");
-                assert_eq!(location.string.as_ref(), Some(&found.span));
+                assert_eq!(location.encoding, found.encoding, "{name}");
+                if let Some(wanted) = wanted.as_str() {
+                    assert_eq!(found.encoding, encoding, "{name}");
+                    assert_eq!(&event[found.span.clone()], wanted.as_bytes());
+                    assert_eq!(location.string.as_ref(), Some(&found.span));
+                } else {
+                    assert_eq!(found.encoding, Encoding::Bytes, "{name}");
+                    let array = &event[found.span.start - 1..=found.span.end];
+                    assert_eq!(serde_json::from_slice::<Value>(array).unwrap(), *wanted);
+                }
             }
         }
     }

@@ -47,6 +47,16 @@ pub(crate) const RENDEZVOUS: &str = "GUARD_RENDEZVOUS";
 const PRELOAD: &str = "libguard.so";
 const LOADER: &str = "guard-loader";
 
+/// Why the tier is there and not used on this architecture unless it is asked for.
+pub(crate) const UNPROVEN: Option<&str> = if cfg!(target_arch = "aarch64") {
+    Some(
+        "the process tier on arm64 has not been run on a real processor yet; GUARD_TIER=process \
+         turns it on",
+    )
+} else {
+    None
+};
+
 /// How long the trial may take, which takes a millisecond.
 const PROBE: Duration = Duration::from_secs(2);
 
@@ -90,12 +100,17 @@ pub(crate) async fn choose(
     if policy.tier() == Some(Tier::Observer) {
         return Err("GUARD_TIER is \"observer\"".to_owned());
     }
-    if !cfg!(target_arch = "x86_64") {
-        return Err("programs are patched on x86_64 only in this release".to_owned());
+    if UNPROVEN.is_some() && !is_asked_for(policy) {
+        return Err(UNPROVEN.unwrap_or_default().to_owned());
     }
     let programs = proxy.map(|port| settings::for_programs(policy, &wrap::address(port)));
     let policy = programs.as_ref().unwrap_or(policy);
     ProcessTier::open(policy, &format!("lambda-guard/process/{runtime_api}")).await
+}
+
+/// Whether the policy names the tier.
+fn is_asked_for(policy: &Policy) -> bool {
+    policy.tier() == Some(Tier::Process) || policy.require() == Require::Process
 }
 
 impl ProcessTier {

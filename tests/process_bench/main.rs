@@ -41,7 +41,7 @@ fn measure(is_recorded: bool, is_quick: bool) -> Result<()> {
     let mut report = Report::new(is_recorded);
     for (linked, flags) in [("dynamic", &[][..]), ("static", &["-static"])] {
         let program = parts.compile("cost.c", &format!("cost-{linked}"), flags)?;
-        for _ in 0..if is_quick { 1 } else { 5 } {
+        for _ in 0..if is_quick { 1 } else { 3 } {
             let file = parts.place.join("file").display().to_string();
             let arguments = [file.as_str(), &port];
             let native = run(parts.as_user(&program).args(arguments))?;

@@ -23,7 +23,7 @@ impl Parts {
     /// Builds the guard as it is released.
     pub(crate) fn build() -> Result<Self> {
         let guard = function::build("lambda-guard-extension", Profile::Release)?;
-        let release = guard.parent().unwrap_or(Path::new("."));
+        let release = guard.parent().ok_or("the guard is nowhere")?;
         layer::run(
             Command::new("sh")
                 .arg(root().join("guard-extension/process/build.sh"))

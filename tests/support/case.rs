@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -94,7 +94,22 @@ pub fn variants(value: &str) -> Vec<(&'static str, Vec<u8>)> {
             body("application/x-www-form-urlencoded", &form(value), false).to_string(),
         ),
         ("between", between(&inner).to_string()),
+        (
+            "kafka-header",
+            kafka(&json!([{ "origin": b"web" }, { "note": value.as_bytes() }])).to_string(),
+        ),
+        ("rabbitmq-header", rabbitmq(value).to_string()),
+        ("token", bearer(value).to_string()),
+        (
+            "field-json",
+            json!({ "id": 17, "blob": STANDARD.encode(&inner) }).to_string(),
+        ),
     ];
+    // What is short or has no padding is not taken for the base64 of a text.
+    if value.is_ascii() && value.len() >= 9 && value.len() % 3 != 0 {
+        let blob = STANDARD.encode(value);
+        variants.push(("field", json!({ "id": 17, "blob": blob }).to_string()));
+    }
     // Text that is a document travels as one, too.
     if let Ok(document @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(value) {
         variants.push((
@@ -174,6 +189,55 @@ fn url(method: &str) -> Value {
             "stage": "$default",
         },
         "isBase64Encoded": false,
+    })
+}
+
+/// A function URL's event with the value in a JSON Web Token (RFC 7519) that nobody signed.
+fn bearer(value: &str) -> Value {
+    let part = |claims: &Value| URL_SAFE_NO_PAD.encode(claims.to_string());
+    let header = part(&json!({ "alg": "HS256", "typ": "JWT" }));
+    let claims = part(&json!({ "iat": 1_727_187_262, "sub": value }));
+    let mut event = url("GET");
+    event["headers"]["authorization"] =
+        format!("Bearer {header}.{claims}.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").into();
+    event
+}
+
+/// A record of Kafka's with such headers.
+fn kafka(headers: &Value) -> Value {
+    json!({
+        "eventSource": "aws:kafka",
+        "eventSourceArn": "arn:aws:kafka:eu-central-1:123456789012:cluster/orders/6cc0432b",
+        "bootstrapServers": "b-2.orders.a1b2c3.c2.kafka.eu-central-1.amazonaws.com:9098",
+        "records": { "orders-0": [{
+            "topic": "orders",
+            "partition": 0,
+            "offset": 15,
+            "timestamp": 1_727_187_262_015_u64,
+            "timestampType": "CREATE_TIME",
+            "headers": headers,
+            "key": "b3JkZXItMTA0Mg==",
+            "value": "bm90aGluZyB0byBzZWU=",
+        }] },
+    })
+}
+
+/// A message of RabbitMQ's with the value in a header, as Java writes its bytes.
+fn rabbitmq(value: &str) -> Value {
+    let bytes: Vec<i8> = value.bytes().map(u8::cast_signed).collect();
+    json!({
+        "eventSource": "aws:rmq",
+        "eventSourceArn": "arn:aws:mq:eu-central-1:123456789012:broker:orders:b-3e4d5c6b",
+        "rmqMessagesByQueue": { "orders::/": [{
+            "basicProperties": {
+                "contentType": "text/plain",
+                "headers": { "attempt": 1, "note": { "bytes": bytes } },
+                "userId": "shop",
+                "bodySize": 14,
+            },
+            "redelivered": false,
+            "data": "bm90aGluZyB0byBzZWU=",
+        }] },
     })
 }
 

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::TriggerKind;
 use super::cursor::{Cursor, Step};
-use crate::json::{members, position, string_end};
+use crate::json::{Lexer, Token, members, position, string_end};
 
 /// How a value's content is encoded, beyond JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,13 +16,15 @@ pub enum Encoding {
     Base64,
     /// Base64 of gzip (RFC 1952).
     Base64Gzip,
+    /// An array of numbers, one for each byte; negative ones are those of Java's signed bytes.
+    Bytes,
 }
 
-/// A string value and how its content is encoded.
+/// A string value, or an array of numbers, and how its content is encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EncodedValue {
-    /// The string's bytes in the event, its quotes excluded.
+    /// The string's bytes in the event, its quotes excluded; the array's, its brackets excluded.
     pub span: Range<usize>,
     /// How they are encoded, never [`Encoding::Plain`].
     pub encoding: Encoding,
@@ -62,6 +64,21 @@ impl Iterator for EncodedValues<'_> {
                             });
                         }
                     }
+                    Step::Open { at } if cursor.node().encoding == Encoding::Bytes => {
+                        let depth = cursor.depth();
+                        let mut end = at + 1;
+                        while cursor.depth() >= depth {
+                            match cursor.step() {
+                                Step::Close { at } => end = at,
+                                Step::End => break,
+                                _ => end = cursor.position(),
+                            }
+                        }
+                        return Some(EncodedValue {
+                            span: at + 1..end,
+                            encoding: Encoding::Bytes,
+                        });
+                    }
                     Step::End => return None,
                     _ => {}
                 }
@@ -71,8 +88,8 @@ impl Iterator for EncodedValues<'_> {
 }
 
 /// The values of `event` whose content the trigger encoded: bodies of HTTP requests that say so,
-/// records of Kinesis, Firehose, Kafka, ActiveMQ and RabbitMQ, binary attributes of SQS and
-/// DynamoDB, the data of CloudWatch Logs.
+/// records of Kinesis, Firehose, Kafka, ActiveMQ and RabbitMQ, headers of Kafka's and RabbitMQ's,
+/// binary attributes of SQS and DynamoDB, the data of CloudWatch Logs.
 #[must_use]
 pub fn encoded_values(event: &[u8], kind: TriggerKind) -> EncodedValues<'_> {
     let state = match kind {
@@ -91,6 +108,11 @@ pub fn encoded_values(event: &[u8], kind: TriggerKind) -> EncodedValues<'_> {
     };
     EncodedValues { state }
 }
+
+/// The key of a Kafka record's headers: a list of objects, each of one header, its value an array of
+/// numbers. That of such an array in a RabbitMQ message's headers.
+const HEADERS: &[u8] = b"\"headers\"";
+const BYTES: &[u8] = b"\"bytes\"";
 
 /// How the encoded values of an event are found by who comes past every byte of it anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,29 +140,29 @@ impl Encoded {
             }
             TriggerKind::Sqs => Self::Keys(&[b"\"binaryValue\"", b"\"binaryListValues\""]),
             TriggerKind::DynamoDb => Self::Keys(&[b"\"B\"", b"\"BS\""]),
-            TriggerKind::Kafka => Self::Keys(&[b"\"key\"", b"\"value\""]),
+            TriggerKind::Kafka => Self::Keys(&[b"\"key\"", b"\"value\"", HEADERS]),
+            TriggerKind::RabbitMq => Self::Keys(&[b"\"data\"", BYTES]),
             TriggerKind::Iot => Self::Keys(&[b"\"password\""]),
             TriggerKind::Kinesis
             | TriggerKind::Firehose
             | TriggerKind::ActiveMq
-            | TriggerKind::RabbitMq
             | TriggerKind::CloudWatchLogs => Self::Keys(&[b"\"data\""]),
             _ => Self::Nothing,
         }
     }
 
-    /// The strings that are the value of the key whose closing quote is at `event[quote]`, if they
-    /// may be encoded.
-    pub(crate) fn values(self, event: &[u8], quote: usize) -> Strings {
+    /// What may be encoded in the value of the key whose closing quote is at `event[quote]`.
+    pub(crate) fn values(self, event: &[u8], quote: usize) -> Option<Values> {
         let Self::Keys(names) = self else {
-            return Strings::default();
+            return None;
         };
         let key = event.get(..=quote).unwrap_or_default();
-        if names.iter().any(|name| key.ends_with(name)) {
-            Strings::after_key(event, quote + 1)
-        } else {
-            Strings::default()
-        }
+        let name = names.iter().find(|name| key.ends_with(name))?;
+        let encoding = match *name {
+            HEADERS | BYTES => Encoding::Bytes,
+            _ => Encoding::Base64,
+        };
+        Some(Values::after_key(event, quote + 1, encoding))
     }
 
     /// The string that starts at `start`.
@@ -149,40 +171,118 @@ impl Encoded {
     }
 }
 
-/// The strings of a value that is a string or a list of strings.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Strings {
-    /// Where the next of them is looked for.
-    at: Option<usize>,
-    list: bool,
+/// What is read of a key's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Reading {
+    /// Nothing, or nothing more.
+    #[default]
+    Done,
+    /// The one string that it is.
+    String,
+    /// The strings of the list that it is.
+    List,
+    /// The arrays of numbers that it is or holds, which so many containers are open around.
+    Arrays { depth: usize },
 }
 
-impl Strings {
-    fn after_key(event: &[u8], at: usize) -> Self {
+/// The encoded parts of a key's value.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Values {
+    reading: Reading,
+    /// Where the next of them is looked for. Nothing before it is read again.
+    at: usize,
+}
+
+impl Values {
+    fn after_key(event: &[u8], at: usize, encoding: Encoding) -> Self {
         let at = skip_space(event, at);
         if event.get(at) != Some(&b':') {
             return Self::default();
         }
         let at = skip_space(event, at + 1);
         let list = event.get(at) == Some(&b'[');
+        let reading = match encoding {
+            Encoding::Bytes => Reading::Arrays { depth: 0 },
+            _ if list => Reading::List,
+            _ => Reading::String,
+        };
+        let inside = usize::from(reading == Reading::List);
         Self {
-            at: Some(at + usize::from(list)),
-            list,
+            reading,
+            at: at + inside,
         }
     }
 
-    /// The content of the next string.
-    pub(crate) fn next(&mut self, event: &[u8]) -> Option<Range<usize>> {
-        let mut at = skip_space(event, self.at.take()?);
-        if self.list && event.get(at) == Some(&b',') {
+    /// Whether `offset` has been read past.
+    pub(crate) const fn covers(&self, offset: usize) -> bool {
+        offset < self.at
+    }
+
+    /// The content of the next string or array.
+    pub(crate) fn next(&mut self, event: &[u8]) -> Option<EncodedValue> {
+        let found = match self.reading {
+            Reading::Done => None,
+            Reading::String | Reading::List => self.string(event),
+            Reading::Arrays { depth } => self.array(event, depth),
+        };
+        if found.is_none() {
+            self.reading = Reading::Done;
+        }
+        found
+    }
+
+    fn string(&mut self, event: &[u8]) -> Option<EncodedValue> {
+        let mut at = skip_space(event, self.at);
+        if self.reading == Reading::List && event.get(at) == Some(&b',') {
             at = skip_space(event, at + 1);
         }
         if event.get(at) != Some(&b'"') {
             return None;
         }
         let span = at + 1..string_end(event, at + 1);
-        self.at = self.list.then_some(span.end + 1);
-        Some(span)
+        self.at = span.end + 1;
+        if self.reading == Reading::String {
+            self.reading = Reading::Done;
+        }
+        Some(EncodedValue {
+            span,
+            encoding: Encoding::Base64,
+        })
+    }
+
+    fn array(&mut self, event: &[u8], mut depth: usize) -> Option<EncodedValue> {
+        let mut lexer = Lexer::from(event, self.at);
+        // Where numbers begin, of the array that is open.
+        let mut numbers = None;
+        let mut opened = false;
+        loop {
+            let token = lexer.next();
+            if let (Some(start), Token::Open { at, .. } | Token::Close { at }) = (numbers, token) {
+                depth -= usize::from(matches!(token, Token::Close { .. }));
+                depth += usize::from(matches!(token, Token::Open { .. }));
+                self.at = lexer.position();
+                self.reading = match depth {
+                    0 => Reading::Done,
+                    depth => Reading::Arrays { depth },
+                };
+                return Some(EncodedValue {
+                    span: start..at,
+                    encoding: Encoding::Bytes,
+                });
+            }
+            match token {
+                Token::Open { .. } => depth += 1,
+                Token::Close { .. } => depth = depth.saturating_sub(1),
+                Token::Scalar { start, .. } if opened => numbers = Some(start),
+                Token::String { .. } => numbers = None,
+                Token::Scalar { .. } | Token::Comma | Token::Colon | Token::End => {}
+            }
+            opened = matches!(token, Token::Open { array: true, .. });
+            if depth == 0 || token == Token::End {
+                self.at = lexer.position();
+                return None;
+            }
+        }
     }
 }
 

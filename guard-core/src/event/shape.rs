@@ -73,6 +73,12 @@ static BASE64_LIST: Node = Node {
     items: Some(&BASE64),
     ..PLAIN
 };
+/// An array of numbers, and each of them.
+static BYTES: Node = Node {
+    items: Some(&BYTES),
+    encoding: Encoding::Bytes,
+    ..PLAIN
+};
 static HEADER: Node = Node {
     items: Some(&HEADER),
     role: Role::Header,

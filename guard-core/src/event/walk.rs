@@ -112,6 +112,7 @@ impl<'e> Walk<'e> {
             }
             Step::Scalar { .. } | Step::Open { .. } | Step::Close { .. } => {
                 location.origin = node.origin;
+                location.encoding = node.encoding;
             }
             Step::End => {}
         }

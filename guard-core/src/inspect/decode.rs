@@ -9,7 +9,9 @@ use core::ops::Range;
 mod base64;
 mod gzip;
 mod loose;
+mod numbers;
 
+pub(super) use base64::digit as base64_digit;
 pub(super) use gzip::Gunzip;
 
 /// An encoding to undo.
@@ -24,6 +26,8 @@ pub(super) enum Layer {
     Loose,
     /// Base64, both alphabets, line breaks left out (RFC 4648).
     Base64,
+    /// Decimal numbers between commas, one for each byte.
+    Numbers,
 }
 
 /// What one encoded unit stands for.
@@ -71,7 +75,7 @@ pub(super) fn unit(layer: Layer, bytes: &[u8], at: usize) -> Option<Unit> {
             _ => loose::percent(rest),
         },
         Layer::Loose => loose::unit(rest),
-        Layer::Base64 => None,
+        Layer::Base64 | Layer::Numbers => None,
     }
 }
 
@@ -97,6 +101,8 @@ trait Output {
     fn room(&self) -> usize;
     /// Takes bytes that number no more than the room.
     fn put(&mut self, bytes: &[u8]);
+    /// Takes the first `N` of some bytes, for all of which there is room.
+    fn put_first<const N: usize>(&mut self, bytes: [u8; 8]);
     /// Takes bytes up to the next that may introduce a unit of `layer`, as far as there is room;
     /// returns how many. It may stop a little early.
     fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize;
@@ -116,6 +122,16 @@ impl Output for Buffer<'_> {
         if let Some(free) = self.bytes.get_mut(self.len..self.len + bytes.len()) {
             free.copy_from_slice(bytes);
             self.len += bytes.len();
+        }
+    }
+
+    #[inline(always)]
+    fn put_first<const N: usize>(&mut self, bytes: [u8; 8]) {
+        // One store of a word is cheaper than one of its part.
+        let free = self.bytes.get_mut(self.len..);
+        if let Some(free) = free.and_then(<[u8]>::first_chunk_mut) {
+            *free = bytes;
+            self.len += N;
         }
     }
 
@@ -172,6 +188,10 @@ impl Output for Count {
         self.left = self.left.saturating_sub(bytes.len());
     }
 
+    fn put_first<const N: usize>(&mut self, _: [u8; 8]) {
+        self.left = self.left.saturating_sub(N);
+    }
+
     fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize {
         let end = bytes
             .iter()
@@ -181,6 +201,73 @@ impl Output for Count {
         self.left -= end;
         end
     }
+}
+
+/// What a byte is to a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InForm {
+    Plain,
+    Space,
+    Percent,
+    Equals,
+    Separator,
+}
+
+static IN_FORM: [InForm; 256] = {
+    let mut kinds = [InForm::Plain; 256];
+    kinds[b'+' as usize] = InForm::Space;
+    kinds[b'%' as usize] = InForm::Percent;
+    kinds[b'=' as usize] = InForm::Equals;
+    kinds[b'&' as usize] = InForm::Separator;
+    kinds[b'?' as usize] = InForm::Separator;
+    kinds
+};
+
+/// A name or value of a form that was undone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FormPart {
+    /// Where it ends in the source.
+    pub(super) end: usize,
+    /// The bytes that it became.
+    pub(super) len: usize,
+}
+
+/// Undoes a name or value of a form, up to `&`, `?` or the end, a name also up to `=`. None if it
+/// takes more room than there is, or than it needs undone.
+pub(super) fn form_part(
+    source: &[u8],
+    start: usize,
+    is_name: bool,
+    out: &mut [u8],
+) -> Option<FormPart> {
+    let (mut at, mut len) = (start, 0);
+    while let Some(byte) = source.get(at) {
+        let mut plain = *byte;
+        match IN_FORM[usize::from(*byte)] {
+            InForm::Plain => {}
+            InForm::Space => plain = b' ',
+            InForm::Percent => {
+                if let Some([_, high, low]) = source.get(at..at + 3)
+                    && let Some(byte) = loose::hex_byte(*high, *low)
+                {
+                    plain = byte;
+                    at += 2;
+                } else if let Some(unit) = unit(Layer::Form, source, at) {
+                    let bytes = unit.bytes();
+                    out.get_mut(len..len + bytes.len())?.copy_from_slice(bytes);
+                    len += bytes.len();
+                    at += unit.source;
+                    continue;
+                }
+            }
+            InForm::Equals if !is_name => {}
+            InForm::Equals | InForm::Separator => break,
+        }
+        *out.get_mut(len)? = plain;
+        len += 1;
+        at += 1;
+    }
+    Some(FormPart { end: at, len })
 }
 
 /// What fills a buffer with decoded bytes.
@@ -209,9 +296,16 @@ impl<'s> Decoder<'s> {
     }
 
     fn run(&mut self, out: &mut impl Output) {
-        if self.layer == Layer::Base64 {
-            self.at = base64::run(self.source, self.at, out);
-            return;
+        match self.layer {
+            Layer::Base64 => {
+                self.at = base64::run(self.source, self.at, out);
+                return;
+            }
+            Layer::Numbers => {
+                self.at = numbers::run(self.source, self.at, out);
+                return;
+            }
+            Layer::Json | Layer::Form | Layer::Loose => {}
         }
         while self.at < self.source.len() && out.room() > 0 {
             let plain = out.put_plain(&self.source[self.at..], self.layer);
@@ -252,7 +346,7 @@ const fn introduces(layer: Layer, byte: u8) -> bool {
         // `+` is undone where plain bytes are taken.
         Layer::Form => byte == b'%',
         Layer::Loose => loose::introduces(byte),
-        Layer::Base64 => false,
+        Layer::Base64 | Layer::Numbers => false,
     }
 }
 
@@ -268,7 +362,9 @@ fn plain_bytes(layer: Layer, word: u64) -> usize {
         Layer::Json => is(b'\\'),
         Layer::Form => is(b'%'),
         // Bytes beyond ASCII introduce some.
-        Layer::Loose | Layer::Base64 => is(b'%') | is(b'&') | is(b'\\') | word & (ONES << 7),
+        Layer::Loose | Layer::Base64 | Layer::Numbers => {
+            is(b'%') | is(b'&') | is(b'\\') | word & (ONES << 7)
+        }
     };
     (marks.trailing_zeros() / 8) as usize
 }
@@ -307,6 +403,9 @@ pub(super) fn origin(layer: Layer, source: &[u8], decoded: &Range<usize>) -> Ran
     };
     let (start, _) = to(decoded.start);
     let (end, split) = to(decoded.end);
+    if layer == Layer::Numbers {
+        return start..numbers::end(source, end).max(start);
+    }
     let rest = match layer {
         _ if split == 0 => 0,
         Layer::Base64 => 4,
@@ -332,7 +431,7 @@ mod tests {
 
     #[test]
     fn each_layer_undoes_its_own() {
-        let cases: [(Layer, &str, &[u8]); 14] = [
+        let cases: [(Layer, &str, &[u8]); 17] = [
             (
                 Layer::Json,
                 r#"a\"b\\c\n\u0027\ud83d\ude00\ud800x"#,
@@ -359,6 +458,10 @@ mod tests {
             (Layer::Base64, "PDw_Pz8-", b"<<???>"),
             (Layer::Base64, "PDw/Pz8+", b"<<???>"),
             (Layer::Base64, "", b""),
+            (Layer::Numbers, "39, 32,\n111 ,114", b"' or"),
+            // Java's bytes are signed; others take the lowest byte and drop a fraction.
+            (Layer::Numbers, "-61,-87,295,39.9,4e1", b"\xc3\xa9''\x04"),
+            (Layer::Numbers, "[39],x,null,-,1", b"'\x01"),
         ];
         for (layer, source, expected) in cases {
             for chunk in [4, 5, 7, 64] {
@@ -382,5 +485,9 @@ mod tests {
         assert_eq!(origin(Layer::Json, source, &(0..4)), 0..9);
         assert_eq!(origin(Layer::Json, source, &(5..6)), 10..12);
         assert_eq!(origin(Layer::Base64, b"JyBvciAxPTE=", &(3..5)), 4..8);
+        let source = b"39, 32, -111, 7 ";
+        assert_eq!(origin(Layer::Numbers, source, &(0..1)), 0..2);
+        assert_eq!(origin(Layer::Numbers, source, &(1..3)), 4..12);
+        assert_eq!(origin(Layer::Numbers, source, &(2..4)), 8..15);
     }
 }

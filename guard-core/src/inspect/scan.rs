@@ -6,13 +6,14 @@
 
 use core::ops::Range;
 
+use crate::event::{EncodedValue, Encoding};
 use crate::rule::{Families, Family, RULES};
 
 use super::decode::{self, Decoder, Gunzip, Layer, Source};
 use super::document::{Container, Guess, Unit, after_escape};
 use super::encoding;
 use super::prefilter::{Candidate, Candidates};
-use super::text::{Effort, Match, Place, Text};
+use super::text::{Effort, Match, Place, Text, Work};
 
 mod fields;
 
@@ -24,16 +25,25 @@ const DEPTH: u32 = 10;
 /// work.
 const ALTERNATIVES: u32 = 1;
 
-/// What things cost, in bytes looked at: a candidate, a name or value of a form, asking a family to
-/// confirm, finding and undoing a unit, telling of a finding.
-const CANDIDATE: usize = 4;
-const FIELD: usize = 8;
-const CONFIRM: usize = 16;
-const UNIT: usize = 128;
+/// What things cost, in units of effort: an offset at which triggers seem to occur, a candidate, a
+/// name or value of a form, asking a family to confirm, finding a unit, a buffer to undo it into,
+/// telling of a finding.
+const LOOK: usize = 5;
+const CANDIDATE: usize = 5;
+const FIELD: usize = 24;
+const CONFIRM: usize = 6;
+const UNIT: usize = 104;
+const BUFFER: usize = 22;
 const FINDING: usize = 128;
 
-/// Decoded bytes that cost what one byte does that a family looks at.
-const DECODED: usize = 4;
+/// Longest unit of which a candidate is looked at once more before the unit is searched.
+const STAYS: usize = 256;
+
+/// A byte that is decoded and searched.
+const DECODED: usize = 2;
+
+/// Bytes that are cleared, or of a form's field looked through, for one unit of effort.
+const CLEARED: usize = 10;
 
 /// A window of decoded text. Small sources get a small one: clearing it is most of the cost.
 const WINDOW: usize = 16 << 10;
@@ -66,7 +76,10 @@ impl Hits {
     }
 
     /// Takes what was found in a part, with its spans put where they belong in the whole.
-    fn adopt(&mut self, part: Self, place: impl Fn(Match) -> Match) {
+    fn adopt(&mut self, part: &Self, place: impl Fn(Match) -> Match) {
+        if part.is_empty() {
+            return;
+        }
         for family in part.families().iter() {
             if let Some(hit) = part.list[family as usize].clone() {
                 self.add(family, place(hit));
@@ -133,7 +146,7 @@ impl Scan {
         depth: u32,
         hits: &mut Hits,
     ) {
-        if !self.effort.spend(UNIT) {
+        if !self.effort.spend_on(Work::Dividing, UNIT) {
             return;
         }
         let content = &bytes[unit.span.clone()];
@@ -155,7 +168,7 @@ impl Scan {
                 let mut source = Decoder::new(layer, content);
                 let len = content.len();
                 self.decoded(&mut source, len, held, unit, depth + 1, &mut inner);
-                hits.adopt(inner, |hit| {
+                hits.adopt(&inner, |hit| {
                     let origin = decode::origin(layer, content, &hit.span);
                     Match {
                         span: origin.start + start..origin.end + start,
@@ -175,7 +188,7 @@ impl Scan {
                     place: unit.place,
                 };
                 self.window(&mut progress, &text, depth + 1, &mut inner);
-                hits.adopt(inner, |hit| Match {
+                hits.adopt(&inner, |hit| Match {
                     span: hit.span.start + start..hit.span.end + start,
                     ..hit
                 });
@@ -189,36 +202,51 @@ impl Scan {
         if depth >= DEPTH {
             return;
         }
-        let whole = Unit {
-            span: 0..text.len(),
-            starts: true,
-            ends: true,
-            encoded: true,
-            place: Place::Value,
-        };
-        let mut inner = Hits::default();
         if text.starts_with(b"H4sI") {
-            self.gzip(text, &whole, depth, &mut inner);
-            hits.adopt(inner, |hit| Match {
+            let mut inner = Hits::default();
+            self.gzip(text, depth, &mut inner);
+            hits.adopt(&inner, |hit| Match {
                 span: 0..text.len(),
                 ..hit
             });
         } else {
-            let mut source = Decoder::new(Layer::Base64, text);
-            self.decoded(&mut source, text.len(), None, &whole, depth + 1, &mut inner);
-            hits.adopt(inner, |hit| Match {
-                span: decode::origin(Layer::Base64, text, &hit.span),
-                ..hit
-            });
+            self.undone(Layer::Base64, text, depth, hits);
         }
     }
 
+    /// Searches base64 that stands in a text.
+    fn embedded(&mut self, bytes: &[u8], span: Range<usize>, depth: u32, hits: &mut Hits) {
+        if !self.effort.spend_on(Work::Dividing, UNIT) {
+            return;
+        }
+        let start = span.start;
+        let mut inner = Hits::default();
+        self.base64(bytes.get(span).unwrap_or_default(), depth, &mut inner);
+        hits.adopt(&inner, |hit| Match {
+            span: hit.span.start + start..hit.span.end + start,
+            ..hit
+        });
+    }
+
+    /// Searches what `layer` makes of a whole text. Spans in `hits` are those of the text.
+    fn undone(&mut self, layer: Layer, text: &[u8], depth: u32, hits: &mut Hits) {
+        let mut source = Decoder::new(layer, text);
+        let mut inner = Hits::default();
+        let whole = encoded_whole(text);
+        self.decoded(&mut source, text.len(), None, &whole, depth + 1, &mut inner);
+        hits.adopt(&inner, |hit| Match {
+            span: decode::origin(layer, text, &hit.span),
+            ..hit
+        });
+    }
+
     #[inline(never)]
-    fn gzip(&mut self, text: &[u8], whole: &Unit<'_>, depth: u32, hits: &mut Hits) {
+    fn gzip(&mut self, text: &[u8], depth: u32, hits: &mut Hits) {
         let Some(mut source) = Gunzip::new(text) else {
             return;
         };
-        self.decoded(&mut source, usize::MAX, None, whole, depth + 1, hits);
+        let whole = encoded_whole(text);
+        self.decoded(&mut source, usize::MAX, None, &whole, depth + 1, hits);
         if source.is_cut() {
             self.effort.exhaust();
         }
@@ -262,10 +290,13 @@ impl Scan {
             inside: !unit.starts,
         };
         let (mut base, mut filled) = (0, 0);
+        if !self.effort.spend_on(Work::Dividing, BUFFER + N / CLEARED) {
+            return;
+        }
         loop {
             let read = source.read(&mut buffer[filled..]);
             filled += read;
-            if !self.effort.spend(read / DECODED) {
+            if !self.effort.spend_on(Work::Reading, read * DECODED) {
                 return;
             }
             let text = Text {
@@ -276,7 +307,7 @@ impl Scan {
             };
             let mut found = Hits::default();
             let done = self.window(&mut progress, &text, depth, &mut found);
-            hits.adopt(found, |hit| Match {
+            hits.adopt(&found, |hit| Match {
                 span: hit.span.start + base..hit.span.end + base,
                 ..hit
             });
@@ -298,13 +329,22 @@ impl Scan {
         depth: u32,
         hits: &mut Hits,
     ) -> usize {
-        let guess = *progress.guess.get_or_insert_with(|| match text.place {
-            Place::Value if text.starts => Container::of(text.bytes),
-            _ => Guess::sure(Container::Plain),
+        let mut is_base64 = false;
+        let guess = *progress.guess.get_or_insert_with(|| {
+            let whole = text.place == Place::Value && text.starts;
+            is_base64 = whole && encoding::is_base64(text.bytes);
+            if whole && !is_base64 {
+                Container::of(text.bytes)
+            } else {
+                Guess::sure(Container::Plain)
+            }
         });
         let container = guess.container;
         if container == Container::Plain || depth >= DEPTH {
             self.plain(text, depth, hits);
+            if is_base64 {
+                self.embedded(text.bytes, 0..text.bytes.len(), depth, hits);
+            }
             progress.inside = true;
             return if text.ends {
                 text.bytes.len()
@@ -349,7 +389,7 @@ impl Scan {
         let mut candidates = Candidates::new(bytes, 0);
         let mut from = 0;
         while let Some(candidate) = candidates.next() {
-            if self.effort.is_spent() {
+            if !self.looked(&mut candidates) {
                 break;
             }
             if container != Container::Content && !self.deserves(bytes, candidate) {
@@ -371,6 +411,9 @@ impl Scan {
                 ends: unit.ends || text.ends,
                 ..unit
             };
+            if container == Container::Json && !self.stays(bytes, &unit, candidate) {
+                continue;
+            }
             let wanted = self.wanted;
             if container == Container::Xml
                 && memchr::memchr(b'&', &bytes[unit.span.clone()]).is_none()
@@ -391,6 +434,12 @@ impl Scan {
         done.max(1)
     }
 
+    /// Notes what finding the last candidates cost.
+    pub(super) fn looked(&mut self, candidates: &mut Candidates<'_>) -> bool {
+        let looks = candidates.looked();
+        looks == 0 || self.effort.spend_on(Work::Reading, looks * LOOK)
+    }
+
     /// Whether any of the candidate's owners wants a closer look.
     pub(super) fn deserves(&mut self, bytes: &[u8], candidate: Candidate) -> bool {
         let at = candidate.at;
@@ -406,12 +455,29 @@ impl Scan {
             })
     }
 
-    /// Searches the content of the JSON string at `span`, which its trigger encoded in base64.
-    pub(super) fn encoded(&mut self, event: &[u8], span: Range<usize>, hits: &mut Hits) {
-        let start = span.start;
+    /// Whether a candidate that deserves a closer look still does now that its unit is known: what
+    /// follows the unit meant nothing to it. Asked only where nothing in the unit is hidden, and of
+    /// short ones: they are found anew for each candidate that does not stay.
+    pub(super) fn stays(&mut self, bytes: &[u8], unit: &Unit<'_>, candidate: Candidate) -> bool {
+        let content = bytes.get(unit.span.clone()).unwrap_or_default();
+        match candidate.at.checked_sub(unit.span.start) {
+            Some(at) if !unit.encoded && at < content.len() && content.len() <= STAYS => {
+                self.effort.spend(LOOK) && self.deserves(content, candidate.moved_to(at))
+            }
+            _ => true,
+        }
+    }
+
+    /// Searches what a value holds that its trigger encoded.
+    pub(super) fn encoded(&mut self, event: &[u8], value: EncodedValue, hits: &mut Hits) {
+        let start = value.span.start;
+        let content = event.get(value.span).unwrap_or_default();
         let mut inner = Hits::default();
-        self.base64(event.get(span).unwrap_or_default(), 0, &mut inner);
-        hits.adopt(inner, |hit| Match {
+        match value.encoding {
+            Encoding::Bytes => self.undone(Layer::Numbers, content, 0, &mut inner),
+            _ => self.base64(content, 0, &mut inner),
+        }
+        hits.adopt(&inner, |hit| Match {
             span: hit.span.start + start..hit.span.end + start,
             ..hit
         });
@@ -421,13 +487,22 @@ impl Scan {
     /// encodings if there are any.
     fn plain(&mut self, text: &Text<'_>, depth: u32, hits: &mut Hits) {
         let mut encoded = false;
-        for candidate in Candidates::new(text.bytes, 0) {
+        let mut candidates = Candidates::new(text.bytes, 0);
+        while let Some(candidate) = candidates.next() {
             let at = candidate.at;
-            if !self.effort.spend(CANDIDATE) {
+            if !self.looked(&mut candidates) || !self.effort.spend(CANDIDATE) {
                 return;
             }
-            encoded |=
-                candidate.owners.encoding() && !encoded && encoding::introduces(text.bytes, at);
+            if candidate.owners.encoding() {
+                if let Some(span) = encoding::token(text.bytes, at) {
+                    // The whole of a value is for who asked for the value.
+                    if span.start > 0 || !encoding::is_base64(text.bytes) {
+                        self.embedded(text.bytes, span, depth, hits);
+                    }
+                } else {
+                    encoded = encoded || encoding::undoes(text.bytes, at);
+                }
+            }
             if encoding::ends_reference(text.bytes, at) {
                 continue;
             }
@@ -454,6 +529,10 @@ impl Scan {
                 }
             }
         }
+        // What was looked at behind the last candidate.
+        if !self.looked(&mut candidates) {
+            return;
+        }
         if encoded && depth < DEPTH {
             let unit = Unit {
                 span: 0..text.bytes.len(),
@@ -466,11 +545,22 @@ impl Scan {
             let mut inner = Hits::default();
             let len = text.bytes.len();
             self.decoded(&mut source, len, None, &unit, depth + 1, &mut inner);
-            hits.adopt(inner, |hit| Match {
+            hits.adopt(&inner, |hit| Match {
                 span: decode::origin(Layer::Loose, text.bytes, &hit.span),
                 ..hit
             });
         }
+    }
+}
+
+/// A text that is undone as a whole.
+const fn encoded_whole(text: &[u8]) -> Unit<'_> {
+    Unit {
+        span: 0..text.len(),
+        starts: true,
+        ends: true,
+        encoded: true,
+        place: Place::Value,
     }
 }
 

@@ -47,59 +47,108 @@ pub(crate) struct Match {
     pub(crate) span: Range<usize>,
 }
 
-/// What any event may spend, however short.
-const FREE: u64 = 32 << 10;
+/// What effort is spent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Undoing encodings and searching what comes of it for triggers.
+    Reading,
+    /// Dividing texts into the units that they hold.
+    Dividing,
+    /// Looks around candidates, and confirmations.
+    Judging,
+}
 
-/// What it may spend beyond that for each of its bytes. Of the benign texts at hand, put together by
-/// kind into events of a MiB, the dearest takes 4 (referring URLs, one a line), most less than 2.
-const SHARE: u64 = 6;
+impl Work {
+    pub(crate) const ALL: [Self; 3] = [Self::Reading, Self::Dividing, Self::Judging];
 
-/// How much work confirming may still do for one event.
+    /// What an event may spend on it, however short, and beyond that for each of its bytes.
+    ///
+    /// Of the benign texts at hand, put together by kind into events of 64 KiB, the dearest take
+    /// three quarters of a share: URLs that are encoded twice, one a line, of reading, and forms of
+    /// short fields of dividing. A test holds all below four fifths. Single values may be dearer for
+    /// their length, which is what the free part is for: some 4 KiB that a script tells of a browser,
+    /// in random punctuation, take three fifths of what they may.
+    const fn share(self) -> (u64, u64) {
+        match self {
+            Self::Reading => (12 << 10, 16),
+            Self::Dividing => (8 << 10, 5),
+            Self::Judging => (16 << 10, 8),
+        }
+    }
+}
+
+/// The same for all work together: no benign text takes much of everything.
+const TOGETHER: (u64, u64) = (24 << 10, 19);
+
+/// How much work may still be done for one event.
 ///
-/// A candidate costs its author three or four bytes and us a look at up to some hundreds. What may
-/// be spent in all is a small multiple of the event's length, so the worst event stays linear; an
-/// event that uses it up is itself reported (`limit.effort`), never passed unlooked.
+/// A unit of effort is about a nanosecond of a current processor, or five instructions: what the
+/// parts of an inspection cost was fitted to the times of thousands of hostile and benign events. A
+/// candidate costs its author three or four bytes and us up to a microsecond. What may be spent in
+/// all is a small multiple of the event's length, so the worst event stays linear; an event that
+/// uses it up is itself reported (`limit.effort`), never passed unlooked.
+///
+/// Each kind of work has a share of its own beside the whole: what makes an event dear to read does
+/// not make it dear to judge, so that each share can be near what benign events need of it, and an
+/// attacker who is after one kind of work does not get what is there for the others.
 #[derive(Debug)]
 pub(crate) struct Effort {
-    left: u64,
+    left: [u64; Work::ALL.len()],
+    together: u64,
+    spent: bool,
 }
 
 impl Effort {
-    pub(crate) const fn new(bytes: u64) -> Self {
-        Self { left: bytes }
-    }
-
-    /// Notes that `bytes` were looked at; false once the event's share is used up, when the caller
-    /// gives up with no match.
-    #[must_use]
-    pub(crate) fn spend(&mut self, bytes: usize) -> bool {
-        match self.left.checked_sub(bytes as u64) {
-            Some(left) => {
-                self.left = left;
-                true
-            }
-            None => {
-                self.left = 0;
-                false
-            }
+    /// So much of each kind of work, and of all.
+    #[cfg(test)]
+    pub(crate) const fn new(units: u64) -> Self {
+        Self {
+            left: [units; Work::ALL.len()],
+            together: units,
+            spent: false,
         }
     }
 
+    /// Notes that work of this cost was done on judging; see [`Self::spend_on`].
+    #[must_use]
+    pub(crate) const fn spend(&mut self, units: usize) -> bool {
+        self.spend_on(Work::Judging, units)
+    }
+
+    /// Notes that work of this cost was done; false once the event's share is used up, when the
+    /// caller gives up with no match.
+    #[must_use]
+    pub(crate) const fn spend_on(&mut self, work: Work, units: usize) -> bool {
+        let units = units as u64;
+        let share = &mut self.left[work as usize];
+        self.spent |= *share < units || self.together < units;
+        *share = share.saturating_sub(units);
+        self.together = self.together.saturating_sub(units);
+        !self.spent
+    }
+
     /// The share of an input of `len` bytes.
-    pub(crate) const fn for_input(len: usize) -> Self {
-        Self::new(FREE + SHARE * len as u64)
+    pub(crate) fn for_input(len: usize) -> Self {
+        let share = |(free, each)| free + each * len as u64;
+        Self {
+            left: Work::ALL.map(|work| share(work.share())),
+            together: share(TOGETHER),
+            spent: false,
+        }
     }
 
     /// Gives up what is left.
     pub(crate) const fn exhaust(&mut self) {
-        self.left = 0;
+        self.spent = true;
     }
 
-    pub(crate) const fn left(&self) -> u64 {
-        self.left
+    /// What is left of each kind, in the order of [`Work::ALL`], and of all together.
+    pub(crate) const fn left(&self) -> [u64; Work::ALL.len() + 1] {
+        let [reading, dividing, judging] = self.left;
+        [reading, dividing, judging, self.together]
     }
 
     pub(crate) const fn is_spent(&self) -> bool {
-        self.left == 0
+        self.spent
     }
 }

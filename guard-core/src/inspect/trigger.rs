@@ -43,6 +43,18 @@ impl Class {
         }
     }
 
+    const fn with_exactly(mut self, first: u8, last: u8) -> Self {
+        assert!(first <= last, "range out of order in a trigger");
+        let mut byte = first;
+        loop {
+            self = self.with(byte);
+            if byte == last {
+                return self;
+            }
+            byte += 1;
+        }
+    }
+
     const fn with_all(mut self, bytes: &[u8]) -> Self {
         let mut i = 0;
         while i < bytes.len() {
@@ -78,7 +90,7 @@ impl Trigger {
     /// `\` introduces `\d` digits, `\w` letters, digits and underscore, `\W` the rest, `\s` ASCII
     /// white space, `\b` what may stand for white space while still encoded (white space, `+`, `/`
     /// of a comment, `%`, `\`, `&` and the first byte of U+00A0), `\n`, `\r`, `\t`, `\0`, `\e` (escape) and
-    /// `\xhh` a byte; any other byte after it is itself.
+    /// `\xhh` a byte; any other byte after it is itself. In `[!a-f]` letters stand for themselves.
     pub(crate) const fn new(pattern: &str) -> Self {
         let p = pattern.as_bytes();
         let mut classes = [Class::ANY; WIDTH];
@@ -112,7 +124,8 @@ impl Trigger {
 
 const fn set(p: &[u8], mut i: usize) -> (Class, usize) {
     let negated = p[i] == b'^';
-    if negated {
+    let exact = p[i] == b'!';
+    if negated || exact {
         i += 1;
     }
     let mut class = Class::NONE;
@@ -128,8 +141,15 @@ const fn set(p: &[u8], mut i: usize) -> (Class, usize) {
             class = class.union(escaped);
             i = next;
         } else if p[i + 1] == b'-' && p[i + 2] != b']' {
-            class = class.with_range(byte, p[i + 2]);
+            class = if exact {
+                class.with_exactly(byte, p[i + 2])
+            } else {
+                class.with_range(byte, p[i + 2])
+            };
             i += 3;
+        } else if exact {
+            class = class.with(byte);
+            i += 1;
         } else {
             class = class.with_folded(byte);
             i += 1;
@@ -174,7 +194,7 @@ mod tests {
 
     #[test]
     fn patterns_mean_what_they_say() {
-        let cases: [(&str, &[u8], bool); 12] = [
+        let cases: [(&str, &[u8], bool); 15] = [
             ("uni", b"UNIon", true),
             ("uni", b"uni", true),
             ("uni\\W", b"uni", true),
@@ -187,6 +207,9 @@ mod tests {
             ("[-+]\\d", b"-1", true),
             ("[a-]\\d", b"-1", true),
             ("\\.\\./", b"..\\", false),
+            ("[!A-Z]\\x61", b"Xa", true),
+            ("[!A-Z][!a]", b"xa", false),
+            ("[!A-Z][!ab]", b"XA", false),
         ];
         for (pattern, bytes, occurs) in cases {
             assert_eq!(

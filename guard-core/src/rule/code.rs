@@ -18,7 +18,7 @@ mod web;
 pub(super) const RULES: Rules = Rules {
     family: Family::Code,
     triggers: TRIGGERS,
-    glance: 24,
+    glance: 11,
     context,
     hopeless: never,
     confirm,
@@ -60,7 +60,8 @@ const TRIGGERS: &[Trigger] = &[
     // `mainModule`
     Trigger::new("nmod"),
     // OGNL and SpEL: `@java.`, `#_memberAccess`, `#context[`, `T(java.`
-    Trigger::new("[@#][jo_c][argmo][vgnen]"),
+    Trigger::new("@[jo_c][argmo][vgnen]"),
+    Trigger::new("#[jo_c][argmo][vgnen]"),
     Trigger::new("t\\([jo][ar]"),
     // `java.lang.Runtime`
     Trigger::new("g\\.[rp][ur]"),

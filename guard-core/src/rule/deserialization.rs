@@ -15,7 +15,7 @@ use grammar::{from_base64, php, xml, yaml};
 pub(super) const RULES: Rules = Rules {
     family: Family::Deserialization,
     triggers: TRIGGERS,
-    glance: 24,
+    glance: 8,
     context,
     hopeless: never,
     confirm,

@@ -11,7 +11,7 @@ use substitute::Outcome;
 pub(super) const RULES: Rules = Rules {
     family: Family::Jndi,
     triggers: TRIGGERS,
-    glance: 16,
+    glance: 8,
     context,
     hopeless: never,
     confirm,

@@ -7,7 +7,7 @@ use crate::rule::{Family, RuleId, Rules, never};
 pub(super) const RULES: Rules = Rules {
     family: Family::Ldap,
     triggers: TRIGGERS,
-    glance: 16,
+    glance: 6,
     context,
     hopeless: never,
     confirm,

@@ -14,7 +14,7 @@ use entry::Line;
 pub(super) const RULES: Rules = Rules {
     family: Family::Log,
     triggers: TRIGGERS,
-    glance: 8,
+    glance: 12,
     context,
     hopeless,
     confirm,

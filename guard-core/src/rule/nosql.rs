@@ -14,7 +14,7 @@ mod script;
 pub(super) const RULES: Rules = Rules {
     family: Family::NoSql,
     triggers: TRIGGERS,
-    glance: 24,
+    glance: 13,
     context,
     hopeless: never,
     confirm,

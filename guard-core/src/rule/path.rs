@@ -19,7 +19,7 @@ use wrapper::{included, including, is_wrapper_tail, remote, wrapper};
 pub(super) const RULES: Rules = Rules {
     family: Family::Path,
     triggers: TRIGGERS,
-    glance: 8,
+    glance: 10,
     context,
     hopeless: never,
     confirm,
@@ -269,7 +269,8 @@ fn kind(tail: &[u8]) -> Kind {
 fn sensitive(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     let bytes = text.bytes;
     let token = walk::token(bytes, text.starts, at);
-    if !effort.spend(token.end - token.start) || token.anchor == Anchor::Inside || !token.whole {
+    if !effort.spend(64 + token.end - token.start) || token.anchor == Anchor::Inside || !token.whole
+    {
         return None;
     }
     // The name begins some bytes before the trigger, which is inside of it.

@@ -12,7 +12,7 @@ use crate::rule::{Family, RuleId, Rules, never};
 pub(super) const RULES: Rules = Rules {
     family: Family::Prototype,
     triggers: TRIGGERS,
-    glance: 16,
+    glance: 7,
     context,
     hopeless: never,
     confirm,

@@ -21,37 +21,43 @@ mod word;
 pub(super) const RULES: Rules = Rules {
     family: Family::Shell,
     triggers: TRIGGERS,
-    glance: 8,
+    glance: 15,
     context,
     hopeless,
     confirm,
 };
 
-/// What reading a word costs, and what judging it with all around it does, in bytes looked at.
+/// What reading a word costs, and what judging it with all around it does, in units of effort.
 const WORD: usize = 48;
 const WINDOW: usize = 384;
 
 const TRIGGERS: &[Trigger] = &[
     // A separator and a word right after it, or after one blank or a second separator. Each
     // separator for itself: the set of them all is no product of nibbles.
-    Trigger::new("[;|][a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new(";[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
+    Trigger::new("\\|[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
     Trigger::new("&[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
     Trigger::new("`[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
     Trigger::new("\\n[a-z/{'\"\\\\][a-z'\"?*^@\\\\,$][a-z'\"?*;|&`/\\\\^$@ +)-]"),
-    Trigger::new("[;|][ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
+    Trigger::new(";[ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
+    Trigger::new("\\|[ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
     Trigger::new("&[ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
     Trigger::new("`[ +\\t|;&(`][a-z/{'\"\\\\$][a-z'\"?*\\\\^@]"),
-    Trigger::new("[;|][ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
+    Trigger::new(";[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
+    Trigger::new("\\|[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
     Trigger::new("&[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
     Trigger::new("`[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
     Trigger::new("\\n[ +\\t][ a-z/][a-z]"),
     // Names of two letters, which may end the text.
-    Trigger::new("[;|][ilpncdsw][dscpfhvm]"),
+    Trigger::new(";[ilpncdsw][dscpfhvm]"),
+    Trigger::new("\\|[ilpncdsw][dscpfhvm]"),
     Trigger::new("&[ilpncdsw][dscpfhvm]"),
     Trigger::new("`[ilpncdsw][dscpfhvm]"),
     Trigger::new("\\n[ilpncdsw][dscpfhvm]"),
     // `;$x`, with `x=id` before.
-    Trigger::new("[;|&]\\x24[a-z]"),
+    Trigger::new(";\\x24[a-z]"),
+    Trigger::new("\\|\\x24[a-z]"),
+    Trigger::new("&\\x24[a-z]"),
     // `$'\x69\x64'`
     Trigger::new("\\x24'\\\\[x\\\\\\d]"),
     // `cmd /c`, `cmd.exe /c`
@@ -73,7 +79,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("id[;|]"),
     // `{cat,/etc/passwd}`.
     // Not `{proxy+}`, of which every event of a REST API has some.
-    Trigger::new("\\{[a-oq-z][a-z,][a-z,/]"),
+    Trigger::new("\\{[a-o][a-z,][a-z,/]"),
+    Trigger::new("\\{[q-z][a-z,][a-z,/]"),
     Trigger::new("\\{p[a-qs-z,][a-z,/]"),
     Trigger::new("\\{pr[a-np-z,/]"),
     // PowerShell: `powershell -enc`, `New-Object Net.WebClient`.
@@ -141,30 +148,53 @@ fn context(bytes: &[u8], at: usize) -> bool {
 
 /// Whether `name=` stands first.
 fn assigns(rest: &[u8]) -> bool {
-    let name = rest
-        .iter()
-        .take(16)
-        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
-        .count();
+    let head = rest.get(..16).unwrap_or(rest);
+    let name = run(head, NAME);
     rest.get(name) == Some(&b'=')
+        && !head
+            .get(..name)
+            .is_some_and(|name| name.iter().any(|b| matches!(b, b'-' | b'.')))
+}
+
+/// What [`run`] reads: bytes between a separator and a command, and those of a command's name.
+const BLANK: u8 = 1;
+const NAME: u8 = 2;
+
+/// Which of the two each byte is, to be read once a byte: separators are many.
+static CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < table.len() {
+        table[i] = match i.to_le_bytes()[0] {
+            b' ' | b'\t' | b'+' | b';' | b'|' | b'(' | b'`' | b'{' | b'$' => BLANK,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => NAME,
+            _ => 0,
+        };
+        i += 1;
+    }
+    table
+};
+
+/// How many of the first bytes are of a class.
+fn run(bytes: &[u8], class: u8) -> usize {
+    let mut length = 0;
+    for byte in bytes {
+        if CLASSES[usize::from(*byte)] != class {
+            break;
+        }
+        length += 1;
+    }
+    length
 }
 
 /// Whether what follows a separator may be a command, decided on bytes that may be encoded.
 fn may_command(rest: &[u8]) -> bool {
-    let blank = |b: &u8| {
-        matches!(
-            b,
-            b' ' | b'\t' | b'+' | b';' | b'|' | b'(' | b'`' | b'{' | b'$'
-        )
-    };
-    let skipped = rest.iter().take_while(|b| blank(b)).count();
+    let skipped = run(rest, BLANK);
     let Some(rest) = rest.get(skipped..) else {
         return true;
     };
-    let length = rest
-        .iter()
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-        .count();
+    let head = rest.get(..=command::LONGEST).unwrap_or(rest);
+    let length = run(head, NAME);
     let Some(name) = rest.get(..length).filter(|_| length <= command::LONGEST) else {
         return false;
     };

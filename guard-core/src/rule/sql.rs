@@ -4,8 +4,14 @@
 //! where in it an injected text must stand: behind a quote or a number that ends the program's
 //! value, in front of what the program appends. It has no notion of JSON or of who sent the text.
 
+use core::cell::Cell;
+use core::ops::Deref;
+
 use crate::inspect::{Effort, Match, Text, Trigger};
 use crate::rule::{Family, RuleId, Rules, never};
+
+use self::before::Look;
+use self::token::Tokens;
 
 mod before;
 mod boolean;
@@ -20,7 +26,7 @@ mod words;
 pub(super) const RULES: Rules = Rules {
     family: Family::Sql,
     triggers: TRIGGERS,
-    glance: 32,
+    glance: 16,
     context,
     hopeless: never,
     confirm,
@@ -30,7 +36,9 @@ const TRIGGERS: &[Trigger] = &[
     // Connectives, and the same as operators. Sets that are no product of nibbles are divided.
     Trigger::new("[ +/%&'\")]or[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("[\\n\\t\\r\\x0b\\x0c]or[\\b('\"`@!~{#\\xa0]"),
-    Trigger::new("[`\\dx]or[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("\\dor[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("`or[\\b('\"`@!~{#\\xa0]"),
+    Trigger::new("xor[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("[\\xa0\\xc2\\\\]or[\\b('\"`@!~{#\\xa0]"),
     Trigger::new("or[\\b('\"][\\d'\"(\\\\]"),
     Trigger::new("or\\\\[tnr]"),
@@ -79,7 +87,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("'[-&^*+=|]'"),
     Trigger::new("ike'"),
     // A literal left and the rest commented out.
-    Trigger::new("['\"`)][-\\b;)][-#;]"),
+    Trigger::new("['\")][-\\b;)][-#;]"),
+    Trigger::new("`[-\\b;)][-#;]"),
     Trigger::new("['\")]#"),
     Trigger::new("['\")]/\\*"),
     Trigger::new("['\")][\\b)]/\\*"),
@@ -120,6 +129,42 @@ enum Anchor {
 
 #[cfg(test)]
 mod tests;
+
+/// What a confirmation costs at least, in units of effort.
+const CONFIRM: usize = 16;
+
+/// A text, and what reading in it has cost so far.
+struct Subject<'t> {
+    text: Text<'t>,
+    work: Cell<usize>,
+}
+
+impl<'t> Deref for Subject<'t> {
+    type Target = Text<'t>;
+
+    fn deref(&self) -> &Text<'t> {
+        &self.text
+    }
+}
+
+impl Subject<'_> {
+    /// At most `limit` tokens from `at` on.
+    const fn tokens(&self, at: usize, limit: u8) -> Tokens<'_> {
+        Tokens::new(self.text.bytes, at, limit, &self.work)
+    }
+
+    /// What precedes `at`.
+    fn look(&self, at: usize) -> Look {
+        let look = before::look(self.text.bytes, at, self.text.starts);
+        self.note(before::COST + before::STEP * at.saturating_sub(look.at));
+        look
+    }
+
+    /// Notes that something of this cost was done.
+    fn note(&self, cost: usize) {
+        self.work.set(self.work.get() + cost);
+    }
+}
 
 const fn rule(id: &'static str) -> RuleId {
     RuleId::new(id)
@@ -211,11 +256,11 @@ fn context(bytes: &[u8], at: usize) -> bool {
             Anchor::Extended
             | Anchor::Literal(_)
             | Anchor::Case(_)
-            | Anchor::OrderBy
             | Anchor::Having
             | Anchor::Analyse
             | Anchor::OutFile,
         ) => true,
+        Some(Anchor::OrderBy) => hint::by(bytes, at),
         Some(Anchor::Statement(verb)) => hint::statement(bytes, verb),
         Some(Anchor::Function(name)) => hint::function(bytes, name),
         Some(Anchor::Tail) => hint::tail(bytes, at),
@@ -227,10 +272,18 @@ fn context(bytes: &[u8], at: usize) -> bool {
 
 fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     let anchor = anchor(text.bytes, at)?;
-    // What the rules below look at: at most 256 bytes back, a few hundred on.
-    if !effort.spend(text.bytes.len().min(512)) {
-        return None;
-    }
+    let text = Subject {
+        text: *text,
+        work: Cell::new(CONFIRM),
+    };
+    let found = judge(&text, anchor, at);
+    // What one confirmation may cost is bounded: it is known once it is done.
+    (effort.spend(text.work.get()) || found.is_some())
+        .then_some(found)
+        .flatten()
+}
+
+fn judge(text: &Subject<'_>, anchor: Anchor, at: usize) -> Option<Match> {
     match anchor {
         Anchor::Connective { at, length } => boolean::connective(text, at, length),
         Anchor::Having => boolean::having(text, at.checked_sub(4)?),

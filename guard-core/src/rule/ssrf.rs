@@ -18,7 +18,7 @@ use scheme::scheme;
 pub(super) const RULES: Rules = Rules {
     family: Family::Ssrf,
     triggers: TRIGGERS,
-    glance: 16,
+    glance: 7,
     context,
     hopeless: never,
     confirm,

@@ -16,7 +16,7 @@ use expression::Evidence;
 pub(super) const RULES: Rules = Rules {
     family: Family::Template,
     triggers: TRIGGERS,
-    glance: 8,
+    glance: 5,
     context,
     hopeless: never,
     confirm,
@@ -25,8 +25,8 @@ pub(super) const RULES: Rules = Rules {
 /// Longest content looked at.
 const CONTENT: usize = 400;
 
-/// What reading a byte of an expression costs, in bytes looked at.
-const READING: usize = 8;
+/// What reading a byte of an expression costs, in units of effort.
+const READING: usize = 4;
 
 /// Bytes looked at before a delimiter.
 const BEFORE: usize = 64;
@@ -222,7 +222,7 @@ fn content<'t>(
             _ => {}
         }
     }
-    if !effort.spend(looked) {
+    if !effort.spend(looked / 2) {
         return None;
     }
     match length {

@@ -22,7 +22,7 @@ mod url;
 pub(super) const RULES: Rules = Rules {
     family: Family::Xss,
     triggers: TRIGGERS,
-    glance: 24,
+    glance: 9,
     context,
     hopeless: never,
     confirm,
@@ -30,7 +30,8 @@ pub(super) const RULES: Rules = Rules {
 
 const TRIGGERS: &[Trigger] = &[
     // Handlers, wherever an attribute may begin; behind a white-space escape of JSON as well.
-    Trigger::new("[\u{0}-\u{20}/\"'`+]on[a-z]"),
+    Trigger::new("[\u{0}-\u{20}/\"'+]on[a-z]"),
+    Trigger::new("`on[a-z]"),
     Trigger::new("\\\\[nrtf]on"),
     // Elements that load or run something by themselves.
     Trigger::new("[<:\u{0}\\xbc]scr"),
@@ -50,7 +51,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("mpt[(`)?.;,]"),
     Trigger::new("irm[(`)?.;,]"),
     Trigger::new("val[(`)?.;,]"),
-    Trigger::new("[to][cu][ht][(`]"),
+    Trigger::new("[to][cu][ht]\\("),
+    Trigger::new("[to][cu][ht]`"),
     Trigger::new("\\.coo"),
     Trigger::new("nt\\.[dlw]"),
     Trigger::new("dow\\."),
@@ -61,9 +63,9 @@ const TRIGGERS: &[Trigger] = &[
     // `<` in UTF-7.
     Trigger::new("\\+adw"),
     // Script written with brackets and operators alone.
-    Trigger::new("[!+]\\[\\][+\\])]"),
+    Trigger::new("[+!]\\[\\][+\\])]"),
     // `<!--#`, and what scanners send to see which characters come back: `;!--`.
-    Trigger::new("[;!][!-]-[-#]"),
+    Trigger::new("[;!][-!]-[-#]"),
 ];
 
 /// How far back from a candidate the tag or quote that holds it is looked for.

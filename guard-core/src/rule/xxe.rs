@@ -16,7 +16,7 @@ use location::Location;
 pub(super) const RULES: Rules = Rules {
     family: Family::Xxe,
     triggers: TRIGGERS,
-    glance: 16,
+    glance: 4,
     context,
     hopeless: never,
     confirm,

@@ -6,6 +6,7 @@
 
 mod table;
 
+use crate::sys::number;
 use table::ROWS;
 pub use table::{CALLS, Name};
 
@@ -102,11 +103,13 @@ pub const fn is_checked(number: usize) -> bool {
 /// a child without its parent's threads, which has to be noticed there.
 #[must_use]
 pub const fn passes(number: u32) -> bool {
-    const CLONE: u32 = 56;
-    const FORK: u32 = 57;
-    const VFORK: u32 = 58;
-    const CLONE3: u32 = 435;
-    is_checked(number as usize) || matches!(number, CLONE | FORK | VFORK | CLONE3)
+    // These two are no calls of their own elsewhere.
+    const FORK: usize = 57;
+    const VFORK: usize = 58;
+    let number = number as usize;
+    is_checked(number)
+        || matches!(number, number::CLONE | number::CLONE3)
+        || cfg!(target_arch = "x86_64") && matches!(number, FORK | VFORK)
 }
 
 /// [`is_checked`] for the numbers up to [`LAST`], a bit each, the lowest first; for trampolines.

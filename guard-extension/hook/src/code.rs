@@ -4,14 +4,17 @@
 //! anybody can tell; it is not restricted.
 
 use crate::calls::Name;
-use crate::files::{EACCES, name_of};
+use crate::files::{EACCES, is_below, name_of};
 use crate::process::Process;
 use crate::programs::{is_firm, may_start};
 use crate::scratch::Scratch;
 use crate::sys::{self, Fd};
 use crate::{Answer, Call, Next};
 
+const PROT_WRITE: usize = 2;
 const PROT_EXEC: usize = 4;
+const MAP_PRIVATE: usize = 2;
+const MAP_TYPE: usize = 0xf;
 const MAP_ANONYMOUS: usize = 0x20;
 
 /// The descriptor that is mapped.
@@ -50,6 +53,8 @@ pub(crate) fn decide(
     let goes_on = match name_of(own.number(), real) {
         // Memory under the name of a file: as without one.
         Ok(()) if !real.bytes().starts_with(b"/") || real.bytes().starts_with(b"/memfd:") => true,
+        // The libraries of a program that may run, unless anybody may have put them there.
+        Ok(()) if process.local.is_linking() && !is_anybodys(real.bytes()) => true,
         // What the function's own code could not have put there came with the function: programs
         // load libraries late, which starts nothing.
         Ok(()) if is_firm(process, real, full, names) => true,
@@ -60,9 +65,24 @@ pub(crate) fn decide(
         return Answer::Return(-isize::from(EACCES.cast_signed()));
     }
     let mut made = *call;
+    // Of a file that stays: code of the program's own, so that it can be changed to pass the check.
+    let path = real.bytes();
+    let is_shared = flags & MAP_TYPE != MAP_PRIVATE && protection & PROT_WRITE == 0;
+    let is_lasting =
+        path.starts_with(b"/") && !path.starts_with(b"/memfd:") && !path.ends_with(b" (deleted)");
+    if is_shared && is_lasting && process.enforces() {
+        made.args[3] = flags & !MAP_TYPE | MAP_PRIVATE;
+    }
     made.args[4] = own.number();
     scratch.code.held = Some(own.keep());
     Answer::Instead(made)
+}
+
+/// Whether a path is in a place that everybody may write.
+fn is_anybodys(path: &[u8]) -> bool {
+    [b"/tmp".as_slice(), b"/var/tmp", b"/dev/shm"]
+        .iter()
+        .any(|place| is_below(path, place))
 }
 
 /// Continues after the mapping.

@@ -18,9 +18,9 @@ mod resolve;
 mod text;
 mod there;
 
-pub(crate) use judge::{EACCES, Wants, is_free};
+pub(crate) use judge::{EACCES, Wants, is_free, may_use};
 pub(crate) use path::{append, climbs, is_below, of_process, split};
-pub(crate) use resolve::{O_NOFOLLOW, find, name_of, object};
+pub(crate) use resolve::{O_NOFOLLOW, entry, find, name_of, object};
 pub(crate) use text::Spare;
 
 pub(crate) use open::base;
@@ -54,7 +54,7 @@ pub(crate) struct Memory {
     wants: Wants,
     how: OpenHow,
     link: DescriptorPath,
-    leaf: DescriptorPath,
+    pub(crate) leaf: DescriptorPath,
     second: DescriptorPath,
     held: [Option<usize>; 2],
 }

@@ -15,7 +15,7 @@
 //! Loopback is an address as any other, and so is a local socket of the program's own: a policy that
 //! restricts connections lists what the program talks to itself about (`127.0.0.1:PORT`,
 //! `unix:/path`). What the platform needs on loopback, the extension adds to the policy. Binding and
-//! accepting are not restricted.
+//! accepting are not restricted, but for the file that binding a local socket makes.
 //!
 //! Must not know: what stands in a policy, how calls get here.
 
@@ -108,6 +108,10 @@ pub(crate) fn decide(
     call: &Call,
     scratch: &mut Scratch,
 ) -> Answer {
+    if name == Name::Bind {
+        return local::bind(process, call, scratch)
+            .unwrap_or_else(|errno| Answer::Return(errno.result()));
+    }
     let memory = &mut scratch.network;
     let decided = match name {
         Name::Connect => connect(process, call, memory),
@@ -119,7 +123,6 @@ pub(crate) fn decide(
         Name::Recvfrom | Name::Recvmsg | Name::Recvmmsg | Name::Getpeername => {
             return receive::decide(process, name, call, memory);
         }
-        // Binding reaches nobody. The file that a local socket gets is the file system's matter.
         _ => return Answer::Proceed,
     };
     decided.unwrap_or_else(|errno| Answer::Return(errno.result()))

@@ -1,6 +1,6 @@
 //! What a decision knows of the program it decides for.
 
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use guard_core::policy::{Access, CompiledPolicy, Decision};
 
@@ -85,9 +85,15 @@ pub struct Local {
     /// Paths that were no symbolic links when they were looked at, by hash; lossy. What rests on
     /// it is made to fail when it is out of date.
     pub(crate) plain: [AtomicU64; 256],
+    /// Paths that met a link when they were opened as text, by hash; lossy, a hint.
+    pub(crate) linked: [AtomicU64; 64],
     /// Mappings with arguments of programs that were started: owner's process id and address, and
     /// length in bytes. See `programs::areas`.
     pub(crate) areas: [[AtomicU64; 3]; 32],
+    /// Whether the program's dynamic loader is at work, so that the program has not begun.
+    linking: AtomicBool,
+    /// Whether the program is being started by its user, not by a program under guard.
+    starting: AtomicBool,
 }
 
 impl Local {
@@ -97,8 +103,33 @@ impl Local {
         Self {
             sockets: Sockets::new(),
             plain: [const { AtomicU64::new(0) }; 256],
+            linked: [const { AtomicU64::new(0) }; 64],
             areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],
+            linking: AtomicBool::new(false),
+            starting: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the dynamic loader is at work. While it is, what it needs to link a program that may
+    /// run needs no entries of its own. Whoever starts the program says so, and that it has begun.
+    #[must_use]
+    pub const fn linking(&self) -> &AtomicBool {
+        &self.linking
+    }
+
+    /// Whether what is started is what the user has asked for, which needs no entry. Whoever asks on
+    /// the user's behalf says so, before any code of a program runs.
+    #[must_use]
+    pub const fn starting(&self) -> &AtomicBool {
+        &self.starting
+    }
+
+    pub(crate) fn is_starting(&self) -> bool {
+        self.starting.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_linking(&self) -> bool {
+        self.linking.load(Ordering::Relaxed)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Starting programs: which may be, and how they stay under guard.
 //!
-//! A program is found and decided about by its real path, and looked into: one with a dynamic
-//! loader is started with the library to preload, a static one by our loader, a script as its
-//! interpreter has to be. Whatever the caller's environment says, the variables that put the child
+//! A program is found and decided about by its real path, and looked into: a static one is started
+//! by our loader, one with a dynamic loader too where rules are enforced, else with the library to
+//! preload, a script as its interpreter has to be. Whatever the caller's environment says, the variables that put the child
 //! under guard are set.
 //!
 //! What is executed is what was looked at: by its descriptor, wherever the program could put
@@ -34,6 +34,8 @@ const AT_EMPTY_PATH: usize = 0x1000;
 const DENIED: Errno = Errno(EACCES);
 const ELOOP: Errno = Errno(40);
 const NAME_TOO_LONG: Errno = Errno(36);
+/// Exec format error (errno(3)).
+const NO_PROGRAM: Errno = Errno(8);
 
 /// Interpreters that are scripts themselves, before the kernel gives up (`exec_binprm`, fs/exec.c).
 const MAX_SCRIPTS: usize = 5;
@@ -94,6 +96,9 @@ pub(crate) fn may_start(
     path: &[u8],
     _names: &mut PathText,
 ) -> bool {
+    if process.local.is_starting() {
+        return true;
+    }
     if is_below(path, b"/tmp") && process.sealed.tmp() == TmpUse::None {
         let subject = Subject::new(Kind::Tmp, path);
         return goes_on(process, number, &subject, Decision::Denied, EACCES);
@@ -267,6 +272,11 @@ fn prepare(
     } else if let Image::Dynamic = image {
         image = loader_of(process, number, names, spare)?;
     }
+    // As a kernel says that has nobody to run it by (binfmt_misc(5)): whoever that is comes without a
+    // guard.
+    if image == Image::Other && is_strict {
+        return Err(NO_PROGRAM);
+    }
     if image == Image::Closed || image == Image::Foreign {
         let subject = Subject::new(Kind::Unguarded, real.bytes());
         let decision = match process.restricts() {
@@ -277,7 +287,9 @@ fn prepare(
             return Err(DENIED);
         }
     }
-    let loads = image == Image::Static && !process.children.loader.is_empty();
+    // What a library that is preloaded would do comes after code of the program's own.
+    let is_mapped = image == Image::Static || image == Image::Dynamic && is_strict;
+    let loads = is_mapped && !process.children.loader.is_empty();
     let pins = !firm;
     // What the kernel is to open: the path, or the descriptor that was looked at.
     let opened = match &interpreter {
@@ -306,7 +318,9 @@ fn prepare(
         },
         (true, false) => Front::Loader {
             loader: process.children.loader,
-            program: match firm || !pins {
+            // The loader looks the path up once more: in another directory, if another thread has
+            // changed the working directory meanwhile.
+            program: match firm && named.starts_with(b"/") || !is_strict {
                 true => named,
                 false => real.bytes(),
             },

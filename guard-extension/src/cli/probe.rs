@@ -13,7 +13,7 @@ use lexopt::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::{Command, Exit, print};
-use crate::process::TIER;
+use crate::process::{TIER, UNPROVEN};
 
 mod question;
 
@@ -228,6 +228,7 @@ impl Report {
             "probes": probes,
             "tiers": tiers,
             "highest_tier_of_this_release": TIER,
+            "why_not_used": UNPROVEN,
         })
     }
 
@@ -258,6 +259,9 @@ impl Report {
             text += &format!("  {name:<9} {allowed} ({does})\n");
         }
         text += &format!("\nthe highest tier that this release has is {TIER}\n");
+        if let Some(why) = UNPROVEN {
+            text += &format!("{why}\n");
+        }
         text
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::geteuid;
+use tokio::time::Instant;
 
 use super::Parts;
 use super::regions::Regions;
@@ -24,6 +25,18 @@ const GREETING: &str = "guard process 1\n";
 /// How long nothing is accepted after that failed: there is no descriptor left, say.
 const REST: Duration = Duration::from_millis(10);
 
+/// When a process is looked at after it came: what it loads by itself comes later than what it was
+/// linked with.
+const LOOKS: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(60),
+    Duration::from_millis(400),
+    Duration::from_secs(2),
+];
+
+/// Looks that are planned at a time.
+const MOST_LOOKS: usize = 64;
+
 /// Who hands over.
 #[derive(Debug)]
 pub(super) struct HandOver {
@@ -31,6 +44,8 @@ pub(super) struct HandOver {
     message: String,
     regions: Arc<Regions>,
     texts: Option<Texts>,
+    /// When which process is to be looked at, the next one first.
+    looks: Vec<(Instant, i32)>,
 }
 
 impl HandOver {
@@ -44,6 +59,7 @@ impl HandOver {
             message: format!("{GREETING}{preload}\n{loader}\n"),
             regions: Arc::clone(regions),
             texts: Texts::new(regions),
+            looks: Vec::new(),
         })
     }
 
@@ -51,7 +67,14 @@ impl HandOver {
     pub(super) async fn serve(mut self) {
         let uid = geteuid().as_raw();
         loop {
-            let Ok((stream, _)) = self.listener.accept().await else {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = until(self.looks.first()) => {
+                    self.look();
+                    continue;
+                }
+            };
+            let Ok((stream, _)) = accepted else {
                 tokio::time::sleep(REST).await;
                 continue;
             };
@@ -61,9 +84,34 @@ impl HandOver {
             // Into an empty buffer: it does not wait. Who does not read it is gone.
             let _ = self.give(&stream);
             drop(stream);
-            if let Some((texts, process)) = self.texts.as_mut().zip(peer.pid()) {
-                texts.look(process);
+            if let Some(process) = peer.pid() {
+                self.plan_looks(process);
             }
+        }
+    }
+
+    /// Plans to look at what a process runs: at once, and when it has loaded more.
+    fn plan_looks(&mut self, process: i32) {
+        if !self.texts.as_mut().is_some_and(Texts::is_due) {
+            return;
+        }
+        let now = Instant::now();
+        for later in LOOKS {
+            if self.looks.len() < MOST_LOOKS {
+                self.looks.push((now + later, process));
+            }
+        }
+        self.looks.sort_unstable();
+    }
+
+    /// Looks at the process whose turn it is.
+    fn look(&mut self) {
+        if self.looks.is_empty() {
+            return;
+        }
+        let (_, process) = self.looks.remove(0);
+        if let Some(texts) = &mut self.texts {
+            texts.look(process);
         }
     }
 
@@ -75,5 +123,13 @@ impl HandOver {
         let text = [io::IoSlice::new(self.message.as_bytes())];
         sendmsg(stream, &text, &mut control, SendFlags::NOSIGNAL)?;
         Ok(())
+    }
+}
+
+/// Until the next look is due; for ever when there is none.
+async fn until(look: Option<&(Instant, i32)>) {
+    match look {
+        Some((due, _)) => tokio::time::sleep_until(*due).await,
+        None => std::future::pending().await,
     }
 }

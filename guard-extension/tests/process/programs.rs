@@ -149,6 +149,31 @@ fn scripts_and_missing_files_end_as_they_do_natively() {
     }
 }
 
+/// The interpreter gets no library preloaded; what the user starts needs no entry.
+#[test]
+fn a_script_of_a_static_program_that_is_started_first() {
+    let script = directory("first").join("script");
+    let Some(program) = compiled("probe", "cc", &["-static"]) else {
+        return;
+    };
+    // It reads what it is given last, which is the script.
+    fs::write(&script, format!("#!{program} open\n")).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let script = text(script);
+    let command = [script.as_str()];
+    assert!(plain(&[], &command).worked());
+    for (read, is_allowed) in [("runtime", false), (&*format!("runtime:{script}"), true)] {
+        let policy = [
+            ("GUARD_MODE", "enforce"),
+            ("GUARD_FILE_READ", read),
+            ("GUARD_EXEC_ALLOW", ""),
+        ];
+        let ran = guarded(&policy, &command);
+        assert_eq!(ran.worked(), is_allowed, "{ran:?}");
+        assert_eq!(ran.denial("file.denied", &script).is_none(), is_allowed);
+    }
+}
+
 #[test]
 fn libraries_load_late_from_where_the_function_cannot_write_and_not_from_elsewhere() {
     let own = text(directory("library").join("library.so"));

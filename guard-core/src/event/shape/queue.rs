@@ -1,8 +1,8 @@
 //! Triggers that deliver batches from queues and streams.
 
 use super::{
-    BASE64, BASE64_LIST, CALLER, ID, Node, Origin, PLAIN, PLATFORM, Role, array, object, principal,
-    record,
+    BASE64, BASE64_LIST, BYTES, CALLER, ID, Node, Origin, PLAIN, PLATFORM, Role, array, object,
+    principal, record,
 };
 
 /// Also the bare array of records that EventBridge Pipes delivers; so for Kinesis and DynamoDB.
@@ -219,7 +219,7 @@ static KAFKA_TOPICS: Node = Node {
 };
 static KAFKA_RECORDS: Node = array(&KAFKA_RECORD);
 static KAFKA_RECORD: Node = record(&[
-    ("headers", &CALLER),
+    ("headers", &KAFKA_HEADERS),
     ("key", &BASE64),
     ("keySchemaMetadata", &PLATFORM),
     ("offset", &PLATFORM),
@@ -230,6 +230,12 @@ static KAFKA_RECORD: Node = record(&[
     ("value", &BASE64),
     ("valueSchemaMetadata", &PLATFORM),
 ]);
+
+static KAFKA_HEADERS: Node = array(&KAFKA_HEADER);
+static KAFKA_HEADER: Node = Node {
+    rest: Some(&BYTES),
+    ..PLAIN
+};
 
 pub(super) static ACTIVE_MQ: Node = object(&[
     ("eventSource", &PLATFORM),
@@ -262,7 +268,15 @@ static RABBIT_MQ_MESSAGE: Node = record(&[
     ("basicProperties", &RABBIT_MQ_PROPERTIES),
     ("data", &BASE64),
 ]);
-static RABBIT_MQ_PROPERTIES: Node = object(&[("userId", &RABBIT_MQ_USER)]);
+static RABBIT_MQ_PROPERTIES: Node =
+    object(&[("headers", &RABBIT_MQ_HEADERS), ("userId", &RABBIT_MQ_USER)]);
+/// Values are numbers, texts as `{"bytes": [...]}`, lists and tables of them.
+static RABBIT_MQ_HEADERS: Node = Node {
+    members: &[("bytes", &BYTES)],
+    rest: Some(&RABBIT_MQ_HEADERS),
+    items: Some(&RABBIT_MQ_HEADERS),
+    ..PLAIN
+};
 /// The broker checks that it is the name of the user who published (RabbitMQ, "Validated User-ID").
 static RABBIT_MQ_USER: Node = Node {
     principal: Some(("userId", 1)),

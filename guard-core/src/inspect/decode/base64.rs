@@ -18,6 +18,12 @@ static VALUES: [u8; 256] = {
     values
 };
 
+/// The value of a digit of either alphabet.
+pub(in crate::inspect) fn digit(byte: u8) -> Option<u8> {
+    let value = VALUES[usize::from(byte)];
+    (value != INVALID).then_some(value)
+}
+
 /// The value of a character at each place of a group of four, shifted to where it belongs; `BAD`
 /// when it has none. One read a character and no shifts (the layout of Chromium's modp_b64).
 static PLACED: [[u32; 256]; 4] = {
@@ -43,11 +49,21 @@ const BAD: u32 = 1 << 31;
 /// are left out; padding ends the text.
 pub(super) fn run(source: &[u8], mut at: usize, out: &mut impl Output) -> usize {
     while out.room() >= 3 {
-        let Some(&[a, b, c, d]) = source.get(at..).and_then(<[u8]>::first_chunk) else {
+        if out.room() >= 8
+            && let Some(&[a, b, c, d, e, f, g, h]) = source.get(at..).and_then(<[u8]>::first_chunk)
+        {
+            let (first, second) = (placed([a, b, c, d]), placed([e, f, g, h]));
+            if (first | second) & BAD == 0 {
+                let both = (u64::from(first) << 24 | u64::from(second)) << 16;
+                out.put_first::<6>(both.to_be_bytes());
+                at += 8;
+                continue;
+            }
+        }
+        let Some(&digits) = source.get(at..).and_then(<[u8]>::first_chunk) else {
             return last(source, at, out);
         };
-        let placed = |place: usize, byte: u8| PLACED[place][usize::from(byte)];
-        let group = placed(0, a) | placed(1, b) | placed(2, c) | placed(3, d);
+        let group = placed(digits);
         if group & BAD == 0 {
             out.put(&group.to_be_bytes()[1..]);
             at += 4;
@@ -62,6 +78,13 @@ pub(super) fn run(source: &[u8], mut at: usize, out: &mut impl Output) -> usize 
         at = next;
     }
     at
+}
+
+/// The 24 bits of four digits, or [`BAD`] and whatever else.
+#[inline(always)]
+fn placed([a, b, c, d]: [u8; 4]) -> u32 {
+    let place = |place: usize, byte: u8| PLACED[place][usize::from(byte)];
+    place(0, a) | place(1, b) | place(2, c) | place(3, d)
 }
 
 fn last(source: &[u8], at: usize, out: &mut impl Output) -> usize {

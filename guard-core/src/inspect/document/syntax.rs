@@ -1,6 +1,8 @@
 //! Whether the beginning of a text has the syntax of a container. Wrong guesses cost detection where
 //! a text is divided that should not be, so what is not certain is also looked at undivided.
 
+use crate::json::string_end;
+
 /// Deepest nesting of which is known what it is: beyond, everything passes.
 const NESTING: u32 = 64;
 
@@ -36,13 +38,9 @@ pub(super) fn is_json(head: &[u8]) -> bool {
             }
             b',' | b':' => value_expected = true,
             b'"' if value_expected => {
-                loop {
-                    match head.get(at) {
-                        None => return true,
-                        Some(b'"') => break,
-                        Some(b'\\') => at += 2,
-                        Some(_) => at += 1,
-                    }
+                at = string_end(head, at);
+                if at >= head.len() {
+                    return true;
                 }
                 at += 1;
                 value_expected = false;
@@ -92,15 +90,36 @@ pub(super) fn is_strict_form(head: &[u8]) -> bool {
             .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
             && !name.contains(&b'+')
     });
-    // Letters of other scripts are often left as they are; those that stand for ASCII are odd.
-    let plain = |byte: &u8| match byte {
-        0x80.. => !matches!(byte, 0xc0 | 0xc1 | 0xe0 | 0xef),
-        b'"' | b'\'' | b'<' | b'>' | b'`' | b'|' | b';' | b'(' | b')' | b'{' | b'}' | b'\\' => {
-            false
-        }
-        _ => byte.is_ascii_graphic(),
-    };
-    named && fields.iter().all(plain) && memchr::memmem::find(fields, b"&&").is_none()
+    named && all(fields, &PLAIN) && memchr::memmem::find(fields, b"&&").is_none()
+}
+
+/// What a form that is encoded throughout consists of. Letters of other scripts are often left as
+/// they are; those that stand for ASCII are odd.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+        let b = byte as u8;
+        plain[byte] = match b {
+            0x80.. => !matches!(b, 0xc0 | 0xc1 | 0xe0 | 0xef),
+            b'"' | b'\'' | b'<' | b'>' | b'`' | b'|' | b';' | b'(' | b')' | b'{' | b'}' | b'\\' => {
+                false
+            }
+            _ => b.is_ascii_graphic(),
+        };
+        byte += 1;
+    }
+    plain
+};
+
+/// Whether all of `bytes` are in a set. Without a branch for each: what is asked is mostly so.
+fn all(bytes: &[u8], set: &[bool; 256]) -> bool {
+    bytes.chunks(16).all(|chunk| {
+        chunk
+            .iter()
+            .fold(true, |all, byte| all & set[usize::from(*byte)])
+    })
 }
 
 /// `name=value; name=`: two pairs at the least.

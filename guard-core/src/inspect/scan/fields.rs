@@ -5,8 +5,8 @@
 //! behind the other into one buffer and searched at once; only what has a candidate that deserves a
 //! closer look is then searched as the unit it is.
 
-use super::{DECODED, FIELD, Hits, OVERLAP, Progress, Scan};
-use crate::inspect::decode::{Decoder, Layer, Source};
+use super::{CLEARED, FIELD, Hits, OVERLAP, Progress, Scan, Work};
+use crate::inspect::decode::{self, FormPart};
 use crate::inspect::document::{Container, Unit};
 use crate::inspect::prefilter::Candidates;
 use crate::inspect::text::Text;
@@ -22,7 +22,7 @@ const SHORT: usize = 640;
 const SHORT_BYTES: usize = 768;
 const SHORT_PARTS: usize = 32;
 
-/// Names and values longer than this are searched by themselves.
+/// Names and values that are longer than this when undone are searched by themselves.
 const LONGEST: usize = 1 << 10;
 
 /// What keeps a trigger from reaching from one part into the next.
@@ -53,6 +53,24 @@ impl Part {
     };
 }
 
+/// A name or value that was undone, or is too long for a batch.
+#[derive(Debug, Clone, Copy)]
+struct Undone {
+    /// Where it ends in the form.
+    end: usize,
+    /// What it became, behind what the batch holds.
+    len: Option<usize>,
+}
+
+impl From<FormPart> for Undone {
+    fn from(part: FormPart) -> Self {
+        Self {
+            end: part.end,
+            len: Some(part.len),
+        }
+    }
+}
+
 impl<'a> Batch<'a> {
     const fn new(bytes: &'a mut [u8], parts: &'a mut [Part]) -> Self {
         Self {
@@ -63,30 +81,35 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Takes `encoded`, which stands at `at` in the field from `from` on; false if there is no room.
-    fn take(&mut self, encoded: &[u8], from: usize, at: usize) -> bool {
-        let room = encoded.len() + GAP.len();
-        let (Some(free), Some(part)) = (
-            self.bytes.get_mut(self.len..self.len + room),
-            self.parts.get_mut(self.count),
-        ) else {
-            return false;
-        };
-        let decoded = Decoder::new(Layer::Form, encoded).read(free);
-        self.len += decoded;
-        *part = Part {
-            from,
+    /// Undoes the name or value that begins at `at` behind what the batch holds, without taking it.
+    /// None if there is no room for it.
+    fn undo(&mut self, text: &[u8], at: usize, is_name: bool) -> Option<FormPart> {
+        let free = self.bytes.get_mut(self.len..)?;
+        let free = free.len().checked_sub(GAP.len())?.min(LONGEST);
+        let part = decode::form_part(
+            text,
             at,
-            end: self.len,
-        };
-        self.count += 1;
-        for byte in GAP {
-            if let Some(free) = self.bytes.get_mut(self.len) {
-                *free = byte;
-                self.len += 1;
-            }
+            is_name,
+            self.bytes.get_mut(self.len..)?.get_mut(..free)?,
+        )?;
+        (self.count < self.parts.len()).then_some(part)
+    }
+
+    /// Takes what was undone of the part at `at` in the field from `from` on.
+    fn take(&mut self, len: usize, from: usize, at: usize) {
+        self.len += len;
+        if let Some(part) = self.parts.get_mut(self.count) {
+            *part = Part {
+                from,
+                at,
+                end: self.len,
+            };
+            self.count += 1;
         }
-        true
+        if let Some(gap) = self.bytes.get_mut(self.len..self.len + GAP.len()) {
+            gap.copy_from_slice(&GAP);
+            self.len += GAP.len();
+        }
     }
 }
 
@@ -132,23 +155,22 @@ impl Scan {
         let mut from = 0;
         let mut start = 0;
         while start < bytes.len() && !self.effort.is_spent() {
-            let rest = bytes.get(start..).unwrap_or_default();
-            let end = memchr::memchr2(b'&', b'?', rest).map(|n| start + n);
-            let field = start..end.unwrap_or(bytes.len());
-            let equals = memchr::memchr(b'=', bytes.get(field.clone()).unwrap_or_default());
-            let value = equals.map_or(start, |equals| start + equals + 1);
-            if let Some(equals) = equals {
-                self.part(&mut batch, text, (from, start, start + equals), depth, hits);
+            let mut at = start;
+            let mut part = self.undo(&mut batch, text, at, true, depth, hits);
+            if bytes.get(part.end) == Some(&b'=') {
+                self.take(&mut batch, text, (from, at), part, depth, hits);
+                at = part.end + 1;
+                part = self.undo(&mut batch, text, at, false, depth, hits);
             }
-            if end.is_none() && !text.ends && value > bytes.len() / 2 {
+            if part.end == bytes.len() && !text.ends && at > bytes.len() / 2 {
                 // The rest of it comes with the next window: it is looked at then, as a whole.
                 self.flush(&mut batch, text, depth, hits);
                 progress.inside = false;
-                return value;
+                return at;
             }
-            self.part(&mut batch, text, (from, value, field.end), depth, hits);
-            from = field.end;
-            start = field.end + 1;
+            self.take(&mut batch, text, (from, at), part, depth, hits);
+            from = part.end;
+            start = part.end + 1;
         }
         self.flush(&mut batch, text, depth, hits);
         if text.ends {
@@ -159,30 +181,55 @@ impl Scan {
         done.max(1)
     }
 
-    /// Adds the name or value `bytes[at..end]` of the field behind `from` to the batch.
-    fn part(
+    /// Undoes the name or value that begins at `at` behind what the batch holds, which is searched
+    /// first if that makes room for it.
+    fn undo(
         &mut self,
         batch: &mut Batch<'_>,
         text: &Text<'_>,
-        (from, at, end): (usize, usize, usize),
+        at: usize,
+        is_name: bool,
+        depth: u32,
+        hits: &mut Hits,
+    ) -> Undone {
+        if let Some(part) = batch.undo(text.bytes, at, is_name) {
+            return Undone::from(part);
+        }
+        self.flush(batch, text, depth, hits);
+        if let Some(part) = batch.undo(text.bytes, at, is_name) {
+            return Undone::from(part);
+        }
+        let rest = text.bytes.get(at..).unwrap_or_default();
+        let end = if is_name {
+            memchr::memchr3(b'=', b'&', b'?', rest)
+        } else {
+            memchr::memchr2(b'&', b'?', rest)
+        };
+        Undone {
+            end: at + end.unwrap_or(rest.len()),
+            len: None,
+        }
+    }
+
+    /// Adds the name or value at `at` of the field behind `from` to the batch.
+    fn take(
+        &mut self,
+        batch: &mut Batch<'_>,
+        text: &Text<'_>,
+        (from, at): (usize, usize),
+        part: Undone,
         depth: u32,
         hits: &mut Hits,
     ) {
-        let encoded = text.bytes.get(at..end).unwrap_or_default();
-        if encoded.is_empty() || !self.effort.spend(FIELD + encoded.len() / DECODED) {
+        let encoded = part.end - at;
+        let cost = FIELD + encoded / CLEARED;
+        if encoded == 0 || !self.effort.spend_on(Work::Dividing, cost) {
             return;
         }
-        if encoded.len() <= LONGEST {
-            if batch.take(encoded, from, at) {
-                return;
-            }
-            self.flush(batch, text, depth, hits);
-            if batch.take(encoded, from, at) {
-                return;
-            }
+        match part.len {
+            Some(len) => batch.take(len, from, at),
+            None => self.field(text, from, at, depth, hits),
         }
-        self.flush(batch, text, depth, hits);
-        self.field(text, from, at, depth, hits);
     }
 
     /// Searches what the batch holds and empties it.
@@ -200,7 +247,7 @@ impl Scan {
                 continue;
             };
             let decoded = batch.bytes.get(begin..here.end).unwrap_or_default();
-            if self.effort.is_spent() {
+            if !self.looked(&mut candidates) {
                 break;
             }
             if self.deserves(decoded, candidate.moved_to(at)) {
@@ -208,6 +255,8 @@ impl Scan {
                 candidates.skip_to(here.end);
             }
         }
+        // What was looked at behind the last candidate; whoever goes on asks what is left.
+        let _ = self.looked(&mut candidates);
         batch.len = 0;
         batch.count = 0;
     }

@@ -45,6 +45,10 @@ impl Before {
 /// How far back is looked, in bytes.
 const REACH: usize = 256;
 
+/// What a look costs, in units of effort, and each byte it passes over.
+pub(super) const COST: usize = 24;
+pub(super) const STEP: usize = 3;
+
 /// A position and how the text before it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Look {
@@ -155,8 +159,8 @@ fn quote(bytes: &[u8], at: usize, floor: usize, starts: bool) -> Before {
     if opens {
         return Before::Other;
     }
-    let count = before.iter().filter(|b| **b == mark).count();
-    if floor == 0 && starts && count % 2 == 1 {
+    let odd = || before.iter().filter(|b| **b == mark).count() % 2 == 1;
+    if floor == 0 && starts && odd() {
         Before::Literal
     } else {
         Before::Quote

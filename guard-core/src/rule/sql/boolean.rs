@@ -1,17 +1,17 @@
 //! Conditions joined to the program's own: tautologies, contradictions, blind probes.
 
-use super::before::{self, Before, Look};
+use super::before::{Before, Look};
 use super::expr::{self, Condition, Stop};
-use super::rule;
-use super::token::{Kind, Tokens, is_word};
+use super::token::{Kind, is_word};
 use super::words::Word;
-use crate::inspect::{Match, Text};
+use super::{Subject, rule};
+use crate::inspect::Match;
 
 /// Tokens a condition is read over.
 const TOKENS: u8 = 60;
 
 /// `or`, `and`, `xor`, `||` or `&&` at `at`, with a condition after it.
-pub(super) fn connective(text: &Text<'_>, at: usize, length: usize) -> Option<Match> {
+pub(super) fn connective(text: &Subject<'_>, at: usize, length: usize) -> Option<Match> {
     let bytes = text.bytes;
     let symbol = !bytes.get(at)?.is_ascii_alphabetic();
     let next = bytes.get(at + length).copied().unwrap_or(b' ');
@@ -28,11 +28,11 @@ pub(super) fn connective(text: &Text<'_>, at: usize, length: usize) -> Option<Ma
             return None;
         }
     }
-    let look = before::look(bytes, at, text.starts);
+    let look = text.look(at);
     if quoted_word(bytes, at, length, look) {
         return None;
     }
-    let mut tokens = Tokens::new(bytes, at + length, TOKENS);
+    let mut tokens = text.tokens(at + length, TOKENS);
     let condition = expr::condition(&mut tokens)?;
     let id = judge(bytes, look, &condition, symbol)?;
     let start = if look.before == Before::Other {
@@ -155,7 +155,7 @@ fn judge(bytes: &[u8], look: Look, it: &Condition, symbol: bool) -> Option<&'sta
 
 /// A quote at `at` that ends the program's literal, operators, and an expression that the program's
 /// own quote ends: `'='`, `x'-'1`, `' + 1 like '0`.
-pub(super) fn operator(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn operator(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let head = bytes.get(..at)?;
     let login = head.len() <= 32
@@ -171,7 +171,7 @@ pub(super) fn operator(text: &Text<'_>, at: usize) -> Option<Match> {
     if mark == b'"' && head.is_empty() && bytes.len() <= 3 {
         return None;
     }
-    let mut tokens = Tokens::new(bytes, at + 1, TOKENS);
+    let mut tokens = text.tokens(at + 1, TOKENS);
     let mut operators = 0;
     while matches!(
         tokens.peek().kind,
@@ -219,8 +219,8 @@ fn equal(bytes: &[u8], it: &Condition) -> bool {
 }
 
 /// `having` at `at` with a condition of constants or of aggregates.
-pub(super) fn having(text: &Text<'_>, at: usize) -> Option<Match> {
-    let mut tokens = Tokens::new(text.bytes, at, TOKENS);
+pub(super) fn having(text: &Subject<'_>, at: usize) -> Option<Match> {
+    let mut tokens = text.tokens(at, TOKENS);
     if tokens.next().kind != Kind::Word(Word::Having) {
         return None;
     }

@@ -87,7 +87,7 @@ pub(super) fn operand(tokens: &mut Tokens<'_>) -> Option<Operand> {
             Kind::Compare if depth > 0 => true,
             _ => return Some(it),
         };
-        let ahead = *tokens;
+        let ahead = tokens.clone();
         let (mut rest, mut inner) = (it, depth);
         tokens.next();
         if primary(tokens, &mut rest, &mut inner).is_none() {
@@ -296,7 +296,7 @@ pub(super) fn condition(tokens: &mut Tokens<'_>) -> Option<Condition> {
         strong: false,
         end: left.end,
     };
-    let ahead = *tokens;
+    let ahead = tokens.clone();
     it.right = comparison(tokens, &mut it);
     match it.right {
         Some(right) => it.end = right.end,
@@ -333,7 +333,7 @@ fn comparison(tokens: &mut Tokens<'_>, it: &mut Condition) -> Option<Operand> {
         Kind::Word(Word::Like) => {
             it.worded = true;
             // `sounds like`, `similar to`.
-            let ahead = *tokens;
+            let ahead = tokens.clone();
             let next = tokens.next();
             let known = next.kind == Kind::Word(Word::Like)
                 || tokens.bytes(next).eq_ignore_ascii_case(b"to");

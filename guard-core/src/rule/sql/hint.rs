@@ -2,6 +2,7 @@
 //!
 //! Each looks at some tens of bytes and says yes when an escape stands in its way.
 
+use super::statement::OBJECTS;
 use super::token::is_word;
 use super::words::{Word, classify};
 
@@ -62,7 +63,8 @@ pub(super) fn connective(bytes: &[u8], at: usize, length: usize) -> bool {
 
 fn operand(bytes: &[u8], at: usize) -> bool {
     let Some(first) = bytes.get(at) else {
-        return true;
+        // Nothing is compared with the end; what a window cuts off comes again with the next.
+        return false;
     };
     match *first {
         byte if veils(byte) => true,
@@ -201,6 +203,9 @@ pub(super) fn statement(bytes: &[u8], at: usize) -> bool {
     if starts(bytes, at, b"waitfor") || starts(bytes, at, b"declare") {
         return true;
     }
+    if starts(bytes, at, b"drop") && !drops(bytes, at + 4) {
+        return false;
+    }
     let mut i = at;
     for _ in 0..8 {
         let Some(before) = i.checked_sub(1).and_then(|i| bytes.get(i)) else {
@@ -214,6 +219,29 @@ pub(super) fn statement(bytes: &[u8], at: usize) -> bool {
         }
     }
     true
+}
+
+/// What can be dropped has a name of its own, unless something hides it.
+fn drops(bytes: &[u8], at: usize) -> bool {
+    let start = after_white(bytes, at);
+    let end = after_word(bytes, start);
+    let name = bytes.get(start..end).unwrap_or_default();
+    let next = bytes.get(end);
+    let hidden = next.is_none_or(|b| veils(*b)) || name.is_empty();
+    hidden
+        || OBJECTS
+            .iter()
+            .any(|object| name.eq_ignore_ascii_case(object))
+}
+
+/// `order by` and `group by`, of whose first word the last two bytes are at `at`.
+pub(super) fn by(bytes: &[u8], at: usize) -> bool {
+    match bytes.get(at + 2..) {
+        Some([white, b'b' | b'B', last, ..]) if is_white(*white) => {
+            matches!(last, b'y' | b'Y') || veils(*last)
+        }
+        _ => true,
+    }
 }
 
 /// A function needs its parenthesis, near the name.

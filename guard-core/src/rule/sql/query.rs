@@ -1,12 +1,12 @@
 //! Queries of the attacker's own, joined by `union`, nested in parentheses or run after the
 //! program's, and clauses that probe the program's query.
 
-use super::before::{self, Before};
+use super::before::Before;
 use super::expr::{self, Stop};
-use super::rule;
 use super::token::{Kind, Tokens, is_word, skip_white};
 use super::words::{Word, classify};
-use crate::inspect::{Match, Text};
+use super::{Subject, rule};
+use crate::inspect::Match;
 
 /// Whether a word begins and ends at these offsets.
 fn whole_word(bytes: &[u8], from: usize, to: usize) -> bool {
@@ -17,7 +17,7 @@ fn whole_word(bytes: &[u8], from: usize, to: usize) -> bool {
 }
 
 /// `union [all | distinct] select ..`.
-pub(super) fn union(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn union(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     if !super::starts(bytes, at, b"union") {
         return None;
@@ -26,7 +26,7 @@ pub(super) fn union(text: &Text<'_>, at: usize) -> Option<Match> {
     if !doubled && !whole_word(bytes, at, at + 5) {
         return None;
     }
-    let mut tokens = Tokens::new(bytes, if doubled { at + 8 } else { at + 5 }, 24);
+    let mut tokens = text.tokens(if doubled { at + 8 } else { at + 5 }, 24);
     let mut next = tokens.next();
     // A `+` that stands for white space in a form is an operator to the tokenizer.
     while matches!(next.kind, Kind::Word(Word::Prefix) | Kind::Open) || tokens.bytes(next) == b"+" {
@@ -44,12 +44,12 @@ pub(super) fn union(text: &Text<'_>, at: usize) -> Option<Match> {
         Kind::Word(Word::Plain) if doubled => return found(tokens.at()),
         _ => return None,
     }
-    let before = before::look(bytes, at, text.starts).before;
+    let before = text.look(at).before;
     let injected = match list(&mut tokens) {
         List::Telling => true,
         List::Empty => before.begins() || before == Before::Lead,
         List::Names { clear } => {
-            let named = clear && (before == Before::Lead || catalogue(bytes, tokens.at()));
+            let named = clear && (before == Before::Lead || catalogue(text, tokens.at()));
             before.begins() || named
         }
         List::Odd => before.escapes(),
@@ -59,7 +59,9 @@ pub(super) fn union(text: &Text<'_>, at: usize) -> Option<Match> {
 }
 
 /// Whether a table of the database's own catalogue is named soon after `from`.
-fn catalogue(bytes: &[u8], from: usize) -> bool {
+fn catalogue(text: &Subject<'_>, from: usize) -> bool {
+    let bytes = text.bytes;
+    text.note(512);
     const NAMES: [&[u8]; 7] = [
         b"information_schema",
         b"sqlite_master",
@@ -73,9 +75,12 @@ fn catalogue(bytes: &[u8], from: usize) -> bool {
     let near = bytes
         .get(begin..bytes.len().min(from + 64))
         .unwrap_or_default();
-    NAMES.iter().any(|name| {
-        near.windows(name.len())
-            .any(|w| w.eq_ignore_ascii_case(name))
+    (0..near.len()).any(|at| {
+        let rest = near.get(at..).unwrap_or_default();
+        matches!(
+            rest.first().map(|b| b | 0x20),
+            Some(b'i' | b's' | b'm' | b'a' | b'p')
+        ) && NAMES.iter().any(|name| super::starts(rest, 0, name))
     })
 }
 
@@ -148,26 +153,26 @@ fn list(tokens: &mut Tokens<'_>) -> List {
 }
 
 /// `select` in parentheses, after `;`, or behind a quote.
-pub(super) fn select(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn select(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     if !super::starts(bytes, at, b"select") || !whole_word(bytes, at, at + 6) {
         return None;
     }
-    let mut tokens = Tokens::new(bytes, at + 6, 32);
+    let mut tokens = text.tokens(at + 6, 32);
     let list = list(&mut tokens);
     let telling = match list {
         List::Telling | List::Names { clear: true } => true,
         List::Names { clear: false } | List::Empty => false,
         List::Odd | List::Prose => return None,
     };
-    let look = before::look(bytes, at, text.starts);
+    let look = text.look(at);
     let (id, injected) = match look.before {
         Before::Open => (
             "sql.subquery",
             (telling || matches!(list, List::Empty)) && leading(text, look.at),
         ),
         Before::Semicolon => {
-            let lead = before::look(bytes, look.at, text.starts).before;
+            let lead = text.look(look.at).before;
             let names = matches!(list, List::Names { .. });
             (
                 "sql.stacked",
@@ -177,7 +182,7 @@ pub(super) fn select(text: &Text<'_>, at: usize) -> Option<Match> {
         Before::Quote => ("sql.subquery", telling),
         Before::Start => (
             "sql.subquery",
-            telling && (ends_commented(bytes, at) || probes(bytes, at)),
+            telling && (ends_commented(bytes, at) || probes(text, at)),
         ),
         _ => return None,
     };
@@ -189,12 +194,12 @@ pub(super) fn select(text: &Text<'_>, at: usize) -> Option<Match> {
 }
 
 /// Whether the query at `at` asks what an attacker asks first, or selects a literal and more.
-fn probes(bytes: &[u8], at: usize) -> bool {
+fn probes(text: &Subject<'_>, at: usize) -> bool {
     const FIRST: [&[u8]; 5] = [b"version", b"user", b"database", b"sqlite_version", b"char"];
-    let mut tokens = Tokens::new(bytes, at + 6, 32);
+    let mut tokens = text.tokens(at + 6, 32);
     let first = tokens.peek().kind;
     let name = tokens.bytes(tokens.peek());
-    let mut only = tokens;
+    let mut only = tokens.clone();
     if let Some(operand) = expr::operand(&mut only)
         && !operand.name
         && (operand.hostile
@@ -226,7 +231,7 @@ fn ends_commented(bytes: &[u8], at: usize) -> bool {
 
 /// Whether the value that holds `bytes[at]` begins as an injected one does and goes on in SQL at
 /// once: a short word or number, quotes and parentheses, then an operator or clause.
-fn leading(text: &Text<'_>, at: usize) -> bool {
+fn leading(text: &Subject<'_>, at: usize) -> bool {
     let bytes = text.bytes;
     if at > 256 {
         return false;
@@ -271,7 +276,7 @@ fn leading(text: &Text<'_>, at: usize) -> bool {
     if quoted || begin + i >= at {
         return quoted || length == 0 || number;
     }
-    let mut tokens = Tokens::new(bytes, begin + i, 4);
+    let mut tokens = text.tokens(begin + i, 4);
     let next = tokens.next().kind;
     match next {
         Kind::Bars | Kind::Comma | Kind::Semicolon | Kind::Ampersands => true,
@@ -302,7 +307,7 @@ fn leading(text: &Text<'_>, at: usize) -> bool {
 }
 
 /// Where the value that holds `at` begins: the text itself, or a form field or JSON string in it.
-fn value_start(text: &Text<'_>, at: usize) -> Option<usize> {
+fn value_start(text: &Subject<'_>, at: usize) -> Option<usize> {
     let head = text.bytes.get(..at)?;
     let field = head.iter().rposition(|b| matches!(*b, b'&' | b'?'));
     if let Some(field) = field
@@ -319,12 +324,12 @@ fn value_start(text: &Text<'_>, at: usize) -> Option<usize> {
 }
 
 /// `order by 5` behind a literal that it leaves.
-pub(super) fn order_by(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn order_by(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     if !whole_word(bytes, at, at + 5) {
         return None;
     }
-    let mut tokens = Tokens::new(bytes, at + 5, 24);
+    let mut tokens = text.tokens(at + 5, 24);
     if tokens.bytes(tokens.peek()) == b"+" {
         tokens.next();
     }
@@ -332,7 +337,7 @@ pub(super) fn order_by(text: &Text<'_>, at: usize) -> Option<Match> {
         return None;
     }
     tokens.next();
-    let before = before::look(bytes, at, text.starts).before;
+    let before = text.look(at).before;
     let first = tokens.peek().kind;
     let mut operand = expr::operand(&mut tokens)?;
     while tokens.peek().kind == Kind::Comma {
@@ -355,10 +360,10 @@ pub(super) fn order_by(text: &Text<'_>, at: usize) -> Option<Match> {
 }
 
 /// `case when` with a comparison of constants, where an expression may stand.
-pub(super) fn case(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn case(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
-    let before = before::look(bytes, at, text.starts).before;
-    let mut tokens = Tokens::new(bytes, at, 32);
+    let before = text.look(at).before;
+    let mut tokens = text.tokens(at, 32);
     if tokens.next().kind != Kind::Word(Word::Case) || before == Before::Other {
         return None;
     }
@@ -374,10 +379,11 @@ pub(super) fn case(text: &Text<'_>, at: usize) -> Option<Match> {
 }
 
 /// `procedure analyse(`.
-pub(super) fn analyse(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn analyse(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let name = at.checked_sub(4)?;
     let floor = name.saturating_sub(48);
+    text.note(64);
     let head = bytes.get(floor..name)?;
     let start = floor
         + head
@@ -390,15 +396,16 @@ pub(super) fn analyse(text: &Text<'_>, at: usize) -> Option<Match> {
 }
 
 /// `into outfile '..'`.
-pub(super) fn out_file(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn out_file(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let floor = at.saturating_sub(48);
+    text.note(64);
     let head = bytes.get(floor..at)?;
     let start = floor
         + head
             .windows(4)
             .rposition(|w| w.eq_ignore_ascii_case(b"into"))?;
-    let mut tokens = Tokens::new(bytes, start, 3);
+    let mut tokens = text.tokens(start, 3);
     tokens.next();
     if tokens.next().end <= at {
         return None;

@@ -1,23 +1,42 @@
 //! Statements run after the program's own, or in its place.
 
-use super::before::{self, Before};
+use super::before::Before;
 use super::expr;
-use super::rule;
 use super::token::{Kind, Tokens, is_word};
 use super::words::Word;
-use crate::inspect::{Match, Text};
+use super::{Subject, rule};
+use crate::inspect::Match;
+
+/// What is created, altered and dropped.
+pub(super) const OBJECTS: [&[u8]; 14] = [
+    b"table",
+    b"tablespace",
+    b"database",
+    b"schema",
+    b"view",
+    b"index",
+    b"user",
+    b"login",
+    b"role",
+    b"function",
+    b"procedure",
+    b"trigger",
+    b"or",
+    b"column",
+];
 
 /// Where `update` begins, when `set` after white space at `at` belongs to one.
 pub(super) fn update(bytes: &[u8], at: usize) -> Option<usize> {
     let floor = at.saturating_sub(64);
     let head = bytes.get(floor..at)?;
-    head.windows(6)
-        .rposition(|w| w.eq_ignore_ascii_case(b"update"))
+    let begins = |from: &usize| super::starts(head, *from, b"update");
+    memchr::memrchr2_iter(b'u', b'U', head)
+        .find(begins)
         .map(|p| floor + p)
 }
 
 /// The statement whose verb is at `at`.
-pub(super) fn statement(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn statement(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let previous = at
         .checked_sub(1)
@@ -27,14 +46,14 @@ pub(super) fn statement(text: &Text<'_>, at: usize) -> Option<Match> {
     if is_word(previous) {
         return None;
     }
-    let mut tokens = Tokens::new(bytes, at, 32);
+    let mut tokens = text.tokens(at, 32);
     let verb = tokens.next();
-    let look = before::look(bytes, at, text.starts);
+    let look = text.look(at);
     let name = tokens.bytes(verb);
     let id = match form(&mut tokens, verb.kind, name) {
         Form::Sure => "sql.stacked",
         Form::Likely => {
-            let inner = before::look(bytes, look.at, text.starts).before;
+            let inner = text.look(look.at).before;
             let stacked = look.before == Before::Semicolon;
             let sure = stacked && inner.begins() || look.before.escapes();
             let shielded = stacked && ends_in_comment(&mut tokens);
@@ -111,22 +130,7 @@ fn form(tokens: &mut Tokens<'_>, kind: Kind, verb: &[u8]) -> Form {
         );
     }
     if verb(b"drop") || verb(b"alter") || verb(b"create") || verb(b"truncate") {
-        let object = is(&[
-            b"table",
-            b"tablespace",
-            b"database",
-            b"schema",
-            b"view",
-            b"index",
-            b"user",
-            b"login",
-            b"role",
-            b"function",
-            b"procedure",
-            b"trigger",
-            b"or",
-            b"column",
-        ]);
+        let object = is(&OBJECTS);
         let open_ended = verb(b"create") || verb(b"alter");
         return likely(object && target(tokens, open_ended));
     }
@@ -227,15 +231,15 @@ fn execute(tokens: &mut Tokens<'_>, kind: Kind, word: &[u8]) -> Form {
 }
 
 /// `xp_..` as a statement or with its database: `; xp_cmdshell`, `master..xp_cmdshell`.
-pub(super) fn extended(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn extended(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let head = bytes.get(..at)?;
     let owned = head.ends_with(b"..")
         || at
             .checked_sub(4)
             .is_some_and(|i| super::starts(bytes, i, b"dbo."));
-    let before = before::look(bytes, at, text.starts).before;
-    let mut tokens = Tokens::new(bytes, at, 2);
+    let before = text.look(at).before;
+    let mut tokens = text.tokens(at, 2);
     let name = tokens.next();
     let stands = matches!(before, Before::Semicolon | Before::Quote) || owned;
     (stands && name.end > at + 5).then(|| Match {

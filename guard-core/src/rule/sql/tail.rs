@@ -1,18 +1,18 @@
 //! Literals left with the rest of the statement commented out, hostile functions on their own, and
 //! comments used to hide words.
 
-use super::before::{self, Before};
+use super::before::Before;
 use super::expr::{self, Stop};
-use super::rule;
 use super::token::{Kind, Tokens, is_word, skip_white};
 use super::words::{Word, classify};
-use crate::inspect::{Match, Text};
+use super::{Subject, rule};
+use crate::inspect::Match;
 
 /// Longest text before the quote, and after the comment, that still looks like a login's name.
 const NEAR: usize = 64;
 
 /// A quote or parenthesis at `at`, closed parentheses, `;`, and a comment to the end of the text.
-pub(super) fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn comment(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let mut i = at;
     let mut marks = 0usize;
@@ -29,12 +29,12 @@ pub(super) fn comment(text: &Text<'_>, at: usize) -> Option<Match> {
     let rest = bytes.get(i..)?;
     let quote = matches!(bytes.get(at), Some(b'\'' | b'"' | b'`'));
     if !quote && marks == 0 {
-        let look = before::look(bytes, at, text.starts);
+        let look = text.look(at);
         if look.before != Before::Quote || bytes.get(look.at).is_none() {
             return None;
         }
     }
-    if quote && before::look(bytes, at + 1, text.starts).before != Before::Quote || marks > 1 {
+    if quote && text.look(at + 1).before != Before::Quote || marks > 1 {
         return None;
     }
     // What follows is looked at up to where it cannot be filler any more.
@@ -89,7 +89,7 @@ fn plain_head(head: &[u8]) -> bool {
 }
 
 /// A hostile function's call where an expression may stand.
-pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn function(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let run = |from: usize| {
         bytes
@@ -102,14 +102,14 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
             .count()
     };
     let begin = at - run(at).min(at);
-    let mut tokens = Tokens::new(bytes, begin, 32);
+    let mut tokens = text.tokens(begin, 32);
     let operand = expr::operand(&mut tokens)?;
     let iif = super::starts(bytes, at, b"iif(");
     let convert = super::starts(bytes, at, b"convert(int");
     if !operand.hostile && !((iif || convert) && operand.function) {
         return None;
     }
-    let look = before::look(bytes, begin, text.starts);
+    let look = text.look(begin);
     let behind = bytes
         .get(skip_white(bytes, operand.end)..)
         .unwrap_or_default();
@@ -140,11 +140,11 @@ pub(super) fn function(text: &Text<'_>, at: usize) -> Option<Match> {
         }
         Before::Quote | Before::Number => true,
         Before::Semicolon => specific || stop == Stop::Cut,
-        Before::Comma if before::look(bytes, look.at, text.starts).before.escapes() => true,
+        Before::Comma if text.look(look.at).before.escapes() => true,
         Before::Comma => specific || stop == Stop::Cut || argument(bytes, look.at),
         Before::Open => wrapped(text, look.at),
         Before::Operator if bytes.get(look.at) == Some(&b'=') => {
-            let left = before::look(bytes, look.at, text.starts).before;
+            let left = text.look(look.at).before;
             specific || matches!(left, Before::Quote | Before::Number)
         }
         Before::Operator => stop != Stop::Other || specific || next_is_compare(&tokens),
@@ -207,10 +207,10 @@ fn argument(bytes: &[u8], at: usize) -> bool {
 }
 
 /// Whether parentheses before `at` follow `select`, an operator or the start of the text.
-fn wrapped(text: &Text<'_>, at: usize) -> bool {
+fn wrapped(text: &Subject<'_>, at: usize) -> bool {
     let mut at = at;
     for _ in 0..4 {
-        let look = before::look(text.bytes, at, text.starts);
+        let look = text.look(at);
         match look.before {
             Before::Open => at = look.at,
             Before::Start
@@ -226,11 +226,11 @@ fn wrapped(text: &Text<'_>, at: usize) -> bool {
 }
 
 /// A versioned comment around SQL: `/*!50000union*/`, `/*!select*/`.
-pub(super) fn versioned(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn versioned(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let inside = skip_white(bytes, at);
     let digits = bytes.get(at + 3).is_some_and(u8::is_ascii_digit);
-    let mut tokens = Tokens::new(bytes, inside, 4);
+    let mut tokens = text.tokens(inside, 4);
     let token = tokens.next();
     let Kind::Word(word) = token.kind else {
         return None;
@@ -261,7 +261,7 @@ pub(super) fn versioned(text: &Text<'_>, at: usize) -> Option<Match> {
 }
 
 /// A keyword cut by an empty comment: `uni/**/on`.
-pub(super) fn broken(text: &Text<'_>, at: usize) -> Option<Match> {
+pub(super) fn broken(text: &Subject<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let letters = |b: &&u8| b.is_ascii_alphabetic();
     let head = bytes.get(..at + 1)?;

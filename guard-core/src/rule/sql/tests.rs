@@ -1,5 +1,7 @@
 //! Edge cases of the tokenizer and the grammar, and hostile bytes.
 
+use core::cell::Cell;
+
 use super::token::{Kind, Tokens};
 use super::words::{Word, classify};
 use super::{RULES, context};
@@ -28,7 +30,8 @@ fn found(input: &[u8]) -> Option<&'static str> {
 }
 
 fn kinds(input: &[u8]) -> Vec<Kind> {
-    let mut tokens = Tokens::new(input, 0, 32);
+    let work = Cell::new(0);
+    let mut tokens = Tokens::new(input, 0, 32, &work);
     let mut kinds = Vec::new();
     loop {
         let token = tokens.next();

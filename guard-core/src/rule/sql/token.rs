@@ -4,6 +4,8 @@
 //! space begin comments, versioned comments (`/*!50000 .. */`) are opened, backslashes escape.
 //! Knows lexical structure only.
 
+use core::cell::Cell;
+
 use super::words::{Word, classify};
 
 /// A piece of SQL.
@@ -54,17 +56,27 @@ const WINDOW: usize = 640;
 /// Longest literal, comment or run of white space that is followed to its end, in bytes.
 const SPAN: usize = 256;
 
+/// What taking a token costs, in units of effort, beside one for each byte; and what looking for the
+/// end of a name in brackets does.
+const TOKEN: usize = 16;
+const BRACKETS: usize = 32;
+
 /// Tokens from a position on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Tokens<'t> {
     bytes: &'t [u8],
     at: usize,
     left: u8,
+    /// The token after those taken, once it was asked for, and what is left behind it.
+    ahead: Cell<Option<(Token, u8)>>,
+    /// What reading has cost so far.
+    work: &'t Cell<usize>,
 }
 
 impl<'t> Tokens<'t> {
-    /// At most `limit` tokens of `bytes[at..]`, and none that begins past a window of it.
-    pub(super) const fn new(bytes: &'t [u8], at: usize, limit: u8) -> Self {
+    /// At most `limit` tokens of `bytes[at..]`, and none that begins past a window of it. What they
+    /// cost is added to `work`.
+    pub(super) const fn new(bytes: &'t [u8], at: usize, limit: u8, work: &'t Cell<usize>) -> Self {
         let bytes = match bytes.split_at_checked(at.saturating_add(WINDOW)) {
             Some((near, _)) => near,
             None => bytes,
@@ -73,6 +85,8 @@ impl<'t> Tokens<'t> {
             bytes,
             at,
             left: limit,
+            ahead: Cell::new(None),
+            work,
         }
     }
 
@@ -88,36 +102,57 @@ impl<'t> Tokens<'t> {
 
     /// The token after those taken, which stays.
     pub(super) fn peek(&self) -> Token {
-        let mut ahead = *self;
-        ahead.next()
+        if let Some((token, _)) = self.ahead.get() {
+            return token;
+        }
+        let read = self.read();
+        self.ahead.set(Some(read));
+        read.0
     }
 
     /// Takes a token.
     pub(super) fn next(&mut self) -> Token {
-        if self.left == 0 {
-            return Token {
+        let (token, left) = match self.ahead.take() {
+            Some(read) => read,
+            None => self.read(),
+        };
+        self.left = left;
+        self.at = token.end;
+        token
+    }
+
+    /// The next token, and how many may be taken after it.
+    fn read(&self) -> (Token, u8) {
+        let (mut at, mut left) = (self.at, self.left);
+        let Some(after) = left.checked_sub(1) else {
+            let end = Token {
                 kind: Kind::End,
-                start: self.at,
-                end: self.at,
+                start: at,
+                end: at,
             };
-        }
-        self.left -= 1;
+            return (end, left);
+        };
+        left = after;
         loop {
-            self.at = skip_white(self.bytes, self.at);
-            let start = self.at;
-            let (kind, length) = self.bytes.get(start..).map_or((Kind::End, 0), token);
-            self.at = start + length;
+            let start = skip_white(self.bytes, at);
+            let rest = self.bytes.get(start..).unwrap_or_default();
+            let (kind, length) = token(rest);
+            let searched = if kind == Kind::Other { BRACKETS } else { TOKEN };
+            let work = self.work.get() + (start - at) + length.min(SPAN) + searched;
+            self.work.set(work);
+            at = start + length;
             // A comment that ends with its line hides nothing.
-            let line = kind == Kind::Comment && self.bytes.get(self.at) == Some(&b'\n');
-            if line && self.left > 0 && self.at + 1 < self.bytes.len() {
-                self.left -= 1;
+            let line = kind == Kind::Comment && self.bytes.get(at) == Some(&b'\n');
+            if line && left > 0 && at + 1 < self.bytes.len() {
+                left -= 1;
                 continue;
             }
-            return Token {
+            let token = Token {
                 kind,
                 start,
-                end: self.at,
+                end: at,
             };
+            return (token, left);
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn scheme(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<
     let after = after.get(..after.len().min(HOST)).unwrap_or_default();
     let length = after.iter().take_while(|b| b.is_ascii_graphic()).count();
     let body = after.get(..length).unwrap_or_default();
-    if !effort.spend(length) {
+    if !effort.spend(2 * length) {
         return None;
     }
     let standing = standing(text, start);
@@ -49,7 +49,7 @@ pub(super) fn scheme(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<
         (is_http(inner) || inner.eq_ignore_ascii_case(b"file") && body.contains(&b'!'))
             && standing >= Standing::Value
     } else if is(&[b"file", b"local-file", b"url:file"]) {
-        standing > Standing::Inside && local_file(body, slashes, target)
+        standing > Standing::Inside && effort.spend(4 * length) && local_file(body, slashes, target)
     } else {
         false
     };
@@ -66,11 +66,13 @@ fn local_file(body: &[u8], slashes: usize, target: &[u8]) -> bool {
         .split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#'))
         .next()
         .unwrap_or_default();
-    let path = body.split(|b| *b == b'#').next().unwrap_or_default();
-    let substituted = path.windows(2).any(|w| matches!(w, b"${" | b"$(" | b"??"))
-        || path.contains(&b'*')
-        || path.windows(3).any(|w| w == b"/..");
     let rooted = slashes == 1 || slashes >= 3;
+    let substituted = || {
+        let path = body.split(|b| *b == b'#').next().unwrap_or_default();
+        path.windows(2).any(|w| matches!(w, b"${" | b"$(" | b"??"))
+            || path.contains(&b'*')
+            || path.windows(3).any(|w| w == b"/..")
+    };
     let system = [
         b"etc".as_slice(),
         b"proc",
@@ -81,7 +83,7 @@ fn local_file(body: &[u8], slashes: usize, target: &[u8]) -> bool {
         b"windows",
         b"winnt",
     ];
-    if substituted && (rooted || body.first() == Some(&b'$')) {
+    if (rooted || body.first() == Some(&b'$')) && substituted() {
         return true;
     }
     if rooted && (target.is_empty() || system.iter().any(|s| first.eq_ignore_ascii_case(s))) {

@@ -24,7 +24,7 @@ const UTF7: RuleId = RuleId::new("xss.utf7");
 /// How far a tag is read for the attribute that makes it load something.
 const TAG: usize = 512;
 
-/// What reading a tag and the content behind it costs, in bytes looked at.
+/// What reading a tag and the content behind it costs, in units of effort.
 const READING: usize = 2 * TAG;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use core::ops::Range;
 /// its name or place gives it away.
 pub(super) const WINDOW: usize = 192;
 
-/// What reading that much costs, in bytes looked at.
+/// What reading that much costs, in units of effort.
 pub(super) const READING: usize = 4 * WINDOW;
 
 /// What a piece of text is when read as script.

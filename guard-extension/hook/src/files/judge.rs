@@ -137,11 +137,35 @@ fn obstacle(process: &Process<'_>, path: &[u8], wants: Wants, names: &mut PathTe
             && allows(process, names.bytes(), access);
         // Threads name each other there.
         let is_name = own.is_some_and(|own| own.rest == b"comm");
-        if !is_allowed && !is_name {
+        let is_linked = access == Access::Read
+            && !wants.write
+            && process.local.is_linking()
+            && is_library(path, names);
+        if !is_allowed && !is_name && !is_linked {
             return Obstacle::Policy(access);
         }
     }
     Obstacle::None
+}
+
+/// Whether a file is what dynamic loaders read to link a program: a library, or where to look for
+/// them (ld.so(8), musl's path file).
+fn is_library(path: &[u8], names: &mut PathText) -> bool {
+    const O_NONBLOCK: u64 = 0o4000;
+    if matches!(path, b"/etc/ld.so.cache" | b"/etc/ld.so.preload")
+        || path.starts_with(b"/etc/ld-musl-")
+    {
+        return true;
+    }
+    let how = sys::OpenHow {
+        flags: O_NONBLOCK | super::resolve::O_CLOEXEC,
+        mode: 0,
+        resolve: super::resolve::RESOLVE_NO_SYMLINKS,
+    };
+    let mut head = [0; 4];
+    names.set(path).is_some()
+        && sys::open_at(sys::AT_FDCWD, names, &how)
+            .is_ok_and(|file| sys::read_at(&file, 0, &mut head) == Ok(4) && head == *b"\x7fELF")
 }
 
 /// Whether the policy allows it, the process's own variables by a rule for /proc/self only: a rule

@@ -20,7 +20,7 @@ use super::resolve::{
     DENIED, ELOOP, ENOENT, ENOSYS, MAX_LINKS, NAME_TOO_LONG, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW,
     O_PATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, entry, name_of, object,
 };
-use super::text::{Spare, by_text};
+use super::text::{Spare, by_text, is_linked, remember_link};
 use super::there::{existing, is_still_free, place, through_descriptor};
 use super::{Step, argument, path_argument};
 use crate::calls::Name;
@@ -283,6 +283,9 @@ fn fast(process: &Process<'_>, request: &Request, scratch: &mut Scratch) -> Opti
     let call = unlinked(request, scratch)?;
     let [_, spare] = &mut scratch.given;
     let [real, _] = &mut scratch.real;
+    if is_linked(process.local, real.bytes()) {
+        return None;
+    }
     is_free(process, real.bytes(), scratch.files.wants, spare).then_some(call)
 }
 
@@ -489,6 +492,9 @@ pub(super) fn after(
             // directory that is closed to the program.
             Some(ELOOP | ENOSYS | EPERM | DENIED) => {
                 let is_read = scratch.files.step == Step::Text;
+                if !is_read && errno == Some(ELOOP) {
+                    remember_link(process.local, scratch.real[0].bytes());
+                }
                 match (!is_read).then(|| text(process, scratch)).flatten() {
                     Some(call) => Next::Again(call),
                     None => again(process, call.number, scratch),

@@ -6,15 +6,15 @@
 //! what was no link; a path that climbs by `..` is looked at anew each time, since its guess can be
 //! wrong without passing a link.
 
-use core::hash::Hasher;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::open::base;
 use super::path::climbs;
-use super::resolve::{MAX_LINKS, magic_owner};
+use super::resolve::{
+    MAX_LINKS, O_CLOEXEC, O_PATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, magic_owner,
+};
 use crate::process::Local;
-use crate::record::Fnv;
-use crate::sys::{self, AT_FDCWD, Errno};
+use crate::sys::{self, AT_FDCWD, Errno, OpenHow};
 use crate::text::PathText;
 
 const ENOENT: Errno = Errno(2);
@@ -40,21 +40,19 @@ pub(crate) fn by_text(
     if path.ends_with(b"/") || path.ends_with(b"/.") || path.ends_with(b"..") || path == b"." {
         return None;
     }
-    if !climbs(path) && walk(directory, path, follow, Some(local), into, spare)? {
+    let is_known = match climbs(path) {
+        true => straight(directory, path, into, spare).is_some(),
+        false => begin(directory, path, into, spare).is_some(),
+    };
+    if is_known && walk(follow, Some(local), into, spare)? {
         return Some(());
     }
-    walk(directory, path, follow, None, into, spare).map(drop)
+    begin(directory, path, into, spare)?;
+    walk(follow, None, into, spare).map(drop)
 }
 
-/// Follows the path. With memory of what is no link, false when a link climbs.
-fn walk(
-    directory: usize,
-    path: &[u8],
-    follow: bool,
-    local: Option<&Local>,
-    into: &mut PathText,
-    spare: &mut Spare<'_>,
-) -> Option<bool> {
+/// Where a relative path begins goes to `into`, the path itself to `rest`.
+fn begin(directory: usize, path: &[u8], into: &mut PathText, spare: &mut Spare<'_>) -> Option<()> {
     into.clear();
     if !path.starts_with(b"/") {
         base(directory, into)?;
@@ -62,7 +60,73 @@ fn walk(
             into.clear();
         }
     }
-    spare.rest.set(path)?;
+    spare.rest.set(path)
+}
+
+/// [`begin`] for a path that climbs, which is then without `..`: the kernel is asked whether all up
+/// to the last one is there and without links.
+fn straight(
+    directory: usize,
+    path: &[u8],
+    into: &mut PathText,
+    spare: &mut Spare<'_>,
+) -> Option<()> {
+    begin(directory, path, into, spare)?;
+    let climbed = 2 + path.windows(2).rposition(|bytes| bytes == b"..")?;
+    spare.link.set(into.bytes())?;
+    spare.link.push(b"/")?;
+    spare.link.push(path.get(..climbed)?)?;
+    let how = OpenHow {
+        flags: O_PATH | O_CLOEXEC,
+        mode: 0,
+        resolve: RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    // Not in a name, as in "a..b": those are walked.
+    if !path.get(climbed..)?.starts_with(b"/") {
+        return None;
+    }
+    drop(sys::open_at(AT_FDCWD, spare.link, &how).ok()?);
+    for component in path.split(|byte| *byte == b'/') {
+        match component {
+            b"" | b"." => {}
+            b".." => {
+                let slash = into.bytes().iter().rposition(|byte| *byte == b'/');
+                into.cut(slash.unwrap_or(0));
+            }
+            _ => {
+                into.push(b"/")?;
+                into.push(component)?;
+            }
+        }
+    }
+    spare.rest.set(into.bytes())?;
+    into.clear();
+    Some(())
+}
+
+/// Whether a path met a link when it was opened as text; lossy, and no more than a hint.
+pub(super) fn is_linked(local: &Local, path: &[u8]) -> bool {
+    let hash = hash(path);
+    let slot = slot(&local.linked, hash);
+    slot.is_some_and(|slot| slot.load(Ordering::Relaxed) == hash)
+}
+
+/// Remembers that it did.
+pub(super) fn remember_link(local: &Local, path: &[u8]) {
+    let hash = hash(path);
+    if let Some(slot) = slot(&local.linked, hash) {
+        slot.store(hash, Ordering::Relaxed);
+    }
+}
+
+/// Follows the path in `rest` from `into` on. With memory of what is no link, false when a link
+/// climbs.
+fn walk(
+    follow: bool,
+    local: Option<&Local>,
+    into: &mut PathText,
+    spare: &mut Spare<'_>,
+) -> Option<bool> {
     let mut at = 0;
     let mut links = 0;
     loop {
@@ -131,11 +195,28 @@ fn walk(
 
 /// Where it is remembered that a path is no link, and as what.
 fn known<'l>(local: &'l Local, path: &[u8]) -> Option<(&'l AtomicU64, u64)> {
-    let mut hash = Fnv::new();
-    hash.write(path);
-    let hash = hash.finish();
-    let slot = usize::try_from(hash >> 32).ok()? % local.plain.len();
-    Some((local.plain.get(slot)?, hash))
+    let hash = hash(path);
+    Some((slot(&local.plain, hash)?, hash))
+}
+
+fn slot(slots: &[AtomicU64], hash: u64) -> Option<&AtomicU64> {
+    slots.get(usize::try_from(hash >> 32).ok()? % slots.len())
+}
+
+/// Eight bytes at a time. Nobody gains by a collision: what rests on it fails, and is done
+/// thoroughly.
+fn hash(path: &[u8]) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(ODD);
+    let (words, rest) = path.as_chunks::<8>();
+    let mut hash = words.iter().fold(path.len() as u64, |hash, word| {
+        mix(hash, u64::from_le_bytes(*word))
+    });
+    for byte in rest {
+        hash = mix(hash, u64::from(*byte));
+    }
+    // Zero is an empty slot.
+    (hash ^ hash >> 29).wrapping_mul(ODD) | 1
 }
 
 /// Takes the last component away, which has to be a directory.

@@ -81,8 +81,10 @@ pub(super) fn decide_send(
         };
         let family = match family {
             Some(AF_UNSPEC) if sys::socket::domain(socket)? == usize::from(AF_INET6) => {
-                // The destination that the socket is connected to (net/ipv6/udp.c).
-                return Ok(Some(usual(process)));
+                // The destination that the socket is connected to, as without an address
+                // (net/ipv6/udp.c). An IPv4 socket that takes the descriptor meanwhile would read it
+                // as one of its own.
+                return Ok(None);
             }
             Some(AF_INET6) => AF_INET6,
             _ => AF_INET,

@@ -2,13 +2,15 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::address::AF_UNIX;
 use super::destination::usual;
 use super::{Memory, Use, Way};
-use crate::Process;
+use crate::files::{self, Wants};
 use crate::record::{Subject, goes_on};
 use crate::shared::Kind;
 use crate::sys::{self, Errno, OpenHow};
 use crate::text::{DescriptorPath, Text};
+use crate::{Answer, Call, Process, Scratch};
 
 /// A path that a descriptor leads to. Longer ones are no policy's.
 type Real = Text<512>;
@@ -67,6 +69,42 @@ pub(super) fn decide(
     // another socket at this path has it allowed by that.
     memory.address.set_path(real.bytes());
     Ok(Way::Copy)
+}
+
+/// bind(2): reaches nobody, but makes a file for a local socket with a path.
+pub(super) fn bind(
+    process: &Process<'_>,
+    call: &Call,
+    scratch: &mut Scratch,
+) -> Result<Answer, Errno> {
+    let [_, address, length, ..] = call.args;
+    let length = super::int(length);
+    if !process.restricts() || !(1..=super::address::LONGEST).contains(&length) {
+        return Ok(Answer::Proceed);
+    }
+    let memory = &mut scratch.network;
+    memory.address.load(address, length)?;
+    let name = match memory.address.family() {
+        Some(AF_UNIX) => memory.address.local().unwrap_or_default(),
+        _ => b"",
+    };
+    // An empty name is none, one that begins by a NUL is abstract.
+    if name.first().is_some_and(|first| *first != 0) {
+        let [real, names] = &mut scratch.real;
+        let leaf = &mut scratch.files.leaf;
+        let parent = files::entry(sys::AT_FDCWD, name, 0, real, leaf)?;
+        if parent.is_some()
+            && !files::may_use(process, call.number, real.bytes(), Wants::WRITE, names)
+        {
+            return Err(super::EACCES);
+        }
+    }
+    let way = if process.enforces() {
+        Way::Copy
+    } else {
+        Way::AsIs
+    };
+    Ok(super::with_address(way, call, 1, &scratch.network))
 }
 
 /// Where a path leads, without links.

@@ -14,12 +14,12 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::words::{get, set};
 
-/// Texts that are kept: a runtime has some dozens of libraries with sites or much code.
-const TEXTS: usize = 62;
+/// Texts that are kept: a runtime has some dozens of libraries, Python one for each module in C.
+const TEXTS: usize = 126;
 /// Words of one.
 const TEXT: usize = 8;
 /// Words for sites of all: some hundred for a libc, few for any other library.
-const SITES: usize = 3600;
+const SITES: usize = 3000;
 const FIRST: usize = 1 + TEXTS * TEXT;
 
 /// Words of the table.

@@ -22,6 +22,13 @@ fn guarded(settings: &[(&str, &str)]) -> Guarded {
     guarded
 }
 
+/// The same where there is no loader: dynamic programs are started with the library.
+fn preloading(settings: &[(&str, &str)]) -> Guarded {
+    let mut guarded = guarded(settings);
+    guarded.process.children = guard_hook::Children::new(PRELOAD, b"", b"name");
+    guarded
+}
+
 /// Starts a program from a forked child of this process, as a guarded program would.
 fn start(guarded: &Guarded, path: &Path, argv: &[&str], envp: &[&str]) -> io::Result<Output> {
     let mut inner = guarded.fork();
@@ -90,7 +97,7 @@ fn children_are_guarded_whatever_their_environment_says() {
         for rules in [vec![], vec![("GUARD_EXEC_ALLOW", "/usr:/bin:/lib:/lib64")]] {
             let mut settings = rules;
             settings.push(("GUARD_MODE", mode));
-            let guarded = guarded(&settings);
+            let guarded = preloading(&settings);
             let envp = [
                 "A=1",
                 "GUARD_RENDEZVOUS=other",
@@ -108,7 +115,7 @@ fn children_are_guarded_whatever_their_environment_says() {
 }
 
 #[test]
-fn static_programs_go_through_the_loader() {
+fn programs_go_through_the_loader() {
     let _alone = alone();
     let place = Place::new();
     let program = statically_linked(&place, "static");
@@ -118,6 +125,10 @@ fn static_programs_go_through_the_loader() {
         text(&output),
         format!("{} zero one two\n", program.display())
     );
+    // So does a dynamic one under rules: code of its own would run before what is preloaded.
+    let strict = self::guarded(&[("GUARD_EXEC_ALLOW", "/")]);
+    let output = start(&strict, Path::new("/usr/bin/env"), &["zero", "one"], &[]).unwrap();
+    assert_eq!(text(&output), "/usr/bin/env zero one\n");
     // A script of a static interpreter goes the same way.
     let script = script(&place, "script", &format!("#! {} -x\n", program.display()));
     let output = start(&guarded, &script, &["zero", "one"], &[]).unwrap();
@@ -204,7 +215,7 @@ fn the_policy_says_which() {
         place.text("allowed")
     );
     for mode in ["enforce", "monitor"] {
-        let guarded = guarded(&[("GUARD_EXEC_ALLOW", &rules), ("GUARD_MODE", mode)]);
+        let guarded = preloading(&[("GUARD_EXEC_ALLOW", &rules), ("GUARD_MODE", mode)]);
         for (name, expected) in [
             ("allowed/echo", Some("hi\n")),
             ("link", Some("hi\n")),
@@ -247,7 +258,7 @@ fn a_script_says_its_own_name() {
     let link = place.path("link");
     symlink(&path, &link).unwrap();
     for settings in [vec![], vec![("GUARD_EXEC_ALLOW", "/")]] {
-        let guarded = guarded(&settings);
+        let guarded = preloading(&settings);
         for path in [&path, &link] {
             let output = start(&guarded, path, &["x", "one"], &[]).unwrap();
             assert_eq!(text(&output), format!("{} one\n", path.display()));

@@ -31,10 +31,10 @@ const BIAS: u32 = 0x8000;
 impl Recipe {
     /// Of a plan for a site; nothing where a site is not an ordinary call.
     pub fn of(site: &Site, patch: &Patch) -> Option<Self> {
-        let first = patch
-            .cave
-            .as_ref()
-            .map_or(patch.site.offset(), |cave| cave.offset());
+        let first = match &patch.cave {
+            Some(cave) => cave.offset(),
+            None => patch.site.offset(),
+        };
         let end = match patch.how {
             How::Displaced | How::Ahead => patch.site.end(),
             How::Cave => first,

@@ -10,12 +10,16 @@
 //! storage or a lock, starts a thread or leaves a descriptor open.
 #![no_std]
 #![warn(missing_docs)]
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux"
+))]
 
+#[allow(missing_docs, reason = "each name is described in `arch`")]
+pub mod arch;
 pub mod entry;
 pub mod environ;
 pub mod maps;
-mod memory;
 mod rendezvous;
 pub mod slots;
 pub mod start;

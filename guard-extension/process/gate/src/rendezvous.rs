@@ -98,8 +98,6 @@ fn connect(name: &[u8]) -> Result<Descriptor, Errno> {
 
 /// Whether the other end has our user id.
 fn is_own(socket: &Descriptor) -> bool {
-    const GETSOCKOPT: usize = 55;
-    const GETEUID: usize = 107;
     const SOL_SOCKET: usize = 1;
     const SO_PEERCRED: usize = 17;
     let mut credentials = [0_u32; 3];
@@ -114,9 +112,9 @@ fn is_own(socket: &Descriptor) -> bool {
         0,
     ];
     // SAFETY: the kernel writes at most 12 bytes to the array, and the length.
-    let asked = unsafe { sys::call(GETSOCKOPT, args) };
+    let asked = unsafe { sys::call(number::GETSOCKOPT, args) };
     // SAFETY: takes no arguments and changes nothing.
-    let own = unsafe { sys::call(GETEUID, [0; 6]) };
+    let own = unsafe { sys::call(number::GETEUID, [0; 6]) };
     asked.is_ok() && own == Ok(credentials[1] as usize)
 }
 

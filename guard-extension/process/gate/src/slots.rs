@@ -16,7 +16,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use guard_hook::{Call, Scratch};
 
-use crate::entry::Frame;
+use crate::arch::{Frame, VECTORS};
 use crate::sys::{self, Errno, number};
 
 /// Slots in a chunk.
@@ -38,7 +38,7 @@ const _: () = assert!(size_of::<Chunk>() <= HEAD);
 #[repr(C, align(64))]
 pub struct Slot {
     /// The vector registers as the program left them.
-    pub vectors: [u128; 16],
+    pub vectors: [u128; VECTORS],
     /// The call to make in place of the program's.
     pub instead: Call,
     /// The result to go back with.

@@ -9,7 +9,7 @@ use guard_hook::sys::region;
 use guard_hook::{Children, Local, Process};
 
 use crate::rendezvous::{self, Gift, Refusal};
-use crate::sys::{self, Descriptor, map, number};
+use crate::sys::{self, Descriptor, Errno, map, number};
 use crate::text::{self, Count};
 use crate::{environ, maps, slots};
 
@@ -83,7 +83,15 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
         name,
         enforces,
         needs_all,
-    } = Rendezvous::find(variable).ok_or(Failure::NotAsked)?;
+    } = match Rendezvous::find(variable) {
+        Ok(found) => found.ok_or(Failure::NotAsked)?,
+        Err(_) => {
+            // Whatever the mode is: what is here was started to be guarded.
+            let end = b"guard: a program is not started: it cannot read its variables\n";
+            sys::complain(&[end]);
+            sys::exit(UNAVAILABLE)
+        }
+    };
     NEEDS_ALL.store(needs_all, Ordering::Relaxed);
     let made = rendezvous::ask(name, text).and_then(|gift| {
         let kept = kept.get_mut(..program.len()).ok_or(Refusal::Garbled)?;
@@ -114,7 +122,7 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
 /// variables say.
 pub fn is_enforced() -> Option<bool> {
     let mut room = [0; LONGEST_NAME];
-    Some(Rendezvous::find(&mut room)?.enforces)
+    Some(Rendezvous::find(&mut room).ok()??.enforces)
 }
 
 /// What the variable says.
@@ -129,9 +137,11 @@ struct Rendezvous<'v> {
 }
 
 impl<'v> Rendezvous<'v> {
-    fn find(room: &'v mut [u8]) -> Option<Self> {
-        let length = environ::variable(b"GUARD_RENDEZVOUS=", room)?;
-        let variable: &'v [u8] = room.get(..length)?;
+    fn find(room: &'v mut [u8]) -> Result<Option<Self>, Errno> {
+        let Some(length) = environ::variable(b"GUARD_RENDEZVOUS=", room)? else {
+            return Ok(None);
+        };
+        let variable: &'v [u8] = room.get(..length).unwrap_or_default();
         let (rest, needs_all) = match variable.strip_suffix(COMPLETE) {
             Some(rest) => (rest, true),
             None => (variable, false),
@@ -140,12 +150,12 @@ impl<'v> Rendezvous<'v> {
             Some(name) => (name, false),
             None => (rest.strip_suffix(b",enforce").unwrap_or(rest), true),
         };
-        Some(Self {
+        Ok(Some(Self {
             variable,
             name,
             enforces,
             needs_all,
-        })
+        }))
     }
 }
 
@@ -175,12 +185,11 @@ fn assemble(
 
 /// Maps a descriptor as a whole: address and length.
 fn map_shared(descriptor: &Descriptor, protection: usize) -> Option<(*const u8, usize)> {
-    const FSTAT: usize = 5;
-    // struct stat: 144 bytes, the size at 48 (stat(3type), asm/stat.h).
+    // struct stat: 144 bytes, or 128, the size at 48 (stat(3type), asm/stat.h).
     let mut stat = [0_u64; 18];
     let args = [descriptor.raw(), stat.as_mut_ptr().addr(), 0, 0, 0, 0];
     // SAFETY: the kernel writes a struct stat into the array.
-    unsafe { sys::call(FSTAT, args) }.ok()?;
+    unsafe { sys::call(number::FSTAT, args) }.ok()?;
     let length = usize::try_from(stat[6]).ok()?;
     let args = [0, length, protection, map::SHARED, descriptor.raw(), 0];
     // SAFETY: a new mapping at an address that was free.
@@ -262,12 +271,17 @@ pub fn report(count: Count, begin: u64, program: &[u8]) {
             sys::complain(&[b"guard: ", program, end]);
             sys::exit(UNAVAILABLE)
         }
-        if count.open > 0 && NEEDS_ALL.load(Ordering::Relaxed) {
-            let end = b": it is not started: system calls pass by the check, which GUARD_REQUIRE \
-                        does not allow; guard scan names the places\n";
-            sys::complain(&[b"guard: ", program, end]);
-            sys::exit(UNAVAILABLE)
-        }
+        require_all(count, program);
+    }
+}
+
+/// Ends a program with a site that is left open, where the policy requires the tier.
+fn require_all(count: Count, program: &[u8]) {
+    if count.open > 0 && NEEDS_ALL.load(Ordering::Relaxed) {
+        let end = b": it is not started: system calls pass by the check, which GUARD_REQUIRE \
+                    does not allow; guard scan names the places\n";
+        sys::complain(&[b"guard: ", program, end]);
+        sys::exit(UNAVAILABLE)
     }
 }
 
@@ -295,6 +309,11 @@ pub fn found_more(count: Count) {
                 ));
             }
         });
+        // What is mapped while a program is linked is part of it.
+        if process.local.linking().load(Ordering::Relaxed) {
+            let length = status.map_or(0, |(.., length)| length);
+            require_all(count, program.get(..length).unwrap_or_default());
+        }
         if let Some((found, patched, left, open, micros, length)) = status {
             process.ring.report(&Status {
                 pid: own,

@@ -4,38 +4,7 @@ use core::ffi::CStr;
 
 use guard_hook::sys::{checked, syscall};
 
-pub use guard_hook::sys::Errno;
-
-/// Numbers of x86_64 (syscalls(2)).
-pub mod number {
-    pub const READ: usize = 0;
-    pub const WRITE: usize = 1;
-    pub const CLOSE: usize = 3;
-    pub const MMAP: usize = 9;
-    pub const MPROTECT: usize = 10;
-    pub const MUNMAP: usize = 11;
-    pub const PREAD64: usize = 17;
-    pub const PWRITE64: usize = 18;
-    pub const MADVISE: usize = 28;
-    pub const GETPID: usize = 39;
-    pub const SOCKET: usize = 41;
-    pub const CONNECT: usize = 42;
-    pub const RECVMSG: usize = 47;
-    pub const CLONE: usize = 56;
-    pub const FORK: usize = 57;
-    pub const VFORK: usize = 58;
-    pub const EXECVE: usize = 59;
-    pub const SIGALTSTACK: usize = 131;
-    pub const PRCTL: usize = 157;
-    pub const GETTID: usize = 186;
-    pub const SET_TID_ADDRESS: usize = 218;
-    pub const CLOCK_GETTIME: usize = 228;
-    pub const EXIT_GROUP: usize = 231;
-    pub const TGKILL: usize = 234;
-    pub const OPENAT: usize = 257;
-    pub const EXECVEAT: usize = 322;
-    pub const CLONE3: usize = 435;
-}
+pub use guard_hook::sys::{Errno, number};
 
 /// Protections and flags of mmap(2).
 pub mod map {

@@ -11,19 +11,15 @@ use core::sync::atomic::Ordering;
 use guard_hook::Call;
 use guard_hook::calls::passes;
 use guard_hook::shared::{KnownText, TextKey};
-use guard_patcher::{Kind, Place, Reach, Site, Text, Write, x86_64};
+use guard_patcher::{Kind, Place, Site, Text, Write};
 
-use crate::entry::guard_gate_entry;
+use crate::arch::{self, ALIGN, ISLAND, Planner, REACH, guard_gate_entry};
 use crate::maps;
 use crate::sys::{self, Descriptor, Errno, map, number};
 
-/// Bytes of an island.
-const ISLAND: usize = 16 << 10;
 /// Sites looked at before what they need is written: more than a libc has, since the whole text is
 /// searched for branches to them once for each batch.
 const BATCH: usize = 1024;
-/// Farthest that an island may be from any byte of the text: what a jump reaches, less the island.
-const REACH: usize = (1 << 31) - (1 << 20);
 
 /// What became of the sites of some text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -135,11 +131,10 @@ pub fn can_patch() -> bool {
 fn readable(start: usize, end: usize) -> usize {
     const PAGE: usize = 4096;
     let can_read = |page: usize| {
-        const RT_SIGPROCMASK: usize = 14;
         const EFAULT: Errno = Errno(14);
         // SAFETY: with an unknown operation the call changes nothing; it reads 8 bytes or says that
         // it cannot (rt_sigprocmask(2)).
-        let asked = unsafe { sys::call(RT_SIGPROCMASK, [usize::MAX, page, 0, 8, 0, 0]) };
+        let asked = unsafe { sys::call(number::RT_SIGPROCMASK, [usize::MAX, page, 0, 8, 0, 0]) };
         asked != Err(EFAULT)
     };
     let first = start & !(PAGE - 1);
@@ -156,6 +151,11 @@ fn readable(start: usize, end: usize) -> usize {
         }
     }
     (first + low * PAGE).clamp(start, end)
+}
+
+/// Whether all of the memory between two addresses can be read.
+pub(crate) fn is_readable(start: usize, end: usize) -> bool {
+    start < end && readable(start, start + 1) > start && readable(start, end) == end
 }
 
 /// Patches the text between two addresses: as the extension knows it, where that is which part of
@@ -182,10 +182,11 @@ pub fn patch(start: usize, end: usize, key: Option<&TextKey>) -> Count {
         writes,
         planner,
     } = work.get();
+    let room = cleared(room);
     let mut island: Option<Island> = None;
     let mut from = Some(0);
     while let Some(offset) = from {
-        let batch = x86_64::survey_for(text, offset, None, Reach::All, passes, room);
+        let batch = arch::survey(text, offset, room);
         from = batch.next;
         for site in batch.sites.iter() {
             count.found += 1;
@@ -243,7 +244,6 @@ fn patch_known(start: usize, end: usize, known: &KnownText<'_>) -> Option<Count>
     }
     let mut island: Option<Island> = None;
     for site in known.sites {
-        let recipe = x86_64::Recipe::from_word(site.load(Ordering::Relaxed))?;
         if island.as_ref().is_none_or(|island| !island.has_room()) {
             // What is full is code from here on; nothing leads to it yet.
             if let Some(full) = &mut island {
@@ -252,7 +252,7 @@ fn patch_known(start: usize, end: usize, known: &KnownText<'_>) -> Option<Count>
             island = Some(Island::near(start, end)?);
         }
         let island = island.as_mut()?;
-        let patch = recipe.follow(text, island.place()).ok()?;
+        let patch = arch::follow(site.load(Ordering::Relaxed), text, island.place())?;
         island.add(patch.trampoline());
         for write in patch.writes() {
             writes.add(*write);
@@ -268,7 +268,7 @@ fn patch_known(start: usize, end: usize, known: &KnownText<'_>) -> Option<Count>
 fn place(
     text: Text<'_>,
     site: &Site,
-    planner: &mut x86_64::Planner,
+    planner: &mut Planner,
     island: &mut Island,
     writes: &mut Writes,
 ) -> Option<()> {
@@ -283,9 +283,9 @@ fn place(
 
 /// What patching works in: too much for a slot's stack, so it is mapped while it lasts.
 struct Work {
-    room: [Site; BATCH],
+    room: [MaybeUninit<Site>; BATCH],
     writes: Writes,
-    planner: x86_64::Planner,
+    planner: Planner,
 }
 
 /// [`Work`] in a mapping of its own.
@@ -295,13 +295,6 @@ impl Work {
     fn mapped() -> Option<Mapped> {
         let work = sys::map_new(size_of::<Self>()).ok()? as *mut Self;
         // SAFETY: the mapping is new, page-aligned and as long as the structure.
-        let room = unsafe { &raw mut (*work).room };
-        for index in 0..BATCH {
-            let site = room.cast::<Site>().wrapping_add(index);
-            // SAFETY: the element lies in the array.
-            unsafe { site.write(Site::NONE) };
-        }
-        // SAFETY: the field lies in the mapping.
         let writes = unsafe { &raw mut (*work).writes };
         // SAFETY: the field lies in the mapping.
         let length = unsafe { &raw mut (*writes).length };
@@ -314,16 +307,26 @@ impl Work {
         // SAFETY: the field lies in the mapping.
         let planner = unsafe { &raw mut (*work).planner };
         // SAFETY: the field is writable.
-        unsafe { planner.write(x86_64::Planner::new()) };
+        unsafe { planner.write(Planner::new()) };
         Some(Mapped(work))
     }
 }
 
 impl Mapped {
     fn get(&mut self) -> &mut Work {
-        // SAFETY: every field was initialised by `mapped`, `writes.list` being `MaybeUninit`.
+        // SAFETY: every field was initialised by `mapped`, but those that are `MaybeUninit`.
         unsafe { &mut *self.0 }
     }
+}
+
+/// Makes room for sites. Not where there is no search: it is some pages that nobody else touches.
+fn cleared(room: &mut [MaybeUninit<Site>; BATCH]) -> &mut [Site] {
+    for site in room.iter_mut() {
+        site.write(Site::NONE);
+    }
+    let room = core::ptr::from_mut(room).cast::<[Site; BATCH]>();
+    // SAFETY: every element was written; the borrow is that of the argument.
+    unsafe { &mut *room }
 }
 
 impl Drop for Mapped {
@@ -368,7 +371,7 @@ impl Island {
 
     fn at(address: usize) -> Option<Self> {
         let flags = map::PRIVATE | map::ANONYMOUS | map::FIXED_NOREPLACE;
-        let address = address & !4095;
+        let address = address & !(ALIGN - 1);
         let args = [
             address,
             ISLAND,
@@ -385,7 +388,7 @@ impl Island {
             let _ = unsafe { sys::call(number::MUNMAP, [start, ISLAND, 0, 0, 0, 0]) };
             return None;
         }
-        let header = x86_64::header(guard_gate_entry as *const () as u64, passes);
+        let header = arch::header(guard_gate_entry as *const () as u64, passes);
         let mut island = Self {
             start,
             used: 0,
@@ -455,7 +458,8 @@ impl Writes {
             let args = |access| [first, pages, access, 0, 0, 0];
             let access = args(map::READ | map::WRITE);
             // SAFETY: the pages hold code that nobody runs, and stay readable.
-            let is_data = unsafe { sys::call(number::MPROTECT, access) }.is_ok();
+            let is_data =
+                !arch::is_sealed() && unsafe { sys::call(number::MPROTECT, access) }.is_ok();
             let memory = match is_data {
                 true => None,
                 false => Descriptor::open(c"/proc/self/mem", 2).ok(),
@@ -493,8 +497,8 @@ impl Writes {
             bounds = Some((low.min(start), high.max(start + write.bytes().len())));
         }
         let (low, high) = bounds?;
-        let first = low & !4095;
-        Some((first, (high - first).next_multiple_of(4096)))
+        let first = low & !(arch::page() - 1);
+        Some((first, (high - first).next_multiple_of(arch::page())))
     }
 }
 

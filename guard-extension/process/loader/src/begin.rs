@@ -1,49 +1,41 @@
 //! The first instructions: the loader relocates itself, as nobody does it for a program without a
 //! dynamic loader.
 
-use core::arch::global_asm;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use crate::start;
 
-global_asm!(
-    ".globl _start",
-    "_start:",
-    "xor ebp, ebp",
-    "mov rdi, rsp",
-    "lea rsi, [rip + __ehdr_start]",
-    "lea rdx, [rip + _DYNAMIC]",
-    "and rsp, -16",
-    "call {begin}",
-    "ud2",
-    ".globl guard_loader_jump",
-    ".hidden guard_loader_jump",
-    // As the kernel enters a program: nothing in the registers, the arguments on the stack.
-    "guard_loader_jump:",
-    "mov rsp, rdi",
-    "mov rcx, rsi",
-    "xor eax, eax",
-    "xor ebx, ebx",
-    "xor edx, edx",
-    "xor esi, esi",
-    "xor edi, edi",
-    "xor ebp, ebp",
-    "xor r8d, r8d",
-    "xor r9d, r9d",
-    "xor r10d, r10d",
-    "xor r11d, r11d",
-    "xor r12d, r12d",
-    "xor r13d, r13d",
-    "xor r14d, r14d",
-    "xor r15d, r15d",
-    "jmp rcx",
-    ".hidden __ehdr_start",
-    ".hidden _DYNAMIC",
-    begin = sym begin,
-);
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(target_arch = "aarch64")]
+use aarch64 as machine;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as machine;
+
+pub(crate) use machine::MACHINE;
+
+/// What [`until_linked`] was given, for the code above.
+static FLAG: AtomicPtr<AtomicBool> = AtomicPtr::new(ptr::null_mut());
+static ENTRY: AtomicUsize = AtomicUsize::new(0);
 
 unsafe extern "C" {
     /// Sets the stack pointer and jumps to a program's entry.
     pub(crate) fn guard_loader_jump(stack: usize, entry: usize) -> !;
+    /// Lowers the flag and jumps to the program's entry. Not a function: it is jumped to.
+    safe fn guard_loader_linked();
+}
+
+/// Raises the flag and returns what to hand to a dynamic loader for the program's entry: code that
+/// lowers it, and goes on at the entry.
+pub(crate) fn until_linked(entry: usize, flag: &'static AtomicBool) -> usize {
+    flag.store(true, Ordering::Relaxed);
+    FLAG.store(ptr::from_ref(flag).cast_mut(), Ordering::Relaxed);
+    ENTRY.store(entry, Ordering::Relaxed);
+    guard_loader_linked as *const () as usize
 }
 
 /// An entry of the dynamic section (elf(5)).
@@ -66,7 +58,6 @@ struct Rela {
 unsafe extern "C" fn begin(stack: usize, base: usize, mut dynamic: *const Dynamic) -> ! {
     const DT_RELA: i64 = 7;
     const DT_RELASZ: i64 = 8;
-    const R_X86_64_RELATIVE: u64 = 8;
     let (mut table, mut length) = (0, 0);
     loop {
         // SAFETY: the dynamic section ends in an entry with tag 0.
@@ -83,7 +74,7 @@ unsafe extern "C" fn begin(stack: usize, base: usize, mut dynamic: *const Dynami
         let rela = (table as *const Rela).wrapping_add(index);
         // SAFETY: it lies in the table that the linker wrote.
         let rela = unsafe { &*rela };
-        if rela.info & 0xffff_ffff == R_X86_64_RELATIVE {
+        if rela.info & 0xffff_ffff == machine::RELATIVE {
             let place = (base + rela.offset) as *mut usize;
             // SAFETY: the linker says that a pointer of ours lies there.
             unsafe { place.write_unaligned(base + rela.addend) };

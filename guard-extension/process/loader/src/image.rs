@@ -4,8 +4,12 @@ use core::ffi::CStr;
 
 use guard_gate::sys::{self, Descriptor, Errno, map, number};
 
+use crate::begin::MACHINE;
+
 /// Not a program (errno(3)).
 pub(crate) const ENOEXEC: Errno = Errno(8);
+/// What is named as a dynamic loader is none (`ELIBBAD`, errno(3)).
+pub(crate) const BAD_LIBRARY: Errno = Errno(80);
 const ENOMEM: Errno = Errno(12);
 
 const PAGE: usize = 4096;
@@ -27,9 +31,11 @@ pub(crate) struct Head {
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A program without a dynamic loader.
+    /// A program with a dynamic loader.
+    Dynamic,
+    /// A program without one.
     Static,
-    /// Anything else: a dynamic program, a script, or nothing that can be started.
+    /// Anything else: a script, or nothing that can be started.
     Other,
 }
 
@@ -54,7 +60,8 @@ pub(crate) struct Image {
     pub(crate) headers: usize,
     /// How many.
     pub(crate) count: usize,
-    base: usize,
+    /// What is added to the addresses in the file.
+    pub(crate) base: usize,
 }
 
 impl Head {
@@ -78,19 +85,32 @@ impl Head {
     pub(crate) fn form(&self) -> Form {
         // Of what follows these, kernels look at nothing.
         const MAGIC: &[u8] = b"\x7fELF";
-        const X86_64: u16 = 62;
         const EXECUTABLE: u16 = 2;
         const SHARED: u16 = 3;
         let bytes = self.bytes.get(..self.length).unwrap_or_default();
         let is_program = bytes.starts_with(MAGIC)
-            && self.half(18) == X86_64
+            && self.half(18) == MACHINE
             && matches!(self.half(16), EXECUTABLE | SHARED)
             && usize::from(self.half(54)) == PROGRAM_HEADER;
-        if is_program && !self.parts().any(|part| part.kind == PT_INTERP) {
-            Form::Static
-        } else {
-            Form::Other
+        match self.parts().any(|part| part.kind == PT_INTERP) {
+            _ if !is_program => Form::Other,
+            true => Form::Dynamic,
+            false => Form::Static,
         }
+    }
+
+    /// The path of the dynamic loader.
+    pub(crate) fn interpreter<'b>(
+        &self,
+        file: &Descriptor,
+        into: &'b mut [u8],
+    ) -> Result<&'b CStr, Errno> {
+        let mut parts = self.parts();
+        let part = parts.find(|part| part.kind == PT_INTERP).ok_or(ENOEXEC)?;
+        let into = into.get_mut(..part.in_file).ok_or(ENOEXEC)?;
+        let length = file.read_at(into, part.offset as u64)?;
+        let read = into.get(..length).ok_or(ENOEXEC)?;
+        CStr::from_bytes_until_nul(read).map_err(|_| ENOEXEC)
     }
 
     fn half(&self, at: usize) -> u16 {

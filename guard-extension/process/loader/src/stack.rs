@@ -2,6 +2,8 @@
 
 use core::ffi::{CStr, c_char};
 
+use crate::image::Image;
+
 /// Keys of the auxiliary vector that say which program this is.
 const AT_PHDR: usize = 3;
 const AT_PHNUM: usize = 5;
@@ -130,16 +132,17 @@ impl Stack {
         }
     }
 
-    /// Says in the auxiliary vector which program runs.
-    pub(crate) fn describe(self, headers: usize, count: usize, entry: usize, path: &CStr) {
+    /// Says in the auxiliary vector which program runs, and where its dynamic loader lies; 0 without
+    /// one.
+    pub(crate) fn describe(self, image: &Image, base: usize, path: &CStr) {
         let mut at = self.count() + 2 + self.variable_count() + 1;
         loop {
             match self.get(at) {
                 0 => break,
-                AT_PHDR => self.set(at + 1, headers),
-                AT_PHNUM => self.set(at + 1, count),
-                AT_BASE => self.set(at + 1, 0),
-                AT_ENTRY => self.set(at + 1, entry),
+                AT_PHDR => self.set(at + 1, image.headers),
+                AT_PHNUM => self.set(at + 1, image.count),
+                AT_BASE => self.set(at + 1, base),
+                AT_ENTRY => self.set(at + 1, image.entry),
                 AT_EXECFN => self.set(at + 1, path.as_ptr().addr()),
                 _ => {}
             }

@@ -1,12 +1,14 @@
 //! From the arguments to the program.
 
 use core::ffi::CStr;
+use core::sync::atomic::Ordering;
 
 use guard_gate::sys::{self, Descriptor, Errno, number};
-use guard_gate::{start as gate, text};
+use guard_gate::{environ, start as gate, text};
+use guard_hook::{Answer, Call, Scratch};
 
-use crate::begin::guard_loader_jump;
-use crate::image::{self, Form, Head};
+use crate::begin::{self, guard_loader_jump};
+use crate::image::{self, Form, Head, Image};
 use crate::stack::Stack;
 
 /// As sysexits.h numbers them: the command line is not understood.
@@ -14,14 +16,16 @@ const USAGE: u8 = 64;
 /// What is needed cannot be had.
 const UNAVAILABLE: u8 = 69;
 
-/// No such file (errno(3)).
+/// No such file, no memory (errno(3)).
 const ENOENT: Errno = Errno(2);
+const ENOMEM: Errno = Errno(12);
 
 /// Longest path (PATH_MAX, limits.h).
 const PATH: usize = 4096;
 
 pub(crate) fn start(stack: usize) -> ! {
     let stack = Stack::at(stack);
+    environ::given(stack.variables());
     if stack.count() == 2 && stack.argument(1) == c"--probe" {
         probe();
     }
@@ -32,7 +36,7 @@ pub(crate) fn start(stack: usize) -> ! {
     let path = stack.argument(1);
     let opened = image::open(path).and_then(|file| Ok((Head::read(&file)?, file)));
     match opened {
-        Ok((head, file)) if head.form() == Form::Static => run(stack, path, &head, file),
+        Ok((head, file)) if is_run(head.form()) => run(stack, path, &head, file),
         Ok(_) => leave(stack, path, None),
         Err(error) => leave(stack, path, Some(error)),
     }
@@ -44,12 +48,48 @@ fn probe() -> ! {
     sys::exit(if works { 0 } else { UNAVAILABLE })
 }
 
-/// Becomes a static program.
+/// Whether a program is mapped here. A dynamic one is where a policy is enforced: what is preloaded
+/// comes after code of the program's own that the dynamic loader calls while it links (indirect
+/// functions, auditors, what wants to be initialised first).
+fn is_run(form: Form) -> bool {
+    match form {
+        Form::Static => true,
+        Form::Dynamic => gate::is_enforced() == Some(true),
+        Form::Other => false,
+    }
+}
+
+/// A program's dynamic loader.
+struct Linker {
+    head: Head,
+    image: Image,
+}
+
+impl Linker {
+    fn map(head: &Head, file: &Descriptor) -> Result<Option<Self>, Errno> {
+        if head.form() != Form::Dynamic {
+            return Ok(None);
+        }
+        let mut buffer = [0; PATH];
+        let file = image::open(head.interpreter(file, &mut buffer)?)?;
+        let head = Head::read(&file)?;
+        if head.form() != Form::Static {
+            return Err(image::BAD_LIBRARY);
+        }
+        let image = head.map(&file)?;
+        Ok(Some(Self { head, image }))
+    }
+}
+
+/// Becomes a program.
 fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     let mut buffer = [0; PATH];
     let real = real_path(&file, &mut buffer).unwrap_or_else(|| path.to_bytes());
-    let image = match head.map(&file) {
-        Ok(image) => image,
+    let mapped = head
+        .map(&file)
+        .and_then(|image| Ok((image, Linker::map(head, &file)?)));
+    let (mut image, linker) = match mapped {
+        Ok(mapped) => mapped,
         Err(error) => fail(path, error),
     };
     drop(file);
@@ -58,17 +98,25 @@ fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     if let Some(process) = process {
         let begin = sys::now();
         let mut count = text::Count::default();
-        head.code(&image, |start, end| {
-            count.add(gate::patch_image(start, end))
-        });
+        let mut patch = |start, end| count.add(gate::patch_image(start, end));
+        head.code(&image, &mut patch);
+        if let Some(linker) = &linker {
+            linker.head.code(&linker.image, &mut patch);
+            // Until it jumps to what it takes for the program's entry.
+            image.entry = begin::until_linked(image.entry, process.local.linking());
+        }
         gate::report(count, begin, real);
         stack.forget(b"GUARD_RENDEZVOUS=");
         stack.unload(process.children.preload);
     }
     name(path);
-    stack.describe(image.headers, image.count, image.entry, path);
+    let (base, entry) = match &linker {
+        Some(linker) => (linker.image.base, linker.image.entry),
+        None => (0, image.entry),
+    };
+    stack.describe(&image, base, path);
     // SAFETY: the program is mapped, and the stack holds what it expects.
-    unsafe { guard_loader_jump(stack.without_two(), image.entry) }
+    unsafe { guard_loader_jump(stack.without_two(), entry) }
 }
 
 /// Becomes any other program, with the library before its own, which asks the extension itself.
@@ -78,6 +126,7 @@ fn leave(stack: Stack, path: &CStr, unread: Option<Errno>) -> ! {
     let mut buffer = [0; PATH];
     let error = match (gate::is_enforced(), unread) {
         (Some(true), Some(error)) => error,
+        (Some(true), None) => start_guarded(stack, path),
         (Some(enforces), _) => match beside(&mut buffer) {
             Some(preload) => with_preload(stack, path, preload),
             None if enforces => ENOENT,
@@ -86,6 +135,36 @@ fn leave(stack: Stack, path: &CStr, unread: Option<Errno>) -> ! {
         (None, _) => execute(path, stack.arguments_from(2), stack.variables()),
     };
     fail(path, error)
+}
+
+/// Starts a program as one under guard would be started: what runs a script may be static.
+fn start_guarded(stack: Stack, path: &CStr) -> Errno {
+    let (arguments, variables) = (stack.arguments_from(2), stack.variables());
+    let Ok(process) = gate::prepare(&[]) else {
+        return execute(path, arguments, variables);
+    };
+    process.local.starting().store(true, Ordering::Relaxed);
+    let Ok(memory) = sys::map_new(size_of::<Scratch>()) else {
+        return ENOMEM;
+    };
+    // SAFETY: a new mapping, page-aligned and long enough; zeros are a valid value, as in slots.
+    let scratch = unsafe { &mut *(memory as *mut Scratch) };
+    let args = [path.as_ptr().addr(), arguments.addr(), variables.addr()];
+    let call = Call {
+        number: number::EXECVE,
+        args: [args[0], args[1], args[2], 0, 0, 0],
+    };
+    match guard_hook::decide(process, &call, scratch) {
+        Answer::Proceed => execute(path, arguments, variables),
+        // SAFETY: execve(2) with vectors of strings in memory that stays.
+        Answer::Instead(call) => match unsafe { sys::call(call.number, call.args) } {
+            Err(error) => error,
+            Ok(_) => image::ENOEXEC,
+        },
+        Answer::Return(result) => {
+            Errno(u16::try_from(result.unsigned_abs()).unwrap_or(image::ENOEXEC.0))
+        }
+    }
 }
 
 /// The preload library: beside the loader, where the extension looked for both.
@@ -230,17 +309,17 @@ fn real_path<'b>(file: &Descriptor, buffer: &'b mut [u8; PATH]) -> Option<&'b [u
 
 /// Reads a link: how long what it says is.
 fn read_link(link: &CStr, buffer: &mut [u8; PATH]) -> Option<usize> {
-    const READLINK: usize = 89;
+    const AT_FDCWD: usize = -100_isize as usize;
     let args = [
+        AT_FDCWD,
         link.as_ptr().addr(),
         buffer.as_mut_ptr().addr(),
         PATH,
         0,
         0,
-        0,
     ];
     // SAFETY: the link ends in a NUL byte; the kernel writes at most the buffer's length.
-    unsafe { sys::call(READLINK, args) }.ok()
+    unsafe { sys::call(number::READLINKAT, args) }.ok()
 }
 
 /// The name that lists of processes show: the last part of the path.

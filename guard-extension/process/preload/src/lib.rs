@@ -1,21 +1,26 @@
-//! The library that dynamic programs under Guard preload.
+//! The library that dynamic programs under Guard preload where nothing is refused; the loader maps
+//! them where a policy is enforced.
 //!
 //! Its constructor patches everything that is mapped, and from then on the program's calls pass
 //! through the gate. It needs nothing of any libc, so that one file serves them all, and exports
 //! nothing.
 #![no_std]
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux"
+))]
 
 use core::panic::PanicInfo;
 
-use guard_gate::{start, sys};
+use guard_gate::{environ, start, sys};
 
 /// Run by the dynamic loader, before all others where it knows DF_1_INITFIRST.
 #[used]
 #[unsafe(link_section = ".init_array")]
-static CONSTRUCTOR: extern "C" fn() = construct;
+static CONSTRUCTOR: extern "C" fn(i32, usize, usize) = construct;
 
-extern "C" fn construct() {
+extern "C" fn construct(count: i32, arguments: usize, variables: usize) {
+    environ::maybe_given(usize::try_from(count).unwrap_or(0), arguments, variables);
     if start::prepare(&[]).is_ok() {
         let own = construct as *const () as usize;
         start::patch_everything(own..own + 1);

@@ -167,7 +167,9 @@ int main(int count, char **a) {
     const char *what = a[1];
 #define IS(name) (!strcmp(what, name))
     if (IS("open")) return done(read_all(open(a[2], O_RDONLY)));
+#ifdef SYS_open
     if (IS("open-raw")) return done(read_all(syscall(SYS_open, a[2], O_RDONLY)));
+#endif
     if (IS("openat2")) {
         unsigned long how[3] = {O_RDONLY, 0, 0};
         return done(read_all(syscall(SYS_openat2, AT_FDCWD, a[2], how, sizeof how)));

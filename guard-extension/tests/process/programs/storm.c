@@ -20,6 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef TRUE
+#define TRUE "/bin/true"
+#endif
+
 extern char **environ;
 static const char *file;
 static int failures;
@@ -43,6 +47,7 @@ static int open_and_close(void) {
 }
 
 // Registers, vectors and flags survive a checked call.
+#ifdef __x86_64__
 static void registers(void) {
     for (int round = 0; round < 1000; round++) {
         uint64_t out[8] = {0};
@@ -78,6 +83,57 @@ static void registers(void) {
         CHECK(!memcmp(before + 240, after + 240, 16));
     }
 }
+#else
+// x0 to x30, the flags, the 16 bytes below the stack pointer, v0 to v31.
+struct state {
+    uint64_t x[31], flags, below[2];
+    __attribute__((aligned(16))) unsigned char v[512];
+};
+// Makes a call with all registers as given, x30 being where they are, and says how they are then.
+void call_with(const struct state *before, struct state *after);
+#define TO_15 "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15"
+#define TO_29 "17,18,19,20,21,22,23,24,25,26,27,28,29"
+__asm__(
+    ".text\n.globl call_with\ncall_with:\n"
+    "sub sp, sp, #176\n stp x19, x20, [sp]\n stp x21, x22, [sp, #16]\n stp x23, x24, [sp, #32]\n"
+    "stp x25, x26, [sp, #48]\n stp x27, x28, [sp, #64]\n stp x29, x30, [sp, #80]\n"
+    "stp d8, d9, [sp, #96]\n stp d10, d11, [sp, #112]\n stp d12, d13, [sp, #128]\n"
+    "stp d14, d15, [sp, #144]\n str x1, [sp, #160]\n"
+    "mov x30, x0\n ldr x16, [x30, #248]\n msr nzcv, x16\n"
+    "ldp x16, x17, [x30, #256]\n stp x16, x17, [sp, #-16]\n"
+    ".irp r," TO_15 ",16," TO_29 ",30,31\n ldr q\\r, [x30, #272 + 16 * \\r]\n .endr\n"
+    ".irp r," TO_15 ",16," TO_29 "\n ldr x\\r, [x30, #8 * \\r]\n .endr\n"
+    "svc #0\n"
+    "str x16, [sp, #168]\n ldr x16, [sp, #160]\n"
+    ".irp r," TO_15 "," TO_29 ",30\n str x\\r, [x16, #8 * \\r]\n .endr\n"
+    "ldr x17, [sp, #168]\n str x17, [x16, #128]\n mrs x17, nzcv\n str x17, [x16, #248]\n"
+    "ldp x17, x18, [sp, #-16]\n stp x17, x18, [x16, #256]\n"
+    ".irp r," TO_15 ",16," TO_29 ",30,31\n str q\\r, [x16, #272 + 16 * \\r]\n .endr\n"
+    "ldp x19, x20, [sp]\n ldp x21, x22, [sp, #16]\n ldp x23, x24, [sp, #32]\n"
+    "ldp x25, x26, [sp, #48]\n ldp x27, x28, [sp, #64]\n ldp x29, x30, [sp, #80]\n"
+    "ldp d8, d9, [sp, #96]\n ldp d10, d11, [sp, #112]\n ldp d12, d13, [sp, #128]\n"
+    "ldp d14, d15, [sp, #144]\n add sp, sp, #176\n ret\n");
+
+static void registers(void) {
+    for (int round = 0; round < 1000; round++) {
+        struct state before, after;
+        for (size_t i = 0; i < sizeof before; i++) ((unsigned char *)&before)[i] = i * 7 + round;
+        before.flags = (uint64_t)(round & 15) << 28;
+        before.x[0] = (uint64_t)AT_FDCWD;
+        before.x[1] = (uint64_t)file;
+        before.x[2] = O_RDONLY;
+        before.x[3] = 0;
+        before.x[8] = SYS_openat;
+        before.x[30] = (uint64_t)&before;
+        call_with(&before, &after);
+        long result = (long)after.x[0];
+        CHECK(result >= 0);
+        close((int)result);
+        after.x[0] = before.x[0];
+        CHECK(!memcmp(&before, &after, sizeof before));
+    }
+}
+#endif
 
 static void *opener(void *arg) {
     for (long n = (long)arg; n > 0; n--)
@@ -206,14 +262,14 @@ static void spawns(void) {
         char *arguments[] = {"true", 0};
         pid_t child;
         int status;
-        CHECK(!posix_spawn(&child, "/bin/true", 0, 0, arguments, environ));
+        CHECK(!posix_spawn(&child, TRUE, 0, 0, arguments, environ));
         waitpid(child, &status, 0);
         CHECK(status == 0);
         CHECK(posix_spawn(&child, "/nowhere", 0, 0, arguments, environ) == ENOENT);
         child = vfork();
         if (child == 0) {
             execve("/nowhere", arguments, environ);
-            execve("/bin/true", arguments, environ);
+            execve(TRUE, arguments, environ);
             _exit(9);
         }
         waitpid(child, &status, 0);

@@ -1,0 +1,366 @@
+//! The way in and out, in machine code.
+//!
+//! The contract with trampolines is guard_patcher's: x16 holds the resume address, the stack pointer
+//! is 32 below the site's with the site's x16 and x17 where it points to, and x17 is free. The resume
+//! address takes all that as it was; 12 bytes further it goes on with the result in x0. The kernel
+//! keeps every register but x0, so that is what is done here, flags and vector registers included.
+//! What the scalable extensions have beyond those is lost in any call.
+//!
+//! The caller's stack holds a [`Frame`] below that, 240 bytes in all.
+
+use core::arch::global_asm;
+use core::mem::offset_of;
+
+use crate::entry::{INSTEAD, RETURN, guard_gate_after, guard_gate_decide};
+use crate::slots::{CHUNK, COUNT, Chunk, FIRST, HEAD, IN_CALL, SIZE, Slot};
+use crate::sys::{map, number};
+
+/// What lies on the program's stack during a call.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Frame {
+    /// The program's signal mask.
+    mask: u64,
+    slot: u64,
+    thread: u64,
+    /// The call's number.
+    x8: u64,
+    /// The first argument, then the result, and what follows.
+    x0_to_7: [u64; 8],
+    x9_to_15: [u64; 7],
+    x18: u64,
+    x19: u64,
+    x20: u64,
+    x30: u64,
+    unused: u64,
+    resume: u64,
+    flags: u64,
+}
+
+const FRAME: usize = size_of::<Frame>();
+/// A slot's size as a power of two.
+const SHIFT: usize = SIZE.trailing_zeros() as usize;
+const _: () = assert!(SIZE == 1 << SHIFT && HEAD == 4096 && FRAME.is_multiple_of(16));
+
+impl Frame {
+    /// The number of the call; the kernel takes the lower half.
+    pub const fn number(&self) -> usize {
+        (self.x8 & 0xffff_ffff) as usize
+    }
+
+    /// Its arguments.
+    pub const fn arguments(&self) -> [usize; 6] {
+        let [a, b, c, d, e, f, ..] = self.x0_to_7;
+        [
+            a as usize, b as usize, c as usize, d as usize, e as usize, f as usize,
+        ]
+    }
+
+    /// What the call gave that was made in place of the program's.
+    pub const fn result(&self) -> isize {
+        let [result, ..] = self.x0_to_7;
+        result.cast_signed() as isize
+    }
+}
+
+unsafe extern "C" {
+    /// Where trampolines lead. Not a function: it is jumped to.
+    pub safe fn guard_gate_entry();
+}
+
+global_asm!(
+    ".pushsection .text.guard_gate, \"ax\", %progbits",
+    ".globl guard_gate_entry",
+    ".hidden guard_gate_entry",
+    ".balign 64",
+    "guard_gate_entry:",
+    // Calls that need no decision with the arguments they mostly have: memory that is not code,
+    // and data for or from a connected socket.
+    "sub w17, w8, #{MMAP}",
+    "cbz w17, 20f",
+    "sub w17, w8, #{MPROTECT}",
+    "cbz w17, 20f",
+    "sub w17, w8, #{SENDTO}",
+    "cbz w17, 21f",
+    "1:",
+    "sub sp, sp, #{LENGTH}",
+    "str x8, [sp, #{X8}]",
+    "stp x0, x1, [sp, #{X0}]",
+    "stp x2, x3, [sp, #{X0} + 16]",
+    "stp x4, x5, [sp, #{X0} + 32]",
+    "stp x6, x7, [sp, #{X0} + 48]",
+    "stp x9, x10, [sp, #{X9}]",
+    "stp x11, x12, [sp, #{X9} + 16]",
+    "stp x13, x14, [sp, #{X9} + 32]",
+    "stp x15, x18, [sp, #{X9} + 48]",
+    "stp x19, x20, [sp, #{X19}]",
+    "str x30, [sp, #{X30}]",
+    "mrs x17, nzcv",
+    "stp x16, x17, [sp, #{RESUME}]",
+    // All signals are blocked from here on.
+    "mov x8, #{RT_SIGPROCMASK}",
+    "mov x0, xzr",
+    "adr x1, 90f",
+    "mov x2, sp",
+    "mov x3, #8",
+    "svc #0",
+    "mov x8, #{GETTID}",
+    "svc #0",
+    "mov w20, w0",
+    "str x20, [sp, #{THREAD}]",
+    // A slot: the first word that is zero becomes ours.
+    "adrp x1, {FIRST}",
+    "ldr x1, [x1, :lo12:{FIRST}]",
+    "2:",
+    "mov x2, xzr",
+    "3:",
+    "add x4, x1, x2, lsl #2",
+    "ldr w3, [x4]",
+    "cbnz w3, 4f",
+    "31:",
+    "ldaxr w3, [x4]",
+    "cbnz w3, 32f",
+    "stlxr w5, w20, [x4]",
+    "cbnz w5, 31b",
+    "b 6f",
+    "32:",
+    "clrex",
+    "4:",
+    "add x2, x2, #1",
+    "cmp x2, #{COUNT}",
+    "b.lo 3b",
+    "add x5, x1, #{NEXT}",
+    "ldar x6, [x5]",
+    "cbz x6, 5f",
+    "mov x1, x6",
+    "b 2b",
+    // Another chunk.
+    "5:",
+    "mov x19, x1",
+    "mov x8, #{MMAP}",
+    "mov x0, xzr",
+    "movz x1, #{CHUNK_LOW}",
+    "movk x1, #{CHUNK_HIGH}, lsl #16",
+    "mov x2, #3",
+    "mov x3, #{NEW}",
+    "mov x4, #-1",
+    "mov x5, xzr",
+    "svc #0",
+    "cmn x0, #4095",
+    "b.hs 30f",
+    "mov x9, x0",
+    "mov x8, #{MADVISE}",
+    "movz x1, #{CHUNK_LOW}",
+    "movk x1, #{CHUNK_HIGH}, lsl #16",
+    "mov x2, #15",
+    "svc #0",
+    "add x4, x19, #{NEXT}",
+    "51:",
+    "ldaxr x3, [x4]",
+    "cbnz x3, 52f",
+    "stlxr w5, x9, [x4]",
+    "cbnz w5, 51b",
+    "mov x1, x9",
+    "b 2b",
+    // Another thread was faster: its chunk serves.
+    "52:",
+    "clrex",
+    "mov x0, x9",
+    "mov x8, #{MUNMAP}",
+    "movz x1, #{CHUNK_LOW}",
+    "movk x1, #{CHUNK_HIGH}, lsl #16",
+    "svc #0",
+    "add x4, x19, #{NEXT}",
+    "ldar x1, [x4]",
+    "b 2b",
+    "6:",
+    "add x19, x1, x2, lsl #{SHIFT}",
+    "add x19, x19, #{HEAD}",
+    "str x4, [x19, #{CLAIM}]",
+    "mov x9, sp",
+    "str x9, [x19, #{FRAME}]",
+    "str x19, [sp, #{SLOT}]",
+    "mov x0, x19",
+    "adrp x10, {decide}",
+    "add x10, x10, :lo12:{decide}",
+    // To the slot's stack, and to the function in x10 with the slot in x0.
+    "7:",
+    "str xzr, [x19, #{STATE}]",
+    "mov x9, #{SIZE}",
+    "add x9, x19, x9",
+    "mov sp, x9",
+    "stp q0, q1, [x19, #0x000]",
+    "stp q2, q3, [x19, #0x020]",
+    "stp q4, q5, [x19, #0x040]",
+    "stp q6, q7, [x19, #0x060]",
+    "stp q8, q9, [x19, #0x080]",
+    "stp q10, q11, [x19, #0x0a0]",
+    "stp q12, q13, [x19, #0x0c0]",
+    "stp q14, q15, [x19, #0x0e0]",
+    "stp q16, q17, [x19, #0x100]",
+    "stp q18, q19, [x19, #0x120]",
+    "stp q20, q21, [x19, #0x140]",
+    "stp q22, q23, [x19, #0x160]",
+    "stp q24, q25, [x19, #0x180]",
+    "stp q26, q27, [x19, #0x1a0]",
+    "stp q28, q29, [x19, #0x1c0]",
+    "stp q30, q31, [x19, #0x1e0]",
+    "mrs x11, fpsr",
+    "mrs x12, fpcr",
+    "str x11, [x19, #0x200]",
+    "str x12, [x19, #0x208]",
+    "blr x10",
+    "ldr x11, [x19, #0x200]",
+    "ldr x12, [x19, #0x208]",
+    "msr fpsr, x11",
+    "msr fpcr, x12",
+    "ldp q0, q1, [x19, #0x000]",
+    "ldp q2, q3, [x19, #0x020]",
+    "ldp q4, q5, [x19, #0x040]",
+    "ldp q6, q7, [x19, #0x060]",
+    "ldp q8, q9, [x19, #0x080]",
+    "ldp q10, q11, [x19, #0x0a0]",
+    "ldp q12, q13, [x19, #0x0c0]",
+    "ldp q14, q15, [x19, #0x0e0]",
+    "ldp q16, q17, [x19, #0x100]",
+    "ldp q18, q19, [x19, #0x120]",
+    "ldp q20, q21, [x19, #0x140]",
+    "ldp q22, q23, [x19, #0x160]",
+    "ldp q24, q25, [x19, #0x180]",
+    "ldp q26, q27, [x19, #0x1a0]",
+    "ldp q28, q29, [x19, #0x1c0]",
+    "ldp q30, q31, [x19, #0x1e0]",
+    "ldr x9, [x19, #{FRAME}]",
+    "mov sp, x9",
+    "cmp w0, #{INSTEAD}",
+    "b.eq 10f",
+    "ldr x2, [x19, #{CLAIM}]",
+    "cmp w0, #{RETURN}",
+    "b.eq 8f",
+    // Proceed: the slot is given back, and the trampoline's own instruction makes the call.
+    "stlr wzr, [x2]",
+    "mov x19, xzr",
+    "b 11f",
+    // Return: the slot is given back, the result goes to the program.
+    "8:",
+    "ldr x0, [x19, #{RESULT}]",
+    "str x0, [sp, #{X0}]",
+    "stlr wzr, [x2]",
+    "9:",
+    "mov x19, #{RESUME_RETURN}",
+    // On to so many bytes behind the resume address.
+    "11:",
+    "mov x8, #{RT_SIGPROCMASK}",
+    "mov x0, #2",
+    "mov x1, sp",
+    "mov x2, xzr",
+    "mov x3, #8",
+    "svc #0",
+    "ldp x16, x17, [sp, #{RESUME}]",
+    "add x16, x16, x19",
+    "ldr x8, [sp, #{X8}]",
+    "ldp x0, x1, [sp, #{X0}]",
+    "ldp x2, x3, [sp, #{X0} + 16]",
+    "ldp x4, x5, [sp, #{X0} + 32]",
+    "ldp x6, x7, [sp, #{X0} + 48]",
+    "ldp x9, x10, [sp, #{X9}]",
+    "ldp x11, x12, [sp, #{X9} + 16]",
+    "ldp x13, x14, [sp, #{X9} + 32]",
+    "ldp x15, x18, [sp, #{X9} + 48]",
+    "ldp x19, x20, [sp, #{X19}]",
+    "ldr x30, [sp, #{X30}]",
+    "msr nzcv, x17",
+    "add sp, sp, #{LENGTH}",
+    "br x16",
+    // Instead: another call, here on the program's stack. Signals come through.
+    "10:",
+    "mov x9, #{IN_CALL}",
+    "str x9, [x19, #{STATE}]",
+    "mov x8, #{RT_SIGPROCMASK}",
+    "mov x0, #2",
+    "mov x1, sp",
+    "mov x2, xzr",
+    "mov x3, #8",
+    "svc #0",
+    "add x9, x19, #{CALL}",
+    "ldp x8, x0, [x9]",
+    "ldp x1, x2, [x9, #16]",
+    "ldp x3, x4, [x9, #32]",
+    "ldr x5, [x9, #48]",
+    "svc #0",
+    "str x0, [sp, #{X0}]",
+    "mov x8, #{RT_SIGPROCMASK}",
+    "mov x0, xzr",
+    "adr x1, 90f",
+    "mov x2, sp",
+    "mov x3, #8",
+    "svc #0",
+    // Still ours? A handler may have been in between.
+    "ldr x2, [x19, #{CLAIM}]",
+    "ldar w3, [x2]",
+    "ldr w4, [sp, #{THREAD}]",
+    "cmp w3, w4",
+    "b.ne 9b",
+    "ldr x3, [x19, #{FRAME}]",
+    "mov x4, sp",
+    "cmp x3, x4",
+    "b.ne 9b",
+    "mov x0, x19",
+    "adrp x10, {after}",
+    "add x10, x10, :lo12:{after}",
+    "b 7b",
+    // Memory that is not to be code.
+    "20:",
+    "tbnz w2, #2, 1b",
+    "br x16",
+    // No address, and no connection opened by the way (MSG_FASTOPEN).
+    "21:",
+    "cbnz x4, 1b",
+    "tbnz w3, #29, 1b",
+    "br x16",
+    // No memory for a chunk: ENOMEM.
+    "30:",
+    "mov x0, #-12",
+    "str x0, [sp, #{X0}]",
+    "b 9b",
+    ".balign 8",
+    "90:",
+    ".quad -1",
+    ".popsection",
+    MMAP = const number::MMAP,
+    MPROTECT = const number::MPROTECT,
+    MUNMAP = const number::MUNMAP,
+    MADVISE = const number::MADVISE,
+    SENDTO = const number::SENDTO,
+    RT_SIGPROCMASK = const number::RT_SIGPROCMASK,
+    GETTID = const number::GETTID,
+    LENGTH = const FRAME,
+    X0 = const offset_of!(Frame, x0_to_7),
+    X8 = const offset_of!(Frame, x8),
+    X9 = const offset_of!(Frame, x9_to_15),
+    X19 = const offset_of!(Frame, x19),
+    X30 = const offset_of!(Frame, x30),
+    RESUME = const offset_of!(Frame, resume),
+    THREAD = const offset_of!(Frame, thread),
+    SLOT = const offset_of!(Frame, slot),
+    FIRST = sym FIRST,
+    COUNT = const COUNT,
+    NEXT = const offset_of!(Chunk, next),
+    CHUNK_LOW = const CHUNK & 0xffff,
+    CHUNK_HIGH = const CHUNK >> 16,
+    NEW = const map::PRIVATE | map::ANONYMOUS | map::NORESERVE,
+    SIZE = const SIZE,
+    SHIFT = const SHIFT,
+    HEAD = const HEAD,
+    CLAIM = const offset_of!(Slot, claim),
+    FRAME = const offset_of!(Slot, frame),
+    STATE = const offset_of!(Slot, state),
+    RESULT = const offset_of!(Slot, result),
+    CALL = const offset_of!(Slot, instead),
+    INSTEAD = const INSTEAD,
+    RETURN = const RETURN,
+    IN_CALL = const IN_CALL,
+    RESUME_RETURN = const guard_patcher::aarch64::RESUME_RETURN,
+    decide = sym guard_gate_decide,
+    after = sym guard_gate_after,
+);
