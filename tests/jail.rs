@@ -13,68 +13,10 @@ use guard_tests::emulator::Emulator;
 use guard_tests::example::{self, Example, Variables, is_inside};
 use guard_tests::function::{self, Profile};
 use guard_tests::isolation::{Isolation, isolated};
+use guard_tests::jail::{hand_over, prepared};
 use guard_tests::{Result, clients, extension, fetch, layer, skip};
 use rustix::mount::mount_bind;
 use serde_json::Value;
-
-/// Compiles the jail. `None` where its source is not, which is no fault: it is optional.
-fn jail() -> Option<Result<PathBuf>> {
-    let source = guard_tests::root().join("../shared/rig/lambdajail.c");
-    if !source.exists() {
-        return None;
-    }
-    let program = guard_tests::target().join("rig/lambdajail");
-    let compiled = layer::run(
-        Command::new("cc")
-            .args(["-O1", "-o"])
-            .arg(&program)
-            .arg(source),
-    );
-    Some(compiled.map(|()| program))
-}
-
-/// Copies to `/opt`, the test's own, what another user has to reach: not every checkout lies where
-/// one can.
-fn hand_over(program: &Path, name: &str) -> PathBuf {
-    let path = Path::new("/opt").join(name);
-    std::fs::copy(program, &path).expect("a copy");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("its mode");
-    path
-}
-
-/// The jail, where this machine can make one.
-fn prepared(test: &str, isolation: Isolation) -> Option<PathBuf> {
-    let jail = match jail() {
-        None => {
-            eprintln!("{test}: not run: there is no ../shared/rig/lambdajail.c");
-            return None;
-        }
-        Some(Ok(jail)) => jail,
-        Some(Err(reason)) => {
-            skip(test, &reason);
-            return None;
-        }
-    };
-    if isolation == Isolation::Ports || !rustix::process::geteuid().is_root() {
-        skip(test, "/opt is needed, and root to become another user");
-        return None;
-    }
-    if std::env::consts::ARCH != "x86_64" {
-        eprintln!("{test}: not run: the jail is for x86_64");
-        return None;
-    }
-    let jail = hand_over(&jail, "jail");
-    // A user namespace of one user has no other to become.
-    let works = Command::new(&jail).arg("/bin/true").status();
-    if !works.is_ok_and(|status| status.success()) {
-        skip(
-            test,
-            "the jail cannot be entered: it needs root outside of a user namespace",
-        );
-        return None;
-    }
-    Some(jail)
-}
 
 fn build() {
     if !is_inside() {

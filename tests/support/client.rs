@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use crate::{Result, process::Process, root, target};
+use crate::{Result, layer, process::Process, root, target};
 
 /// What a client prints when it did what it was told to.
 pub const MARK: &str = "it-worked-7f3c";
@@ -223,15 +223,33 @@ impl Folder {
     ///
     /// When it cannot be made.
     pub fn new(operation: &str, name: &str) -> Result<Self> {
+        Self::below(&target().join("rig/clients"), operation, name)
+    }
+
+    /// An empty one, below `home`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub fn below(home: &Path, operation: &str, name: &str) -> Result<Self> {
         let safe = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-        let path = target().join("rig/clients").join(operation).join(safe);
-        let folder = Self(path);
+        let folder = Self(home.join(operation).join(safe));
         let _ = fs::remove_dir_all(&folder.0);
         for part in ["work", "scratch", "allowed", "denied"] {
             let path = folder.path(part);
             fs::create_dir_all(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         }
         Ok(folder)
+    }
+
+    /// Gives it away with all that is in it: (user, group).
+    ///
+    /// # Errors
+    ///
+    /// When that is refused.
+    pub fn give(&self, to: (u32, u32)) -> Result<()> {
+        let owner = format!("{}:{}", to.0, to.1);
+        layer::run(Command::new("chown").args(["-R", &owner]).arg(&self.0))
     }
 
     /// One of its parts.

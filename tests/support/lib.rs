@@ -1,9 +1,9 @@
 //! The rig: real parts around the code under test, none of them ours.
 //!
 //! [`fetch`] brings Amazon's Runtime Interface Emulator and cargo-lambda from their Python wheels,
-//! [`isolation`] gives a test namespaces of its own, [`function`] builds the function under test,
+//! [`isolation`] gives a test namespaces of its own, [`jail`] a process what Lambda refuses, [`function`] builds the function under test,
 //! [`emulator`] and [`cargo_lambda`] run it, [`extension`] and [`layer`] attach the layer, [`http`]
-//! talks to them, [`clients`] brings the clients and compilers of other languages, [`example`] their
+//! talks to them, [`servers`] runs databases, [`clients`] brings the clients and compilers of other languages, [`example`] their
 //! example functions. [`demo`] holds the events of the demo and what they do, [`case`] the
 //! inspector's cases and their variants.
 
@@ -25,8 +25,10 @@ pub mod function;
 pub mod host;
 pub mod http;
 pub mod isolation;
+pub mod jail;
 pub mod layer;
 pub mod process;
+pub mod servers;
 
 use std::path::PathBuf;
 
