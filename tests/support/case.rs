@@ -106,7 +106,7 @@ pub fn variants(value: &str) -> Vec<(&'static str, Vec<u8>)> {
         ),
     ];
     // What is short or has no padding is not taken for the base64 of a text.
-    if value.is_ascii() && value.len() >= 9 && value.len() % 3 != 0 {
+    if value.is_ascii() && value.len() >= 9 && !value.len().is_multiple_of(3) {
         let blob = STANDARD.encode(value);
         variants.push(("field", json!({ "id": 17, "blob": blob }).to_string()));
     }
