@@ -67,7 +67,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::exercise::exercise;
+    use crate::rule::exercise::{exercise, rule_of};
 
     #[test]
     fn attacks_differ_from_their_siblings() {
@@ -77,18 +77,8 @@ mod tests {
             ("${script:js:x}", "jndi.remote_lookup"),
             ("${env:HOME}", ""),
         ] {
-            let text = Text::value(input.as_bytes());
-            let found = (0..input.len()).find_map(|at| {
-                let close = TRIGGERS.iter().any(|t| t.occurs(text.bytes, at));
-                (close && context(text.bytes, at))
-                    .then(|| confirm(&text, at, &mut Effort::new(4096)))
-                    .flatten()
-            });
-            assert_eq!(
-                found.map_or("", |found| found.rule.as_str()),
-                rule,
-                "{input}"
-            );
+            let found = rule_of(&RULES, input.as_bytes());
+            assert_eq!(found.unwrap_or_default(), rule, "{input}");
         }
     }
 

@@ -266,16 +266,10 @@ fn found(rule: RuleId, start: usize, end: usize) -> Option<Match> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::exercise::rule_of;
 
     fn rule(bytes: &[u8]) -> Option<&'static str> {
-        let text = Text::value(bytes);
-        let mut effort = Effort::new(1 << 20);
-        (0..bytes.len()).find_map(|at| {
-            (TRIGGERS.iter().any(|t| t.occurs(bytes, at)) && context(bytes, at))
-                .then(|| confirm(&text, at, &mut effort))
-                .flatten()
-                .map(|found| found.rule.as_str())
-        })
+        rule_of(&RULES, bytes)
     }
 
     #[test]

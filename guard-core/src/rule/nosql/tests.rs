@@ -1,27 +1,11 @@
 //! Siblings and hostile bytes.
 
-use super::{RULES, context};
-use crate::inspect::{Effort, Place, Text};
+use super::RULES;
+use crate::inspect::{Place, Text};
+use crate::rule::exercise::first;
 
 fn found_in(text: &Text<'_>) -> Option<&'static str> {
-    let mut effort = Effort::new(1 << 20);
-    (0..text.bytes.len()).find_map(|at| {
-        let triggered =
-            RULES.triggers.iter().any(|t| t.occurs(text.bytes, at)) && context(text.bytes, at);
-        let found = if triggered {
-            (RULES.confirm)(text, at, &mut effort)
-        } else {
-            None
-        };
-        found.map(|m| {
-            assert!(
-                m.span.start < m.span.end && m.span.end <= text.bytes.len(),
-                "{:?}",
-                m.span
-            );
-            m.rule.as_str()
-        })
-    })
+    first(&RULES, text).map(|found| found.rule.as_str())
 }
 
 fn found(input: &[u8]) -> Option<&'static str> {

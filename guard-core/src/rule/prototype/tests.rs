@@ -1,13 +1,8 @@
 use super::*;
+use crate::rule::exercise::{first, work_ends};
 
 fn found(text: &Text<'_>) -> Option<&'static str> {
-    let mut effort = Effort::new(1 << 20);
-    let input = text.bytes;
-    let found = (0..input.len()).find_map(|at| {
-        let candidate = TRIGGERS.iter().any(|t| t.occurs(input, at)) && context(input, at);
-        candidate.then(|| confirm(text, at, &mut effort)).flatten()
-    });
-    found.map(|m| m.rule.as_str())
+    first(&RULES, text).map(|found| found.rule.as_str())
 }
 
 #[test]
@@ -176,13 +171,5 @@ const ATTACK: &str = "__proto__ ";
 /// Once the event's share of work is used up nothing is read any more.
 #[test]
 fn work_is_bounded_by_effort() {
-    let piece = ATTACK.as_bytes();
-    let text: Vec<u8> = piece.iter().copied().cycle().take(1 << 16).collect();
-    let mut effort = Effort::new(4 << 16);
-    let input = Text::value(&text);
-    for at in 0..text.len() {
-        let _ = confirm(&input, at, &mut effort);
-    }
-    assert!(effort.is_spent());
-    assert_eq!(confirm(&Text::value(piece), 0, &mut effort), None);
+    work_ends(&RULES, ATTACK);
 }

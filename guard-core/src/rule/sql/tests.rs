@@ -2,31 +2,14 @@
 
 use core::cell::Cell;
 
+use super::RULES;
 use super::token::{Kind, Tokens};
 use super::words::{Word, classify};
-use super::{RULES, context};
-use crate::inspect::{Effort, Text};
+use crate::rule::exercise::rule_of;
 
 /// The rules that `input` breaks, found as the inspector finds them.
 fn found(input: &[u8]) -> Option<&'static str> {
-    let text = Text::value(input);
-    let mut effort = Effort::new(1 << 20);
-    (0..input.len()).find_map(|at| {
-        let triggered = RULES.triggers.iter().any(|t| t.occurs(input, at)) && context(input, at);
-        let found = if triggered {
-            (RULES.confirm)(&text, at, &mut effort)
-        } else {
-            None
-        };
-        found.map(|m| {
-            assert!(
-                m.span.start < m.span.end && m.span.end <= input.len(),
-                "{:?}",
-                m.span
-            );
-            m.rule.as_str()
-        })
-    })
+    rule_of(&RULES, input)
 }
 
 fn kinds(input: &[u8]) -> Vec<Kind> {
