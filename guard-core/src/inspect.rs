@@ -319,11 +319,14 @@ impl Findings<'_> {
             self.inner_unit(candidate, outer, hits);
             return;
         }
-        let Some(unit) = self.container.unit(self.event, self.from, at, false) else {
+        let Some(mut unit) = self.container.unit(self.event, self.from, at, false) else {
             // Outside of all strings: none begins before it.
             self.from = self.from.max(at.saturating_sub(1));
             return;
         };
+        if unit.place == Place::Value && document::is_referer(self.event, unit.span.start) {
+            unit.place = Place::Referer;
+        }
         let holds_json = self.container == Container::Json
             && unit.encoded
             && document::is_escaped_json(&self.event[unit.span.clone()]);
@@ -422,6 +425,34 @@ mod tests {
             }
             form
         })
+    }
+
+    /// Applications made of web pages run them on the machine itself.
+    #[test]
+    fn a_page_of_the_browsers_own_machine_is_no_request_forgery() {
+        let found = |headers: &str| {
+            let event = format!("{{\"headers\":{{{headers}}},\"rawPath\":\"/\"}}");
+            let found = Inspector::new(Families::ALL)
+                .inspect(event.as_bytes())
+                .next();
+            found.map_or("", |found| found.rule.as_str())
+        };
+        for (header, rule) in [
+            (r#""referer":"https://localhost/app/home""#, ""),
+            (r#""Referer" : "http://127.0.0.1/""#, ""),
+            (r#""Referer":[ "http://localhost/app/home"]"#, ""),
+            (
+                r#""referer":"http://169.254.169.254/latest""#,
+                "ssrf.metadata",
+            ),
+            (
+                r#""x-callback":"https://localhost/app/home""#,
+                "ssrf.loopback",
+            ),
+            (r#""a":"referer","b":"http://127.0.0.1/""#, "ssrf.loopback"),
+        ] {
+            assert_eq!(found(header), rule, "{header}");
+        }
     }
 
     #[test]

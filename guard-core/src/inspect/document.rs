@@ -226,6 +226,20 @@ fn last_quote(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
+/// Whether the string that begins at `start` is the value of a member `referer` in any case, or the
+/// first of several.
+pub(super) fn is_referer(json: &[u8], start: usize) -> bool {
+    let before = json.get(..start).unwrap_or_default();
+    let key = before.strip_suffix(b"\"").map(<[u8]>::trim_ascii_end);
+    let key = key.map(|key| key.strip_suffix(b"[").unwrap_or(key).trim_ascii_end());
+    let key = key
+        .and_then(|key| key.strip_suffix(b":"))
+        .map(<[u8]>::trim_ascii_end);
+    const NAME: &[u8] = b"\"referer\"";
+    key.and_then(|key| key.get(key.len().checked_sub(NAME.len())?..))
+        .is_some_and(|key| key.eq_ignore_ascii_case(NAME))
+}
+
 fn json_string(bytes: &[u8], from: usize, at: usize, inside: bool) -> Option<Unit<'_>> {
     let quote = match bytes.get(at)? {
         // A trigger may begin with the opening quote itself.

@@ -23,8 +23,9 @@ pub(crate) enum Place<'t> {
     /// The key of a JSON object's member or of a form field; with the document's bytes after the
     /// key (its closing quote excluded), still encoded as the document is.
     Key(&'t [u8]),
-    /// A header's value (of an HTTP request, as its trigger's event holds it).
-    Header,
+    /// The value of a request's `Referer`: the page that a browser shows, which in an application
+    /// that is made of web pages is one of the machine it runs on.
+    Referer,
 }
 
 impl<'t> Text<'t> {

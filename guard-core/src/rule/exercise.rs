@@ -67,7 +67,7 @@ pub(super) fn exercise(rules: &Rules, pieces: &[&[u8]]) {
         }
         let place = match random(3) {
             0 => Place::Key(b"\":\"x\"}"),
-            1 => Place::Header,
+            1 => Place::Referer,
             _ => Place::Value,
         };
         let (starts, ends) = (random(4) > 0, random(4) > 0);

@@ -195,7 +195,7 @@ fn inward(text: &Text<'_>, url: &Location<'_>, standing: Standing) -> bool {
     let relative = url.scheme.is_empty();
     if !(relative || is_http(url.scheme))
         || standing < Standing::Value
-        || text.place == Place::Header
+        || text.place == Place::Referer
         || standing == Standing::Field && is_return(text.bytes, url.start)
     {
         return false;
