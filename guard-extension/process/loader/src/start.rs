@@ -37,6 +37,7 @@ pub(crate) fn start(stack: usize) -> ! {
     let opened = image::open(path).and_then(|file| Ok((Head::read(&file)?, file)));
     match opened {
         Ok((head, file)) if is_run(head.form()) => run(stack, path, &head, file),
+        Ok((head, _)) if head.form() == Form::Dynamic => preloaded(stack, path),
         Ok(_) => leave(stack, path, None),
         Err(error) => leave(stack, path, Some(error)),
     }
@@ -51,10 +52,13 @@ fn probe() -> ! {
 /// Whether a program is mapped here. A dynamic one is where a policy is enforced: what is preloaded
 /// comes after code of the program's own that the dynamic loader calls while it links (indirect
 /// functions, auditors, what wants to be initialised first).
+///
+/// On aarch64 it is left to the preloaded library: mapped here, dynamic programs end the emulator,
+/// which is all that they have been tried on.
 fn is_run(form: Form) -> bool {
     match form {
         Form::Static => true,
-        Form::Dynamic => gate::is_enforced() == Some(true),
+        Form::Dynamic => cfg!(target_arch = "x86_64") && gate::is_enforced() == Some(true),
         Form::Other => false,
     }
 }
@@ -119,20 +123,26 @@ fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     unsafe { guard_loader_jump(stack.without_two(), entry) }
 }
 
-/// Becomes any other program, with the library before its own, which asks the extension itself.
-/// What cannot be read may be startable all the same, the kernel knows; but nobody knows whether it
-/// can be guarded.
+/// Becomes any other program. What cannot be read may be startable all the same, the kernel knows;
+/// but nobody knows whether it can be guarded.
 fn leave(stack: Stack, path: &CStr, unread: Option<Errno>) -> ! {
+    match (gate::is_enforced(), unread) {
+        (Some(true), Some(error)) => fail(path, error),
+        (Some(true), None) => fail(path, start_guarded(stack, path)),
+        _ => preloaded(stack, path),
+    }
+}
+
+/// Becomes a program with the library before its own, which asks the extension itself.
+fn preloaded(stack: Stack, path: &CStr) -> ! {
     let mut buffer = [0; PATH];
-    let error = match (gate::is_enforced(), unread) {
-        (Some(true), Some(error)) => error,
-        (Some(true), None) => start_guarded(stack, path),
-        (Some(enforces), _) => match beside(&mut buffer) {
+    let error = match gate::is_enforced() {
+        Some(enforces) => match beside(&mut buffer) {
             Some(preload) => with_preload(stack, path, preload),
             None if enforces => ENOENT,
             None => execute(path, stack.arguments_from(2), stack.variables()),
         },
-        (None, _) => execute(path, stack.arguments_from(2), stack.variables()),
+        None => execute(path, stack.arguments_from(2), stack.variables()),
     };
     fail(path, error)
 }
