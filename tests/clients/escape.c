@@ -829,7 +829,9 @@ static int exec_hidden_variables(void) {
     if (rules < 0) return ABSENT;
     for (int i = -2; i < 0 || places[i]; i++) {
         const char *of = i == -2 ? self : file ? file : self;
-        snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(of, '/') - of), of);
+        /* All that stands beside it below the root, the guard among that. */
+        const char *end = strchr(of + 1, '/');
+        snprintf(folder, sizeof folder, "%.*s", (int)(end ? end - of : 1), of);
         struct landlock_path_beneath_attr below = {
             .allowed_access = handled.handled_access_fs,
             .parent_fd = open(i < 0 ? folder : places[i], O_PATH),
