@@ -101,16 +101,12 @@ fn run() -> io::Result<()> {
         ddwaf.version(),
         waf / guard
     );
-    let head = format!(
-        "# {}\n# {}, {EVENTS} events of 1 KiB in rotation, medians of {ROUNDS} interleaved rounds\n",
-        host::description(),
-        host::today()
-    );
+    let what =
+        format!("{EVENTS} events of 1 KiB in rotation, medians of {ROUNDS} interleaved rounds");
+    let head = format!("# {}\n# {what}\n", host::description());
     io::stdout().write_all(format!("{head}{table}").as_bytes())?;
     if is_recorded {
-        let folder = format!("benches/record/{}", std::env::consts::ARCH);
-        let path = format!("{folder}/{}-peers.csv", host::today());
-        std::fs::write(path, format!("{head}{table}"))?;
+        host::record("peers", &what, &table).map_err(io::Error::other)?;
     }
     Ok(())
 }

@@ -160,20 +160,13 @@ impl Report {
         if !self.is_recorded {
             return Ok(());
         }
-        let date = host::today();
-        let folder = guard_tests::root()
-            .join("benches/record")
-            .join(std::env::consts::ARCH);
-        let io = |error: std::io::Error| format!("{}: {error}", folder.display());
-        fs::create_dir_all(&folder).map_err(io)?;
-        let text = format!(
-            "# {}\n# {date}, microseconds unless named otherwise; floor and guard: added to none\n\
-             name,event,answer,none_p50,floor_p50,guard_p50,none_p99,floor_p99,guard_p99,ratio_p50,\
+        let rows = format!(
+            "name,event,answer,none_p50,floor_p50,guard_p50,none_p99,floor_p99,guard_p99,ratio_p50,\
              floor_cpu,guard_cpu\n{}",
-            host::description(),
             self.rows
         );
-        fs::write(folder.join(format!("{date}-extension.csv")), text).map_err(io)
+        let what = "microseconds unless named otherwise; floor and guard: added to none";
+        host::record("extension", what, &rows)
     }
 
     fn say(&mut self, line: &str) {

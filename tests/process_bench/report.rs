@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 
 use guard_tests::{Result, host};
 
@@ -125,18 +124,12 @@ impl Report {
         if !self.is_recorded {
             return Ok(());
         }
-        let date = host::today();
-        let folder = guard_tests::root()
-            .join("benches/record")
-            .join(std::env::consts::ARCH);
-        let io = |error: std::io::Error| format!("{}: {error}", folder.display());
-        fs::create_dir_all(&folder).map_err(io)?;
-        let text = format!(
-            "# {}\n# {date}; calls: the best of all rounds, starts and memory: medians, more: that of \
-             the pairs; native and guarded in turn\nname,native,guarded,more,native_best,guarded_best\n{}",
-            host::description(),
+        let rows = format!(
+            "name,native,guarded,more,native_best,guarded_best\n{}",
             self.rows
         );
-        fs::write(folder.join(format!("{date}-process.csv")), text).map_err(io)
+        let what = "calls: the best of all rounds, starts and memory: medians, more: that of the \
+                    pairs; native and guarded in turn";
+        host::record("process", what, &rows)
     }
 }

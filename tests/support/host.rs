@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use crate::Result;
+
 /// Processor, cores, kernel, compiler and load.
 #[must_use]
 pub fn description() -> String {
@@ -32,6 +34,26 @@ pub fn description() -> String {
 #[must_use]
 pub fn today() -> String {
     said("date", &["+%Y-%m-%d"])
+}
+
+/// Writes figures as the record of today: `benches/record/ARCHITECTURE/DATE-NAME.csv`, headed by what
+/// they were measured on and what they are.
+///
+/// # Errors
+///
+/// The folder or file that cannot be written, and why.
+pub fn record(name: &str, what: &str, rows: &str) -> Result<()> {
+    let date = today();
+    let folder = crate::root()
+        .join("benches/record")
+        .join(std::env::consts::ARCH);
+    let path = folder.join(format!("{date}-{name}.csv"));
+    fs::create_dir_all(&folder)
+        .and_then(|()| {
+            let text = format!("# {}\n# {date}, {what}\n{rows}", description());
+            fs::write(&path, text)
+        })
+        .map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn said(program: &str, arguments: &[&str]) -> String {
