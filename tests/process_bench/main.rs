@@ -7,6 +7,7 @@
 mod parts;
 mod report;
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, UdpSocket};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -59,7 +60,7 @@ fn measure(is_recorded: bool, is_quick: bool) -> Result<()> {
 fn starts(parts: &Parts, port: &str, report: &mut Report, is_quick: bool) -> Result<()> {
     let timer = parts.compile("starts.c", "starts", &[])?;
     let mut shell = parts.exec(port);
-    shell.args(["/bin/sh", "-c", "echo $GUARD_RENDEZVOUS; read line"]);
+    shell.args(["/bin/sh", "-c", "echo ready; read line"]);
     let mut daemon = Daemon::start(shell)?;
     let mixed = parts.place.join("mixed.py").display().to_string();
     let go = parts.build_go();
@@ -139,9 +140,10 @@ impl Daemon {
         let mut lines = BufReader::new(out)
             .lines()
             .map_while(std::result::Result::ok);
-        let rendezvous = lines
-            .find(|line| line.starts_with("lambda-guard/"))
+        lines
+            .find(|line| line == "ready")
             .ok_or("guard: it does not start")?;
+        let rendezvous = rendezvous(process.id()).ok_or("guard: it offers no rendezvous")?;
         // Its records are not to fill the pipe.
         thread::spawn(move || lines.for_each(drop));
         Ok(Self {
@@ -163,6 +165,26 @@ impl Drop for Daemon {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The name of the abstract socket that a guard waits at for programs: those under it do not see it
+/// in their environment.
+fn rendezvous(guard: u32) -> Option<String> {
+    let held: Vec<String> = fs::read_dir(format!("/proc/{guard}/fd"))
+        .ok()?
+        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.to_owned()))
+        .collect();
+    let sockets = fs::read_to_string("/proc/net/unix").ok()?;
+    sockets.lines().find_map(|line| {
+        let (inode, name) = line
+            .split_once(" @lambda-guard/")
+            .and_then(|(rest, name)| Some((rest.split_whitespace().last()?, name)))?;
+        let held = held
+            .iter()
+            .any(|held| held.strip_suffix(']') == Some(inode));
+        held.then(|| format!("lambda-guard/{name}"))
+    })
 }
 
 /// A server on loopback that answers whoever says something, and a socket that takes datagrams on
