@@ -18,7 +18,9 @@ use super::exchange::Exchange;
 use super::invocations::Running;
 use crate::http::chunked::{Chunked, Piece};
 use crate::http::connection::{Connection, Stopped};
-use crate::http::head::{Body, ERROR_BODY, ERROR_TYPE, Request, write_field, write_request};
+use crate::http::head::{
+    Body, ERROR_BODY, ERROR_TYPE, Request, check_trailers, write_field, write_request,
+};
 
 /// How much of a response that is not streamed waits for its end: a few reads' worth, since a
 /// runtime may write head and body apart. Nothing beyond is held, whatever the response's length.
@@ -45,15 +47,16 @@ impl Exchange {
         let shared = Arc::clone(&self.shared);
         // While the records still belong to the invocation.
         shared.drain();
-        let (mut running, answering) = shared.invocations.answer(request_id);
-        let trimmed = running.as_mut().and_then(|running| running.trimmed.take());
+        let answering = shared.invocations.answer(request_id);
+        let running = answering.running();
+        let trimmed = running.and_then(|running| running.trimmed.as_ref());
         let subject = Subject {
             request_id,
-            trace_id: invocation(running.as_ref(), |i| i.trace_id.as_deref()),
-            invocation_id: invocation(running.as_ref(), |i| i.invocation_id.as_deref()),
+            trace_id: invocation(running, |i| i.trace_id.as_deref()),
+            invocation_id: invocation(running, |i| i.invocation_id.as_deref()),
         };
         let goes_on = match trimmed.filter(|_| is_response) {
-            Some(trimmed) => self.merged(request, &subject, &trimmed)?,
+            Some(trimmed) => self.merged(request, &subject, trimmed)?,
             None if !shared.looks_at_responses() => self.pass(request, |_| {})?,
             None if shared.mode() == Mode::Enforce => self.scanned(request, &subject)?,
             None => {
@@ -69,7 +72,11 @@ impl Exchange {
                 })?
             }
         };
-        drop(answering);
+        if (200..300).contains(&self.status) {
+            answering.taken();
+        } else {
+            drop(answering);
+        }
         shared.answered();
         Ok(goes_on)
     }
@@ -320,6 +327,9 @@ impl Source {
                             at += n;
                         }
                     }
+                }
+                if chunked.is_done() {
+                    check_trailers(&self.trailers)?;
                 }
             }
         }

@@ -6,3 +6,4 @@ mod events;
 mod faults;
 mod responses;
 mod rig;
+mod smuggling;
