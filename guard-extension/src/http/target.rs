@@ -15,8 +15,29 @@ pub(crate) enum Target {
     Response(String),
     /// To take the function's error in an invocation.
     Error(String),
+    /// To take the error that the function started with.
+    StartError(Start),
     /// Anything else.
     Other,
+}
+
+/// How a function starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// From its code.
+    Init,
+    /// From a snapshot.
+    Restore,
+}
+
+impl Start {
+    /// As paths name it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Restore => "restore",
+        }
+    }
 }
 
 /// How often escapes are undone that escapes were hidden in. Servers undo them once; what is wrapped
@@ -27,7 +48,7 @@ impl Target {
     /// Of a request's first line.
     ///
     /// # Errors
-    /// For a path that names an invocation in another way than the Runtime API's documentation does.
+    /// For a path that is written in another way than the Runtime API's documentation does.
     pub(crate) fn of(method: &str, target: &str) -> Result<Self, Malformed> {
         let path = target.split('?').next().unwrap_or_default();
         let is = |wanted: &str| method.eq_ignore_ascii_case(wanted);
@@ -48,6 +69,20 @@ impl Target {
                         _ => Self::Error(id.to_owned()),
                     });
                 }
+                (
+                    [
+                        Some("runtime"),
+                        Some(start @ ("init" | "restore")),
+                        Some("error"),
+                        None,
+                    ],
+                    _,
+                ) if !is("GET") && !is("HEAD") => {
+                    return Ok(Self::StartError(match start {
+                        "init" => Start::Init,
+                        _ => Start::Restore,
+                    }));
+                }
                 _ if !path.bytes().any(|byte| byte.is_ascii_uppercase()) => {
                     return Ok(Self::Other);
                 }
@@ -55,7 +90,7 @@ impl Target {
             }
         }
         if names_invocations(path) {
-            return Err(Malformed("a path names an invocation in a way of its own"));
+            return Err(Malformed("a path is written in a way of its own"));
         }
         Ok(Self::Other)
     }
@@ -72,7 +107,7 @@ fn is_plain(path: &str) -> bool {
     rest.bytes().all(is_literal) && rest.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
-/// Whether a path holds the word by which invocations are named, however it is written.
+/// Whether a path holds the words by which what is told apart here is named, however it is written.
 fn names_invocations(path: &str) -> bool {
     let mut path = path.as_bytes().to_ascii_lowercase();
     let mut rounds = 0;
@@ -82,8 +117,9 @@ fn names_invocations(path: &str) -> bool {
             return true;
         }
     }
-    path.windows(b"invocation".len())
-        .any(|part| part == b"invocation")
+    let has = |word: &[u8]| path.windows(word.len()).any(|part| part == word);
+    // Those that are told apart by it, and the errors that a function starts with.
+    has(b"invocation") || (has(b"runtime") && has(b"error"))
 }
 
 /// Undoes the percent-encoding of `path`, in lower case; whether there was any.
@@ -142,7 +178,15 @@ mod tests {
                 "POST /2018-06-01/runtime/invocation/7f3c/checkpoint",
                 Target::Other,
             ),
-            ("POST /2018-06-01/runtime/init/error", Target::Other),
+            (
+                "POST /2018-06-01/runtime/init/error",
+                Target::StartError(Start::Init),
+            ),
+            (
+                "POST /2018-06-01/runtime/restore/error",
+                Target::StartError(Start::Restore),
+            ),
+            ("GET /2018-06-01/runtime/init/error", Target::Other),
             ("GET /2018-06-01/runtime/restore/next", Target::Other),
             ("GET /2020-01-01/extension/event/next", Target::Other),
             ("GET /some%20file;a/../b", Target::Other),
@@ -180,6 +224,9 @@ mod tests {
             "POST /2018-06-01\\runtime\\invocation\\7f3c\\response",
             "POST /2018-06-01/runtime/invocation/7f3c/response%3fx",
             "POST /2018-06-01/runtime/invocation/7f3c/response%",
+            "POST /2018-06-01/runtime/init/err%6fr",
+            "POST /2018-06-01/runtime/init/error/",
+            "POST /2018-06-01/Runtime/restore/error",
         ];
         for line in lines {
             assert!(of(line).is_err(), "{line}");

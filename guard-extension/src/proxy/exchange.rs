@@ -68,6 +68,7 @@ impl Exchange {
                 Target::Next => self.next(&request)?,
                 Target::Response(id) => self.outcome(&request, id, true)?,
                 Target::Error(id) => self.outcome(&request, id, false)?,
+                Target::StartError(start) => self.start_error(&request, *start)?,
                 Target::Other => self.pass(&request, |_| {})?,
             };
             if closes || !goes_on {

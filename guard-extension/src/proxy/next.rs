@@ -5,7 +5,7 @@ use std::io;
 use guard_core::decide::Decision;
 use guard_core::reply::Answer;
 
-use super::answer::{BLOCKED, Outcome};
+use super::answer::{About, BLOCKED, Outcome};
 use super::exchange::Exchange;
 use super::invocations::Running;
 use crate::http::Malformed;
@@ -115,7 +115,7 @@ impl Exchange {
                 _ => Outcome::Error(BLOCKED, "event was blocked"),
             };
             let id = invocation.invocation_id.as_deref();
-            self.answer(&invocation.request_id, id, &outcome)?;
+            self.answer(About::Invocation(&invocation.request_id), id, &outcome)?;
             self.shared.answered();
         }
     }

@@ -154,6 +154,37 @@ fn a_secret_in_a_response_becomes_an_error() {
 }
 
 #[test]
+fn a_secret_in_the_error_that_a_function_starts_with_stays() {
+    let mut guard = Guard::enforcing();
+    let mut client = guard.connect();
+    let mut upstream = None;
+    for start in ["init", "restore"] {
+        let error = |message: &str| {
+            answer("", "", &format!("{{\"errorMessage\":\"{message}\"}}"))
+                .replace("invocation//", &format!("{start}/error"))
+        };
+        client.send(error(&format!("cannot log in with {SECRET}")));
+        let upstream = upstream.get_or_insert_with(|| guard.accept());
+        let got = upstream.read().unwrap();
+        let line = format!("POST /.rt/f/2018-06-01/runtime/{start}/error HTTP/1.1");
+        assert_eq!(got.line(), line);
+        assert!(got.text().contains("Guard.Withheld") && !got.text().contains(SECRET));
+        let named = got.field("lambda-runtime-function-error-type");
+        assert_eq!(named, Some("Guard.Withheld"));
+        upstream.send(ACCEPTED);
+        assert_eq!(client.read().unwrap().line(), "HTTP/1.1 202 Accepted");
+        assert!(!guard.record("leak").contains("\"request_id\":\""));
+        // Its sibling passes as it is.
+        client.send(error("cannot log in"));
+        let got = upstream.read().unwrap();
+        assert_eq!(got.line(), line);
+        assert_eq!(got.text(), "{\"errorMessage\":\"cannot log in\"}");
+        upstream.send(ACCEPTED);
+        client.read().unwrap();
+    }
+}
+
+#[test]
 fn a_long_response_is_cut_before_a_secret_far_behind() {
     let guard = Guard::enforcing();
     let mut client = guard.connect();
