@@ -26,7 +26,7 @@ pub fn events() -> Vec<(&'static str, Vec<u8>)> {
             "behind a byte order mark",
             [b"\xef\xbb\xbf", &*action(b"al")].concat(),
         ),
-        ("UTF-16", b"{\0\"\0a\0\"\0:\01\0}\0".to_vec()),
+        ("UTF-16", b"{\0\"\0a\0\"\0:\x001\0}\0".to_vec()),
         ("truncated in a string", action(b"al")[..33].to_vec()),
         ("truncated in an escape", action(b"al\\u00")[..36].to_vec()),
         ("truncated behind a key", b"{\"action\":".to_vec()),
