@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use guard_middleware::GuardLayer;
 use lambda_runtime::{Error, LambdaEvent, Runtime, StreamResponse, service_fn};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::bad_events::{raw, typed};
 use crate::runtime_api::RuntimeApi;
 
 /// Not a `GUARD_` name: those have to be settings.
@@ -164,24 +163,6 @@ async fn run(name: &str) -> Result<(), Error> {
     }
 }
 
-/// An order as a handler would declare it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Order {
-    action: String,
-    #[serde(default)]
-    customer: Option<String>,
-}
-
-/// Gives back what it understood.
-async fn typed(event: LambdaEvent<Order>) -> Result<Order, Error> {
-    Ok(event.payload)
-}
-
-/// Gives back the bytes that it got, as they were.
-async fn raw(event: LambdaEvent<Box<RawValue>>) -> Result<Box<RawValue>, Error> {
-    Ok(event.payload)
-}
-
 /// Gives back what it got; panics or fails when asked to.
 async fn echo(event: LambdaEvent<Value>) -> Result<Value, Error> {
     if let Some(time) = event.payload["sleep"].as_u64() {
@@ -258,7 +239,6 @@ async fn greet_in_pieces(
 
 mod tests {
     use super::*;
-    use crate::bad_input;
     use crate::event::{CLEAN, HOSTILE, queue, with};
 
     const ENFORCE: (&str, &str) = ("GUARD_MODE", "enforce");
@@ -316,34 +296,6 @@ mod tests {
         assert_eq!(answers[1].json()["errorMessage"], "as asked");
         assert_eq!(answers[2].body, br#"{"do":"nothing"}"#);
         assert_eq!(answers[3].outcome(), "error");
-    }
-
-    /// Events that are none: whatever the handler takes, it answers as it does without Guard, or the
-    /// event is blocked.
-    #[test]
-    fn bad_input_is_seen_as_without_guard_or_blocked() {
-        for (guarded, plain) in [
-            ("typed", "typed-plain"),
-            ("raw", "raw-plain"),
-            ("echo", "value-plain"),
-        ] {
-            let events = bad_input::events();
-            let answers = [guarded, plain].map(|name| {
-                let function = Function::start(name, &[ENFORCE]);
-                for (index, (_, event)) in events.iter().enumerate() {
-                    function.api.push(&format!("r{index}"), event);
-                }
-                function.api.wait_for(events.len())
-            });
-            let [with, without] = &answers;
-            for ((name, _), (with, without)) in events.iter().zip(with.iter().zip(without)) {
-                let error = with.headers.get("lambda-runtime-function-error-type");
-                // None of it is an attack: what is blocked here is blocked by mistake.
-                assert_ne!(error.map(String::as_str), Some("Guard.Blocked"), "{name}");
-                assert_eq!(with.path, without.path, "{guarded}: {name}");
-                assert!(with.body == without.body, "{guarded}: {name}");
-            }
-        }
     }
 
     #[test]
