@@ -209,6 +209,26 @@ fn a_secret_in_a_field_stays() {
 }
 
 #[test]
+fn a_secret_in_the_error_behind_a_stream_stays() {
+    // {"errorMessage":"correct-horse-battery","errorType":"E"} in base64 (RFC 4648, section 4), and
+    // the same with the secret one byte and two bytes further on.
+    for body in [
+        "eyJlcnJvck1lc3NhZ2UiOiJjb3JyZWN0LWhvcnNlLWJhdHRlcnkiLCJlcnJvclR5cGUiOiJFIn0=",
+        "eyJlcnJvck1lc3NhZ2UiOiJ4Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5IiwiZXJyb3JUeXBlIjoiRSJ9",
+        "eyJlcnJvck1lc3NhZ2UiOiJ4eWNvcnJlY3QtaG9yc2UtYmF0dGVyeSIsImVycm9yVHlwZSI6IkUifQ==",
+    ] {
+        let guard = Guard::enforcing();
+        let end = format!(
+            "0\r\nLambda-Runtime-Function-Error-Type: E\r\nLambda-Runtime-Function-Error-Body: \
+             {body}\r\n\r\n"
+        );
+        let got = streamed(&guard, &[b"hello".to_vec()], &end);
+        assert!(!got.trailers.contains(body), "{}", got.trailers);
+        assert!(got.trailers.contains("Guard.Withheld") || got.text().contains("Guard.Withheld"));
+    }
+}
+
+#[test]
 fn a_long_response_is_cut_before_a_secret_far_behind() {
     let guard = Guard::enforcing();
     let mut client = guard.connect();
