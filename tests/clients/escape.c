@@ -883,6 +883,34 @@ static void *resolve_chosen(void) {
 int chosen(void) __attribute__((ifunc("resolve_chosen")));
 static int early_resolver(void) { return chosen(); }
 
+/* Has the kernel forget what was written over code, so that it comes from its file again. */
+static int over_code(void *(*undo)(void *, size_t)) {
+    static unsigned long ranges[64][2];
+    char line[4400], access[8];
+    int count = 0, undone = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (maps && count < 64 && fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%lx-%lx %7s", &ranges[count][0], &ranges[count][1], access) != 3) continue;
+        if (access[2] == 'x' && strchr(line, '/') && !strstr(line, "libguard")) count++;
+    }
+    if (maps) fclose(maps);
+    for (int i = 0; i < count; i++)
+        undone |= undo((void *)ranges[i][0], ranges[i][1] - ranges[i][0]) != MAP_FAILED;
+    if (!undone) perror("undo");
+    return plain();
+}
+
+static void *forget(void *start, size_t length) {
+    return madvise(start, length, MADV_DONTNEED) ? MAP_FAILED : start;
+}
+
+static void *leave_behind(void *start, size_t length) {
+    return mremap(start, length, length, MREMAP_MAYMOVE | 4 /* MREMAP_DONTUNMAP */, NULL);
+}
+
+static int forgotten_code(void) { return over_code(forget); }
+static int left_behind_code(void) { return over_code(leave_behind); }
+
 static const struct {
     const char *name;
     int (*run)(void);
@@ -936,6 +964,8 @@ static const struct {
     {"race-of-working-folders", race_of_working_folders},
     {"exec-hidden-variables", exec_hidden_variables},
     {"early-resolver", early_resolver},
+    {"forgotten-code", forgotten_code},
+    {"left-behind-code", left_behind_code},
 };
 
 int main(int argc, char **argv) {

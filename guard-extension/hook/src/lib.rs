@@ -35,6 +35,7 @@
 extern crate std;
 
 pub mod calls;
+mod changed;
 mod code;
 mod files;
 mod names;
@@ -50,6 +51,7 @@ mod tamper;
 mod text;
 
 pub use calls::is_checked;
+pub use changed::{Changed, MOST as MOST_CHANGED};
 pub use process::{Children, Local, Process};
 pub use scratch::Scratch;
 

@@ -210,6 +210,10 @@ calls! {
         "a filter would answer the guard's own calls in the place of the kernel";
     Personality, "personality", 135, 92, Process,
         "can have memory that is read be code";
+    Madvise, "madvise", 28, 233, Process,
+        "has the kernel forget what was written over code, so that it passes no check";
+    Mremap, "mremap", 25, 216, Process,
+        "moves code away, so that what is left in its place passes no check";
     IoUringSetup, "io_uring_setup", 425, 425, Kernel,
         "calls made by the kernel pass no check";
     IoUringEnter, "io_uring_enter", 426, 426, Kernel,

@@ -26,6 +26,9 @@ pub(crate) extern "C" fn guard_gate_decide(slot: &mut Slot) -> u32 {
         number: frame.number(),
         args: frame.arguments(),
     };
+    if text::may_undo(&slot.call) {
+        text::forget_unmapped();
+    }
     slot.maps_code = false;
     slot.is_watched = false;
     slot.is_hooks = false;

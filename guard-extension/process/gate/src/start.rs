@@ -47,7 +47,8 @@ unsafe impl<T> Sync for Once<T> {}
 
 static NAMES: Once<Names> = Once(UnsafeCell::new(MaybeUninit::uninit()));
 static PROCESS: Once<Process<'static>> = Once(UnsafeCell::new(MaybeUninit::uninit()));
-static LOCAL: Local = Local::new();
+/// What this process remembers.
+pub(crate) static LOCAL: Local = Local::new();
 static NEEDS_ALL: AtomicBool = AtomicBool::new(false);
 static IS_READY: AtomicBool = AtomicBool::new(false);
 

@@ -8,13 +8,14 @@
 use core::mem::MaybeUninit;
 use core::sync::atomic::Ordering;
 
-use guard_hook::Call;
 use guard_hook::calls::passes;
 use guard_hook::shared::{KnownText, TextKey};
+use guard_hook::{Call, MOST_CHANGED};
 use guard_patcher::{Kind, Place, Site, Text, Write};
 
 use crate::arch::{self, ALIGN, ISLAND, Planner, REACH, guard_gate_entry};
 use crate::maps;
+use crate::start::LOCAL;
 use crate::sys::{self, Descriptor, Errno, map, number};
 
 /// Sites looked at before what they need is written: more than a libc has, since the whole text is
@@ -105,6 +106,53 @@ pub fn mapped(call: &Call, result: isize) -> isize {
         return ENOMEM;
     }
     result
+}
+
+/// Remembers where code was changed, so that it stays so.
+fn hold(start: usize, end: usize) -> bool {
+    let changed = LOCAL.changed();
+    changed.add(start, end) || {
+        forget_unmapped();
+        changed.add(start, end)
+    }
+}
+
+/// Whether a call is about memory where code was changed, or has been.
+pub fn may_undo(call: &Call) -> bool {
+    let [start, length, new, flags, to, _] = call.args;
+    let changed = LOCAL.changed();
+    match call.number {
+        number::MADVISE => changed.meets(start, length),
+        number::MREMAP => {
+            changed.meets(start, length) || flags & map::REMAP_FIXED != 0 && changed.meets(to, new)
+        }
+        _ => false,
+    }
+}
+
+/// Forgets code that is not mapped any more: a call that is about memory in its place harms nobody.
+pub fn forget_unmapped() {
+    let changed = LOCAL.changed();
+    let mut held = [(0, 0); MOST_CHANGED];
+    changed.each(|index, start, end| {
+        if let Some(place) = held.get_mut(index) {
+            *place = (start, end);
+        }
+    });
+    // What a mapping is still there for is taken off this copy.
+    let listed = maps::each(|mapping| {
+        if mapping.is_code() {
+            for range in &mut held {
+                if range.0 < mapping.end && mapping.start < range.1 {
+                    *range = (0, 0);
+                }
+            }
+        }
+        true
+    });
+    if listed.is_ok() {
+        changed.retain(|start, end| !held.contains(&(start, end)));
+    }
 }
 
 /// Patches text that may be run, but not read; it may be from then on.
@@ -480,6 +528,9 @@ impl Writes {
                 // to this code, which is what is left.
                 let _ = unsafe { sys::call(number::MPROTECT, access) };
             }
+        }
+        if let Some((first, pages)) = self.pages(text) {
+            is_done &= hold(first, first + pages);
         }
         self.length = 0;
         let sites = core::mem::take(&mut self.sites);

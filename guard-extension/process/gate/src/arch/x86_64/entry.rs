@@ -9,8 +9,11 @@
 use core::arch::global_asm;
 use core::mem::offset_of;
 
+use guard_hook::Local;
+
 use crate::entry::{INSTEAD, RETURN, guard_gate_after, guard_gate_decide};
 use crate::slots::{CHUNK, COUNT, Chunk, FIRST, HEAD, IN_CALL, SIZE, Slot};
+use crate::start::LOCAL;
 use crate::sys::{map, number};
 
 /// What lies on the program's stack during a call.
@@ -81,6 +84,10 @@ global_asm!(
     "je 20f",
     "cmp eax, {SENDTO}",
     "je 21f",
+    "cmp eax, {MADVISE}",
+    "je 22f",
+    "cmp eax, {MREMAP}",
+    "je 25f",
     "1:",
     "push rax",
     "push rcx",
@@ -305,6 +312,39 @@ global_asm!(
     "popfq",
     "lea rsp, [rsp + 128]",
     "jmp rcx",
+    // Memory that is moved to no certain place, or of which something is said: not our concern
+    // unless it has code in it that was changed.
+    "25:",
+    "test r10d, 2",
+    "jnz 1b",
+    "22:",
+    "push rax",
+    "push rdx",
+    "mov rax, rdi",
+    "add rax, rsi",
+    "jc 26f",
+    "lea rdx, [rip + {LOCAL} + {CHANGED}]",
+    "mov r11, [rdx]",
+    "23:",
+    "sub r11, 1",
+    "jb 27f",
+    "cmp [rdx + 8], rax",
+    "jae 24f",
+    "cmp rdi, [rdx + 16]",
+    "jb 26f",
+    "24:",
+    "add rdx, 16",
+    "jmp 23b",
+    "26:",
+    "pop rdx",
+    "pop rax",
+    "jmp 1b",
+    "27:",
+    "pop rdx",
+    "pop rax",
+    "popfq",
+    "lea rsp, [rsp + 128]",
+    "jmp rcx",
     // No memory for a chunk: ENOMEM.
     "30:",
     "mov qword ptr [rsp + {RAX}], -12",
@@ -315,6 +355,7 @@ global_asm!(
     ".popsection",
     MMAP = const number::MMAP,
     MPROTECT = const number::MPROTECT,
+    MREMAP = const number::MREMAP,
     MUNMAP = const number::MUNMAP,
     MADVISE = const number::MADVISE,
     SENDTO = const number::SENDTO,
@@ -323,6 +364,8 @@ global_asm!(
     THREAD = const offset_of!(Frame, thread),
     RAX = const offset_of!(Frame, rax),
     SLOT = const offset_of!(Frame, slot),
+    LOCAL = sym LOCAL,
+    CHANGED = const Local::CHANGED,
     FIRST = sym FIRST,
     COUNT = const COUNT,
     NEXT = const offset_of!(Chunk, next),
