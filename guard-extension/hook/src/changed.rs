@@ -7,7 +7,7 @@
 //! Nothing is taken off when code is unmapped: what was there is found out when a call meets it, by
 //! whoever can tell what is mapped, see [`Changed::retain`].
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many ranges there may be: one for each library that makes system calls of its own.
 pub const MOST: usize = 256;
@@ -17,23 +17,22 @@ pub const MOST: usize = 256;
 #[repr(C)]
 pub struct Changed {
     /// Those in use are among as many first ones.
-    used: AtomicU64,
+    used: AtomicUsize,
     /// First address, and the one behind the last; zeros where there is none.
-    ranges: [[AtomicU64; 2]; MOST],
+    ranges: [[AtomicUsize; 2]; MOST],
 }
 
 impl Changed {
     /// No ranges.
     pub(crate) const fn new() -> Self {
         Self {
-            used: AtomicU64::new(0),
-            ranges: [const { [const { AtomicU64::new(0) }; 2] }; MOST],
+            used: AtomicUsize::new(0),
+            ranges: [const { [const { AtomicUsize::new(0) }; 2] }; MOST],
         }
     }
 
     /// Adds a range, before anybody knows where it is. Returns whether there was room.
     pub fn add(&self, start: usize, end: usize) -> bool {
-        let (start, end) = (start as u64, end as u64);
         for ([first, behind], used) in self.ranges.iter().zip(1..) {
             let claimed = first.compare_exchange(0, start, Ordering::Relaxed, Ordering::Relaxed);
             if claimed.is_ok() {
@@ -53,7 +52,7 @@ impl Changed {
             return true;
         };
         self.all()
-            .any(|[first, behind]| first < end as u64 && (start as u64) < behind)
+            .any(|[first, behind]| first < end && start < behind)
     }
 
     /// Takes those ranges off of which `is_there` says no.
@@ -63,7 +62,7 @@ impl Changed {
                 first.load(Ordering::Acquire),
                 behind.load(Ordering::Acquire),
             );
-            if end != 0 && !is_there(start as usize, end as usize) {
+            if end != 0 && !is_there(start, end) {
                 let freed = behind.compare_exchange(end, 0, Ordering::AcqRel, Ordering::Relaxed);
                 if freed.is_ok() {
                     first.store(0, Ordering::Release);
@@ -76,13 +75,13 @@ impl Changed {
     pub fn each(&self, mut each: impl FnMut(usize, usize, usize)) {
         for (index, [first, behind]) in self.all().enumerate() {
             if behind != 0 {
-                each(index, first as usize, behind as usize);
+                each(index, first, behind);
             }
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = [u64; 2]> + '_ {
-        let used = usize::try_from(self.used.load(Ordering::Acquire)).unwrap_or(MOST);
+    fn all(&self) -> impl Iterator<Item = [usize; 2]> + '_ {
+        let used = self.used.load(Ordering::Acquire);
         self.ranges.iter().take(used).map(|[first, behind]| {
             [
                 first.load(Ordering::Acquire),

@@ -34,7 +34,7 @@ use address::Address;
 pub(crate) use local::Sockets;
 
 use crate::calls::Name;
-use crate::sys::Errno;
+use crate::sys::{Errno, Fd};
 use crate::{Answer, Call, Next, Process, Scratch};
 
 /// Operation not permitted (errno(3)), as the others.
@@ -59,6 +59,8 @@ const MSG_FASTOPEN: usize = 0x2000_0000;
 pub(crate) struct Memory {
     address: Address,
     batch: message::Batch,
+    /// Local sockets that are reached by descriptors of ours, until the call is over.
+    held: [Option<usize>; message::MOST],
     /// How many bytes of an address the program has room for.
     room: usize,
 }
@@ -68,7 +70,21 @@ impl Memory {
         Self {
             address: Address::new(),
             batch: message::Batch::new(),
+            held: [None; message::MOST],
             room: 0,
+        }
+    }
+
+    /// Keeps a descriptor until the call is over.
+    fn hold(&mut self, descriptor: Fd) -> Result<(), Errno> {
+        let place = self.held.iter_mut().find(|held| held.is_none());
+        *place.ok_or(ENOBUFS)? = Some(descriptor.keep());
+        Ok(())
+    }
+
+    fn release(&mut self) {
+        for held in &mut self.held {
+            drop(held.take().map(Fd::held));
         }
     }
 }
@@ -113,6 +129,8 @@ pub(crate) fn decide(
             .unwrap_or_else(|errno| Answer::Return(errno.result()));
     }
     let memory = &mut scratch.network;
+    // Of a call that was left by a jump: their numbers may be others' by now.
+    memory.held = [None; message::MOST];
     let decided = match name {
         Name::Connect => connect(process, call, memory),
         Name::Sendto => send(process, call, memory),
@@ -125,7 +143,11 @@ pub(crate) fn decide(
         }
         _ => return Answer::Proceed,
     };
-    decided.unwrap_or_else(|errno| Answer::Return(errno.result()))
+    let answer = decided.unwrap_or_else(|errno| Answer::Return(errno.result()));
+    if !matches!(answer, Answer::Instead(_)) {
+        memory.release();
+    }
+    answer
 }
 
 /// Continues after a call that [`decide`] answered with another one.
@@ -137,6 +159,7 @@ pub(crate) fn after(
     result: isize,
 ) -> Next {
     let memory = &mut scratch.network;
+    memory.release();
     let result = match name {
         Name::Sendmmsg => message::sent(call, memory, result),
         Name::Recvfrom | Name::Recvmsg | Name::Recvmmsg | Name::Getpeername => {

@@ -26,7 +26,7 @@ const CONTROL_LENGTH: usize = 5;
 
 /// How many messages are sent by one call. The kernel may send fewer than it was asked to, and
 /// programs go on with the rest.
-const MOST: usize = 8;
+pub(super) const MOST: usize = 8;
 
 /// Words for control data. What datagrams carry (interface, hop limit, segment size, time) takes
 /// some hundred bytes.
