@@ -94,6 +94,8 @@ pub struct Local {
     pub(crate) areas: [[AtomicU64; 3]; 32],
     /// Code that passes the check.
     changed: Changed,
+    /// Whether another thread or process may change what a descriptor's number stands for.
+    shares: AtomicBool,
     /// Whether the program's dynamic loader is at work, so that the program has not begun.
     linking: AtomicBool,
     /// Whether the program is being started by its user, not by a program under guard.
@@ -110,6 +112,7 @@ impl Local {
             linked: [const { AtomicU64::new(0) }; 64],
             areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],
             changed: Changed::new(),
+            shares: AtomicBool::new(false),
             linking: AtomicBool::new(false),
             starting: AtomicBool::new(false),
         }
@@ -136,6 +139,15 @@ impl Local {
     #[must_use]
     pub const fn starting(&self) -> &AtomicBool {
         &self.starting
+    }
+
+    /// Somebody is being made who shares the table of descriptors.
+    pub(crate) fn share_descriptors(&self) {
+        self.shares.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn shares_descriptors(&self) -> bool {
+        self.shares.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_starting(&self) -> bool {

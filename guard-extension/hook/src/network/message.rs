@@ -142,6 +142,7 @@ fn prepare(
         destination::decide_connected(process, number, socket)?;
     } else {
         memory.address.load(entry[NAME], length)?;
+        memory.looked_at = socket;
         let decided = destination::decide_send(process, number, socket, flags, memory)?;
         if let Some(Way::Copy) = decided {
             way = Way::Copy;
