@@ -51,6 +51,9 @@ const REFUSED: &[(&str, &str)] = &[
     ("unmap-guard", "the policy is what the tier decides by"),
 ];
 
+/// Techniques that are tried on local sockets, too.
+const LOCAL: &[&str] = &["plain", "race-of-sockets"];
+
 /// Techniques without a sibling.
 const ALONE: &[(&str, &str)] = &[
     ("move-folder", "nothing moves into itself"),
@@ -71,7 +74,10 @@ fn techniques_reach_nothing_that_is_denied() {
         let folder = Folder::new("escape", link).expect("a folder");
         let program = build(&folder, flags).expect("it builds");
         for technique in techniques() {
-            for target in ["tcp", "read"] {
+            for target in ["tcp", "read", "unix"] {
+                if target == "unix" && !LOCAL.contains(&technique.as_str()) {
+                    continue;
+                }
                 let name = format!("{technique}, {target}, {link}");
                 match attempt(&folder, &program, &technique, target) {
                     Ok(None) => eprintln!("{name}: not here: it does not work without Guard"),
@@ -112,14 +118,13 @@ fn attempt(folder: &Folder, program: &str, technique: &str, what: &str) -> Resul
     let (allowed, denied) = (client::serve_tcp()?, client::serve_tcp()?);
     for part in ["allowed", "denied"] {
         folder.fill_part(part, None)?;
+        if what == "unix" {
+            client::serve_unix(&folder.path(part).join("socket"))?;
+        }
     }
-    let file = |part: &str| {
-        folder
-            .path(part)
-            .join("file")
-            .to_string_lossy()
-            .into_owned()
-    };
+    let path = |part: &str, name: &str| folder.path(part).join(name).to_string_lossy().into_owned();
+    let file = |part: &str| path(part, "file");
+    let socket = |part: &str| path(part, "socket");
     let words = |wanted: &str, other: &str| -> Vec<String> {
         let port = |part: &str| if part == "allowed" { allowed } else { denied }.to_string();
         let tail = match what {
@@ -129,6 +134,7 @@ fn attempt(folder: &Folder, program: &str, technique: &str, what: &str) -> Resul
                 port(wanted),
                 port(other),
             ],
+            "unix" => vec!["unix".to_owned(), socket(wanted), socket(other)],
             _ => vec!["read".to_owned(), file(wanted), file(other)],
         };
         [program.to_owned(), technique.to_owned()]
@@ -140,7 +146,14 @@ fn attempt(folder: &Folder, program: &str, technique: &str, what: &str) -> Resul
         ("GUARD_MODE", "enforce".to_owned()),
         ("GUARD_TIER", "process".to_owned()),
         ("GUARD_REQUIRE", "process".to_owned()),
-        ("GUARD_EGRESS_ALLOW", format!("127.0.0.1:{allowed}")),
+        // Datagrams may go where streams may not: one is not to be taken for the other.
+        (
+            "GUARD_EGRESS_ALLOW",
+            format!(
+                "127.0.0.1:{allowed},udp:127.0.0.1:{denied},unix:{}/",
+                folder.path("allowed").display()
+            ),
+        ),
         (
             "GUARD_FILE_READ",
             format!(

