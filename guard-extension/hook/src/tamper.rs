@@ -259,8 +259,8 @@ fn in_group(process: &Process<'_>, group: i32) -> bool {
 /// Whether a descriptor is a handle on the extension: a pidfd, or its directory in /proc.
 fn is_handle(process: &Process<'_>, descriptor: usize) -> bool {
     let extension = process.sealed.extension();
-    let mut path = Text::<48>::new();
-    let fits = path.push(b"/proc/self/fdinfo/").is_some()
+    let mut path = Text::<64>::new();
+    let fits = path.push(b"/proc/thread-self/fdinfo/").is_some()
         && path
             .push_number(int(descriptor).unsigned_abs() as usize)
             .is_some();
