@@ -114,6 +114,17 @@ pub fn decide(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Answ
     }
 }
 
+/// Decides in the place of [`decide`] about a call that would bring back code as it was before its
+/// calls were made to pass through the check: a madvise(2) that drops changed pages, or a mremap(2)
+/// that lengthens their mapping. Whoever changed the code knows where it lies.
+#[must_use]
+pub fn uncovers(process: &Process<'_>, call: &Call) -> Answer {
+    match process.records() {
+        true => code::uncovers(process, call),
+        false => Answer::Proceed,
+    }
+}
+
 /// Continues after the call of an [`Answer::Instead`] or a [`Next::Again`]. `call` is the program's
 /// own call, as given to [`decide`]; `result` is what the kernel returned for the other one.
 #[must_use]

@@ -14,6 +14,7 @@ use guard_hook::shared::{KnownText, TextKey};
 use guard_patcher::{Kind, Place, Site, Text, Write};
 
 use crate::arch::{self, ALIGN, ISLAND, Planner, REACH, guard_gate_entry};
+use crate::covered;
 use crate::maps;
 use crate::sys::{self, Descriptor, Errno, map, number};
 
@@ -161,6 +162,7 @@ pub(crate) fn is_readable(start: usize, end: usize) -> bool {
 /// Patches the text between two addresses: as the extension knows it, where that is which part of
 /// which file it is, else all of it is searched.
 pub fn patch(start: usize, end: usize, key: Option<&TextKey>) -> Count {
+    covered::remember(start, end);
     let sealed = crate::start::process().map(|process| process.sealed);
     let known = sealed.zip(key).and_then(|(sealed, key)| sealed.text(key));
     if let Some(count) = known.and_then(|known| patch_known(start, end, &known)) {
@@ -195,7 +197,7 @@ pub fn patch(start: usize, end: usize, key: Option<&TextKey>) -> Count {
                 continue;
             }
             // Nothing but a policy that is enforced changes what a call does.
-            let is_foreign = matches!(site.kind, Kind::Int80 | Kind::Sysenter);
+            let is_foreign = site.kind.is_odd();
             if is_foreign && !crate::start::process().is_some_and(|process| process.enforces()) {
                 count.open += 1;
                 continue;
