@@ -8,7 +8,7 @@ use guard_core::policy::Decision;
 use crate::calls::{self, Name};
 use crate::files::{EACCES, is_below, name_of};
 use crate::process::Process;
-use crate::programs::{is_firm, may_start};
+use crate::programs::{is_called_loader, is_firm, may_start};
 use crate::record::{Subject, goes_on};
 use crate::scratch::Scratch;
 use crate::shared::Kind;
@@ -61,7 +61,7 @@ pub(crate) fn decide(
         Ok(()) if process.local.is_linking() && !is_anybodys(real.bytes()) => true,
         // What the function's own code could not have put there came with the function: programs
         // load libraries late, which starts nothing.
-        Ok(()) if is_firm(process, real, full, names) => true,
+        Ok(()) if !is_started(process, real.bytes()) && is_firm(process, real, full, names) => true,
         Ok(()) => may_start(process, call.number, real.bytes(), names),
         Err(_) => !process.enforces(),
     };
@@ -80,6 +80,14 @@ pub(crate) fn decide(
     made.args[4] = own.number();
     scratch.code.held = Some(own.keep());
     Answer::Instead(made)
+}
+
+/// Whether a dynamic loader that was started by itself maps the program that it is to run, which
+/// starts it. Libraries are called so.
+fn is_started(process: &Process<'_>, path: &[u8]) -> bool {
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let is_library = name.windows(3).any(|part| part == b".so");
+    is_called_loader(process.program) && !is_library
 }
 
 /// Whether a path is in a place that everybody may write.

@@ -7,15 +7,20 @@
 use guard_core::policy::{Access, Decision};
 
 use super::judge::{EACCES, Wants, may_use};
-use super::resolve::{DENIED, O_NOFOLLOW, entry, find, name_of, object};
+use super::open::{EISDIR, O_LARGEFILE, openat2};
+use super::resolve::{
+    DENIED, ELOOP, O_CLOEXEC, O_NOFOLLOW, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, entry, find,
+    name_of, object,
+};
 use super::text::Spare;
+use super::there::is_lasting;
 use super::{Step, argument, is_below, path_argument};
 use crate::calls::Name;
 use crate::process::Process;
 use crate::record::{Subject, goes_on};
 use crate::scratch::Scratch;
 use crate::shared::{Kind, TmpUse};
-use crate::sys::{self, AT_FDCWD, Errno, number};
+use crate::sys::{self, AT_FDCWD, Errno, Fd, OpenHow, number};
 use crate::{Answer, Call};
 
 const AT_SYMLINK_NOFOLLOW: usize = 0x100;
@@ -27,6 +32,7 @@ const IN_DONT_FOLLOW: usize = 0x0200_0000;
 
 const ENOENT: Errno = Errno(2);
 const EEXIST: Errno = Errno(17);
+const EINVAL: Errno = Errno(22);
 
 /// What kind of operation it is, with the arguments where they are needed.
 #[derive(Debug, Clone, Copy)]
@@ -196,6 +202,13 @@ fn change_object(
     if !may_use(process, call.number, real.bytes(), wants, names) {
         return Err(DENIED);
     }
+    if with.number == number::TRUNCATE && process.enforces() && is_lasting(real.bytes()) {
+        return match sys::status(found.number())?.kind() {
+            sys::S_IFREG => Ok(opened_to_cut(scratch)),
+            sys::S_IFDIR => Err(EISDIR),
+            _ => Err(EINVAL),
+        };
+    }
     let link = &mut scratch.files.link;
     if !follow && sys::status(found.number())?.kind() == sys::S_IFLNK {
         // A link's own attributes, by its name in its directory's descriptor.
@@ -217,6 +230,30 @@ fn change_object(
     let call = replace_path(&followed(with), at, link.pointer());
     scratch.files.hold(found);
     Ok(call)
+}
+
+/// The open of a file that is to be cut, by the real path that was decided about: the descriptor it
+/// was found by is one that the program's threads can replace.
+fn opened_to_cut(scratch: &mut Scratch) -> Call {
+    const O_WRONLY: u64 = 1;
+    scratch.files.step = Step::Cut;
+    scratch.files.how = OpenHow {
+        flags: O_WRONLY | O_LARGEFILE | O_CLOEXEC,
+        mode: 0,
+        resolve: RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    openat2(AT_FDCWD, scratch.real[0].pointer(), &scratch.files.how)
+}
+
+/// Cuts the file that was opened for it. Whatever a thread puts in its descriptor's place meanwhile
+/// is open for writing, or is not cut.
+pub(super) fn cut(call: &Call, opened: isize) -> isize {
+    match usize::try_from(opened) {
+        Ok(opened) => sys::cut(&Fd::held(opened), argument(call, 1)),
+        // What is there now is another file.
+        Err(_) if opened == ELOOP.result() => DENIED.result(),
+        Err(_) => opened,
+    }
 }
 
 fn change_descriptor(

@@ -243,6 +243,12 @@ pub(crate) fn read_at(file: &Fd, offset: usize, into: &mut [u8]) -> SysResult {
     checked(result)
 }
 
+/// ftruncate(2); the result as the kernel gives it.
+pub(crate) fn cut(file: &Fd, length: usize) -> isize {
+    // SAFETY: no memory is touched.
+    unsafe { syscall(number::FTRUNCATE, [file.number(), length, 0, 0, 0, 0]) }
+}
+
 /// The process.
 pub(crate) fn process_id() -> u32 {
     // SAFETY: no arguments, no effect.
