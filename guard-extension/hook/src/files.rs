@@ -39,6 +39,8 @@ enum Step {
     Reopen,
     /// Created by its real path.
     Create,
+    /// Opened to be cut.
+    Cut,
     /// Opened as the program asked.
     Watch,
     /// Another call than an open, made on descriptors.
@@ -121,6 +123,7 @@ pub(crate) fn after(
         }
         _ => {
             let result = match name {
+                Name::Truncate if scratch.files.step == Step::Cut => change::cut(call, result),
                 Name::Link | Name::Linkat if result == 0 && process.enforces() => {
                     change::linked(scratch)
                 }

@@ -35,7 +35,6 @@
 extern crate std;
 
 pub mod calls;
-mod changed;
 mod code;
 mod files;
 mod names;
@@ -51,7 +50,6 @@ mod tamper;
 mod text;
 
 pub use calls::is_checked;
-pub use changed::{Changed, MOST as MOST_CHANGED};
 pub use process::{Children, Local, Process};
 pub use scratch::Scratch;
 
@@ -113,6 +111,17 @@ pub fn decide(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Answ
         Treatment::Process => tamper::decide(process, row, call, scratch),
         Treatment::Program => programs::decide(process, row.call, call, scratch),
         Treatment::Unchecked => Answer::Proceed,
+    }
+}
+
+/// Decides in the place of [`decide`] about a call that would bring back code as it was before its
+/// calls were made to pass through the check: a madvise(2) that drops changed pages, or a mremap(2)
+/// that lengthens their mapping. Whoever changed the code knows where it lies.
+#[must_use]
+pub fn uncovers(process: &Process<'_>, call: &Call) -> Answer {
+    match process.records() {
+        true => code::uncovers(process, call),
+        false => Answer::Proceed,
     }
 }
 

@@ -1,11 +1,9 @@
 //! What a decision knows of the program it decides for.
 
-use core::mem::offset_of;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use guard_core::policy::{Access, CompiledPolicy, Decision};
 
-use crate::changed::Changed;
 use crate::network::Sockets;
 use crate::shared::{Ring, Sealed, TmpUse};
 
@@ -92,8 +90,6 @@ pub struct Local {
     /// Mappings with arguments of programs that were started: owner's process id and address, and
     /// length in bytes. See `programs::areas`.
     pub(crate) areas: [[AtomicU64; 3]; 32],
-    /// Code that passes the check.
-    changed: Changed,
     /// Whether another thread or process may change what a descriptor's number stands for.
     shares: AtomicBool,
     /// Whether the program's dynamic loader is at work, so that the program has not begun.
@@ -111,20 +107,10 @@ impl Local {
             plain: [const { AtomicU64::new(0) }; 256],
             linked: [const { AtomicU64::new(0) }; 64],
             areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],
-            changed: Changed::new(),
             shares: AtomicBool::new(false),
             linking: AtomicBool::new(false),
             starting: AtomicBool::new(false),
         }
-    }
-
-    /// Where [`Self::changed`] lies in this, for machine code.
-    pub const CHANGED: usize = offset_of!(Self, changed);
-
-    /// The code that was made to pass the check. Whoever changes some says so.
-    #[must_use]
-    pub const fn changed(&self) -> &Changed {
-        &self.changed
     }
 
     /// Whether the dynamic loader is at work. While it is, what it needs to link a program that may

@@ -37,14 +37,6 @@ const ASKS: usize = LOWER;
 /// What of an argument the kernel takes as `int` or `unsigned`.
 const LOWER: usize = 0xffff_ffff;
 
-/// What may be said about memory that stays as it is (madvise(2)): how it is going to be used,
-/// whether it may be a huge page, is shared among processes or is dumped; that it is not needed soon.
-const KEEPS: [usize; 17] = [
-    0, 1, 2, 3, 11, 12, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23, 25,
-];
-/// mremap(2)
-const MREMAP_FIXED: usize = 2;
-
 // fcntl(2)
 const F_SETOWN: usize = 8;
 const F_SETOWN_EX: usize = 15;
@@ -173,14 +165,6 @@ fn aim(process: &Process<'_>, name: Name, call: &Call, memory: &mut Memory) -> A
                 false => Aim::None,
             }
         }
-        Name::Madvise if KEEPS.contains(&(third & LOWER)) => Aim::None,
-        Name::Madvise => at(process.local.changed().meets(first, second)),
-        Name::Mremap => {
-            let changed = process.local.changed();
-            let [_, _, new, flags, to, _] = call.args;
-            let is_onto = flags & MREMAP_FIXED != 0 && changed.meets(to, new);
-            at(is_onto || changed.meets(first, second))
-        }
         Name::Fcntl => match int(second) {
             command if command == int(F_SETOWN) => at(reaches_extension(process, int(third))),
             command if command == int(F_SETOWN_EX) => {
@@ -287,8 +271,8 @@ fn in_group(process: &Process<'_>, group: i32) -> bool {
 /// Whether a descriptor is a handle on the extension: a pidfd, or its directory in /proc.
 fn is_handle(process: &Process<'_>, descriptor: usize) -> bool {
     let extension = process.sealed.extension();
-    let mut path = Text::<48>::new();
-    let fits = path.push(b"/proc/self/fdinfo/").is_some()
+    let mut path = Text::<64>::new();
+    let fits = path.push(b"/proc/thread-self/fdinfo/").is_some()
         && path
             .push_number(int(descriptor).unsigned_abs() as usize)
             .is_some();

@@ -132,6 +132,10 @@ calls! {
         "/proc/self/exe has to name the program that runs under the loader";
     Mmap, "mmap", 9, 222, Memory,
         "maps a file as code, which is how libraries are loaded";
+    Madvise, "madvise", 28, 233, Memory,
+        "drops changed pages of code, so that the file's come back";
+    Mremap, "mremap", 25, 216, Memory,
+        "lengthens code by more of its file";
     Socket, "socket", 41, 198, Network,
         "families and types that policies do not know";
     Connect, "connect", 42, 203, Network,
@@ -210,10 +214,6 @@ calls! {
         "a filter would answer the guard's own calls in the place of the kernel";
     Personality, "personality", 135, 92, Process,
         "can have memory that is read be code";
-    Madvise, "madvise", 28, 233, Process,
-        "has the kernel forget what was written over code, so that it passes no check";
-    Mremap, "mremap", 25, 216, Process,
-        "moves code away, so that what is left in its place passes no check";
     IoUringSetup, "io_uring_setup", 425, 425, Kernel,
         "calls made by the kernel pass no check";
     IoUringEnter, "io_uring_enter", 426, 426, Kernel,

@@ -473,3 +473,81 @@ fn init_rules_end() {
     guarded.writer.begin_invoke();
     assert_eq!(read(&mut guarded, &place.text("open/file"), 0), Err(EACCES));
 }
+
+/// Moves `from` to `to` below the place, or gives it a second name; returns the kernel's result.
+fn moved(guarded: &mut Guarded, how: &str, place: &Place, from: &str, to: &str) -> isize {
+    let (from, to) = (c(place.text(from)), c(place.text(to)));
+    match how {
+        "rename" => guarded.call(number("renameat2"), [CWD, p(&from), CWD, p(&to), 0, 0]),
+        "exchange" => guarded.call(number("renameat2"), [CWD, p(&from), CWD, p(&to), 2, 0]),
+        _ => guarded.call(number("linkat"), [CWD, p(&from), CWD, p(&to), 0, 0]),
+    }
+}
+
+#[test]
+fn nothing_becomes_readable_by_where_it_is_moved() {
+    let _alone = alone();
+    for (how, from, to, expected) in [
+        // Above what may be read: what is in it would be.
+        ("rename", "hidden", "open/deep", EACCES),
+        ("rename", "hidden/open", "open/deep", EACCES),
+        ("exchange", "hidden", "shelf", EACCES),
+        // Called as what has no name any more.
+        ("rename", "hidden/secret (deleted)", "shelf/seen/x", EACCES),
+        ("link", "hidden/secret (deleted)", "shelf/seen/x", EACCES),
+        // Nothing gained.
+        ("rename", "hidden", "elsewhere", 0),
+        ("rename", "shelf/seen", "shelf/seen-no-more", 0),
+        ("link", "shelf/seen/file", "hidden/x", 0),
+        ("rename", "shelf/seen/file", "shelf/seen/other", 0),
+    ] {
+        let place = Place::new();
+        for directory in ["hidden/open", "shelf/seen", "open"] {
+            std::fs::create_dir_all(place.path(directory)).unwrap();
+        }
+        for file in ["hidden/secret (deleted)", "shelf/seen/file"] {
+            std::fs::write(place.path(file), file).unwrap();
+        }
+        let read = format!(
+            "{}:{}",
+            place.text("shelf/seen"),
+            place.text("open/deep/open")
+        );
+        let mut guarded = Guarded::new(&[("GUARD_FILE_READ", &read)]);
+        let found = moved(&mut guarded, how, &place, from, to);
+        assert_eq!(found, expected, "{how} {from} {to}");
+    }
+}
+
+#[test]
+fn a_thread_with_descriptors_of_its_own_is_looked_at() {
+    const CLONE_FILES: usize = 0x400;
+    let _alone = alone();
+    let place = tree();
+    let open = std::fs::File::open(place.path("open")).unwrap();
+    let guarded = guarded(&place, "enforce");
+    let result = std::thread::scope(|scope| {
+        let (ready, wait) = std::sync::mpsc::channel();
+        let (go, told) = std::sync::mpsc::channel();
+        let mut guarded = guarded.fork();
+        let place = &place;
+        let thread = scope.spawn(move || {
+            // SAFETY: leaves the table that the other threads share; nothing of theirs is closed.
+            let own = unsafe {
+                guard_hook::sys::syscall(number("unshare"), [CLONE_FILES, 0, 0, 0, 0, 0])
+            };
+            ready.send(own).unwrap();
+            told.recv().unwrap();
+            moved(&mut guarded, "rename", place, "closed/file", "open/got")
+        });
+        assert_eq!(wait.recv().unwrap(), 0);
+        // What the numbers that the thread uses next stand for here.
+        let copies: Vec<_> = (0..16).map(|_| open.try_clone().unwrap()).collect();
+        go.send(()).unwrap();
+        let result = thread.join().unwrap();
+        drop(copies);
+        result
+    });
+    assert_eq!(result, EACCES);
+    assert!(place.path("closed/file").exists());
+}

@@ -47,8 +47,7 @@ unsafe impl<T> Sync for Once<T> {}
 
 static NAMES: Once<Names> = Once(UnsafeCell::new(MaybeUninit::uninit()));
 static PROCESS: Once<Process<'static>> = Once(UnsafeCell::new(MaybeUninit::uninit()));
-/// What this process remembers.
-pub(crate) static LOCAL: Local = Local::new();
+static LOCAL: Local = Local::new();
 static NEEDS_ALL: AtomicBool = AtomicBool::new(false);
 static IS_READY: AtomicBool = AtomicBool::new(false);
 

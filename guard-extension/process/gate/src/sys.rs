@@ -14,8 +14,6 @@ pub mod map {
     pub const SHARED: usize = 1;
     pub const PRIVATE: usize = 2;
     pub const FIXED: usize = 0x10;
-    /// MREMAP_FIXED (mremap(2)).
-    pub const REMAP_FIXED: usize = 2;
     pub const ANONYMOUS: usize = 0x20;
     pub const NORESERVE: usize = 0x4000;
     pub const FIXED_NOREPLACE: usize = 0x10_0000;

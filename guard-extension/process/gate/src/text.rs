@@ -8,14 +8,14 @@
 use core::mem::MaybeUninit;
 use core::sync::atomic::Ordering;
 
+use guard_hook::Call;
 use guard_hook::calls::passes;
 use guard_hook::shared::{KnownText, TextKey};
-use guard_hook::{Call, MOST_CHANGED};
 use guard_patcher::{Kind, Place, Site, Text, Write};
 
 use crate::arch::{self, ALIGN, ISLAND, Planner, REACH, guard_gate_entry};
+use crate::covered;
 use crate::maps;
-use crate::start::LOCAL;
 use crate::sys::{self, Descriptor, Errno, map, number};
 
 /// Sites looked at before what they need is written: more than a libc has, since the whole text is
@@ -108,53 +108,6 @@ pub fn mapped(call: &Call, result: isize) -> isize {
     result
 }
 
-/// Remembers where code was changed, so that it stays so.
-fn hold(start: usize, end: usize) -> bool {
-    let changed = LOCAL.changed();
-    changed.add(start, end) || {
-        forget_unmapped();
-        changed.add(start, end)
-    }
-}
-
-/// Whether a call is about memory where code was changed, or has been.
-pub fn may_undo(call: &Call) -> bool {
-    let [start, length, new, flags, to, _] = call.args;
-    let changed = LOCAL.changed();
-    match call.number {
-        number::MADVISE => changed.meets(start, length),
-        number::MREMAP => {
-            changed.meets(start, length) || flags & map::REMAP_FIXED != 0 && changed.meets(to, new)
-        }
-        _ => false,
-    }
-}
-
-/// Forgets code that is not mapped any more: a call that is about memory in its place harms nobody.
-pub fn forget_unmapped() {
-    let changed = LOCAL.changed();
-    let mut held = [(0, 0); MOST_CHANGED];
-    changed.each(|index, start, end| {
-        if let Some(place) = held.get_mut(index) {
-            *place = (start, end);
-        }
-    });
-    // What a mapping is still there for is taken off this copy.
-    let listed = maps::each(|mapping| {
-        if mapping.is_code() {
-            for range in &mut held {
-                if range.0 < mapping.end && mapping.start < range.1 {
-                    *range = (0, 0);
-                }
-            }
-        }
-        true
-    });
-    if listed.is_ok() {
-        changed.retain(|start, end| !held.contains(&(start, end)));
-    }
-}
-
 /// Patches text that may be run, but not read; it may be from then on.
 pub fn patch_unreadable(start: usize, end: usize) -> Count {
     let args = [start, end - start, map::READ | map::EXEC, 0, 0, 0];
@@ -209,6 +162,7 @@ pub(crate) fn is_readable(start: usize, end: usize) -> bool {
 /// Patches the text between two addresses: as the extension knows it, where that is which part of
 /// which file it is, else all of it is searched.
 pub fn patch(start: usize, end: usize, key: Option<&TextKey>) -> Count {
+    covered::remember(start, end);
     let sealed = crate::start::process().map(|process| process.sealed);
     let known = sealed.zip(key).and_then(|(sealed, key)| sealed.text(key));
     if let Some(count) = known.and_then(|known| patch_known(start, end, &known)) {
@@ -243,7 +197,7 @@ pub fn patch(start: usize, end: usize, key: Option<&TextKey>) -> Count {
                 continue;
             }
             // Nothing but a policy that is enforced changes what a call does.
-            let is_foreign = matches!(site.kind, Kind::Int80 | Kind::Sysenter);
+            let is_foreign = site.kind.is_odd();
             if is_foreign && !crate::start::process().is_some_and(|process| process.enforces()) {
                 count.open += 1;
                 continue;
@@ -528,9 +482,6 @@ impl Writes {
                 // to this code, which is what is left.
                 let _ = unsafe { sys::call(number::MPROTECT, access) };
             }
-        }
-        if let Some((first, pages)) = self.pages(text) {
-            is_done &= hold(first, first + pages);
         }
         self.length = 0;
         let sites = core::mem::take(&mut self.sites);

@@ -9,11 +9,8 @@
 use core::arch::global_asm;
 use core::mem::offset_of;
 
-use guard_hook::Local;
-
 use crate::entry::{INSTEAD, RETURN, guard_gate_after, guard_gate_decide};
 use crate::slots::{CHUNK, COUNT, Chunk, FIRST, HEAD, IN_CALL, SIZE, Slot};
-use crate::start::LOCAL;
 use crate::sys::{map, number};
 
 /// What lies on the program's stack during a call.
@@ -87,7 +84,7 @@ global_asm!(
     "cmp eax, {MADVISE}",
     "je 22f",
     "cmp eax, {MREMAP}",
-    "je 25f",
+    "je 23f",
     "1:",
     "push rax",
     "push rcx",
@@ -312,36 +309,25 @@ global_asm!(
     "popfq",
     "lea rsp, [rsp + 128]",
     "jmp rcx",
-    // Memory that is moved to no certain place, or of which something is said: not our concern
-    // unless it has code in it that was changed.
-    "25:",
-    "test r10d, 2",
-    "jnz 1b",
+    // Advice that drops no pages (see `covered`).
     "22:",
-    "push rax",
-    "push rdx",
-    "mov rax, rdi",
-    "add rax, rsi",
-    "jc 26f",
-    "lea rdx, [rip + {LOCAL} + {CHANGED}]",
-    "mov r11, [rdx]",
+    "cmp edx, 4",
+    "je 1b",
+    "cmp edx, 24",
+    "je 1b",
+    "cmp edx, 102",
+    "je 1b",
+    "popfq",
+    "lea rsp, [rsp + 128]",
+    "jmp rcx",
+    // A mapping that is moved or shortened.
     "23:",
-    "sub r11, 1",
-    "jb 27f",
-    "cmp [rdx + 8], rax",
-    "jae 24f",
-    "cmp rdi, [rdx + 16]",
-    "jb 26f",
-    "24:",
-    "add rdx, 16",
-    "jmp 23b",
-    "26:",
-    "pop rdx",
-    "pop rax",
-    "jmp 1b",
-    "27:",
-    "pop rdx",
-    "pop rax",
+    "test r10d, 4",
+    "jnz 1b",
+    "test rsi, rsi",
+    "jz 1b",
+    "cmp rdx, rsi",
+    "ja 1b",
     "popfq",
     "lea rsp, [rsp + 128]",
     "jmp rcx",
@@ -355,17 +341,15 @@ global_asm!(
     ".popsection",
     MMAP = const number::MMAP,
     MPROTECT = const number::MPROTECT,
-    MREMAP = const number::MREMAP,
     MUNMAP = const number::MUNMAP,
     MADVISE = const number::MADVISE,
+    MREMAP = const number::MREMAP,
     SENDTO = const number::SENDTO,
     RT_SIGPROCMASK = const number::RT_SIGPROCMASK,
     GETTID = const number::GETTID,
     THREAD = const offset_of!(Frame, thread),
     RAX = const offset_of!(Frame, rax),
     SLOT = const offset_of!(Frame, slot),
-    LOCAL = sym LOCAL,
-    CHANGED = const Local::CHANGED,
     FIRST = sym FIRST,
     COUNT = const COUNT,
     NEXT = const offset_of!(Chunk, next),
