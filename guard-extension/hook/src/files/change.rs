@@ -6,7 +6,7 @@
 
 use guard_core::policy::{Access, Decision};
 
-use super::judge::{EACCES, Wants, may_use};
+use super::judge::{EACCES, Wants, may_move, may_use};
 use super::open::{EISDIR, O_LARGEFILE, openat2};
 use super::resolve::{
     DENIED, ELOOP, O_CLOEXEC, O_NOFOLLOW, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, entry, find,
@@ -348,7 +348,9 @@ fn two(
     let may = |path: &[u8], names: &mut _| may_use(process, call.number, path, Wants::WRITE, names);
     // A second name elsewhere would be a way around what is said of /tmp.
     let is_bound = process.sealed.tmp() != TmpUse::Keep && is_below(real.bytes(), b"/tmp");
-    let goes = (link && !is_bound || may(real.bytes(), given))
+    let goes = may_move(process, call.number, real.bytes())
+        && may_move(process, call.number, real_to.bytes())
+        && (link && !is_bound || may(real.bytes(), given))
         && may(real_to.bytes(), given)
         && (is_new || gains_nothing(process, call.number, real.bytes(), real_to.bytes()))
         && (link

@@ -551,3 +551,38 @@ fn a_thread_with_descriptors_of_its_own_is_looked_at() {
     assert_eq!(result, EACCES);
     assert!(place.path("closed/file").exists());
 }
+
+#[test]
+fn the_guards_own_files_stay_where_they_are() {
+    let _alone = alone();
+    for (how, from, to, expected) in [
+        ("rename", "opt/guard/loader", "opt/guard/x", EACCES),
+        ("rename", "opt/guard/other", "opt/guard/loader", EACCES),
+        ("rename", "opt/guard", "opt/elsewhere", EACCES),
+        ("rename", "opt", "elsewhere", EACCES),
+        ("exchange", "else", "opt/guard", EACCES),
+        // By another name it could be written to.
+        ("link", "opt/guard/library", "x", EACCES),
+        ("rename", "opt/guard/other", "x", 0),
+        ("link", "opt/guard/other", "x", 0),
+        ("rename", "else", "opt/guard/x", 0),
+    ] {
+        let place = Place::new();
+        for directory in ["opt/guard", "else"] {
+            std::fs::create_dir_all(place.path(directory)).unwrap();
+        }
+        for file in ["loader", "library", "other"] {
+            std::fs::write(place.path(&format!("opt/guard/{file}")), file).unwrap();
+        }
+        let (library, loader) = (
+            place.text("opt/guard/library"),
+            place.text("opt/guard/loader"),
+        );
+        let mut guarded = Guarded::new(&[("GUARD_FILE_READ", "/")]);
+        let leak = |text: String| -> &'static [u8] { text.leak().as_bytes() };
+        guarded.process.children =
+            guard_hook::Children::new(leak(library), leak(loader), b"guard-test");
+        let found = moved(&mut guarded, how, &place, from, to);
+        assert_eq!(found, expected, "{how} {from} {to}");
+    }
+}
