@@ -244,7 +244,7 @@ impl Attempted<'_> {
             return Ok(None);
         }
         let policy = self.policy(ports[0]);
-        let mut guarded = |part| {
+        let guarded = |part| {
             self.fill()?;
             self.run(&self.words([part, "allowed"], ports), Some(&policy))
         };
