@@ -377,6 +377,16 @@ fn two(
         sys::exists(held.number(), &files.leaf)?;
     }
     let may = |path: &[u8], names: &mut _| may_use(process, call.number, path, Wants::WRITE, names);
+    if !link {
+        for path in [real.bytes(), real_to.bytes()] {
+            if holds_guard(process, path) {
+                let subject = Subject::new(Kind::Tamper, path);
+                if !goes_on(process, call.number, &subject, Decision::Denied, EACCES) {
+                    return Err(DENIED);
+                }
+            }
+        }
+    }
     // A second name elsewhere would be a way around what is said of /tmp.
     let is_bound = process.sealed.tmp() != TmpUse::Keep && is_below(real.bytes(), b"/tmp");
     let goes = (link && !is_bound || may(real.bytes(), given))
@@ -418,6 +428,15 @@ fn made(link: bool, from: (usize, usize), to: (usize, usize), flags: usize) -> C
         },
         args: [from.0, from.1, to.0, to.1, flags, 0],
     }
+}
+
+/// Whether the parts that programs are guarded by lie in a folder: in the place of another one, they
+/// would be what is in that.
+fn holds_guard(process: &Process<'_>, folder: &[u8]) -> bool {
+    let children = &process.children;
+    [children.preload, children.loader]
+        .iter()
+        .any(|part| is_below(part, folder))
 }
 
 /// Whether a file may do no more under its new path than under the old one: otherwise moving it

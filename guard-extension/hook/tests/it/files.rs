@@ -594,3 +594,30 @@ fn flags_of_a_file_that_is_open_to_be_read_stay() {
         close(opened);
     }
 }
+
+#[test]
+fn the_folders_of_the_guard_stay_where_they_are() {
+    let _alone = alone();
+    let place = Place::new();
+    for directory in ["guard/parts", "other/parts"] {
+        std::fs::create_dir_all(place.path(directory)).unwrap();
+        std::fs::write(place.path(directory).join("loader"), directory).unwrap();
+    }
+    let part = |name: &str| -> &'static [u8] {
+        Vec::leak(place.text(&format!("guard/parts/{name}")).into_bytes())
+    };
+    let mut guarded = Guarded::new(&[]);
+    guarded.process.children =
+        guard_hook::Children::new(part("libguard.so"), part("loader"), b"name");
+    for (how, from, to, expected) in [
+        ("rename", "guard", "elsewhere", EACCES),
+        ("rename", "guard/parts", "elsewhere", EACCES),
+        ("exchange", "other/parts", "guard/parts", EACCES),
+        ("exchange", "other", "guard", EACCES),
+        ("rename", "guard/parts/loader", "elsewhere", EACCES),
+        ("rename", "other/parts", "elsewhere", 0),
+    ] {
+        let found = moved(&mut guarded, how, &place, from, to);
+        assert_eq!(found, expected, "{how} {from} {to}");
+    }
+}
