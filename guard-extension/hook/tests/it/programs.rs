@@ -383,7 +383,7 @@ fn libraries_are_programs() {
         ("other", 5, false),
     ] {
         let file = std::fs::File::open(place.path(name)).unwrap();
-        let fd = std::os::fd::AsRawFd::as_raw_fd(&file) as usize;
+        let fd = file.as_raw_fd() as usize;
         let result = guarded.call(MMAP, [0, 4096, protection, 2, fd, 0]);
         assert_eq!(result > 0, is_allowed, "{name} {protection}: {result}");
         if result > 0 {
