@@ -916,7 +916,7 @@ static void *swap_sockets(void *unused) {
 static char swapped[4200];
 
 static void *swap_paths(void *unused) {
-    char own[4200], link_to[4200], next[4200];
+    char own[4200], link_to[4200], next[4300];
     (void)unused;
     snprintf(own, sizeof own, "%s", allowed_local);
     snprintf(link_to, sizeof link_to, "%s", local);
@@ -965,34 +965,6 @@ static int race_of_sockets(void) {
     fprintf(stderr, "never in 5 s\n");
     return 1;
 }
-
-/* Has the kernel forget what was written over code, so that it comes from its file again. */
-static int over_code(void *(*undo)(void *, size_t)) {
-    static unsigned long ranges[64][2];
-    char line[4400], access[8];
-    int count = 0, undone = 0;
-    FILE *maps = fopen("/proc/self/maps", "r");
-    while (maps && count < 64 && fgets(line, sizeof line, maps)) {
-        if (sscanf(line, "%lx-%lx %7s", &ranges[count][0], &ranges[count][1], access) != 3) continue;
-        if (access[2] == 'x' && strchr(line, '/') && !strstr(line, "libguard")) count++;
-    }
-    if (maps) fclose(maps);
-    for (int i = 0; i < count; i++)
-        undone |= undo((void *)ranges[i][0], ranges[i][1] - ranges[i][0]) != MAP_FAILED;
-    if (!undone) perror("undo");
-    return plain();
-}
-
-static void *forget(void *start, size_t length) {
-    return madvise(start, length, MADV_DONTNEED) ? MAP_FAILED : start;
-}
-
-static void *leave_behind(void *start, size_t length) {
-    return mremap(start, length, length, MREMAP_MAYMOVE | 4 /* MREMAP_DONTUNMAP */, NULL);
-}
-
-static int forgotten_code(void) { return over_code(forget); }
-static int left_behind_code(void) { return over_code(leave_behind); }
 
 static const struct {
     const char *name;
@@ -1047,8 +1019,6 @@ static const struct {
     {"race-of-working-folders", race_of_working_folders},
     {"exec-hidden-variables", exec_hidden_variables},
     {"early-resolver", early_resolver},
-    {"forgotten-code", forgotten_code},
-    {"left-behind-code", left_behind_code},
     {"race-of-sockets", race_of_sockets},
 };
 

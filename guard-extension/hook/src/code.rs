@@ -58,7 +58,7 @@ pub(crate) fn decide(
         // Memory under the name of a file: as without one.
         Ok(()) if !real.bytes().starts_with(b"/") || real.bytes().starts_with(b"/memfd:") => true,
         // The libraries of a program that may run, unless anybody may have put them there.
-        Ok(()) if process.local.is_linking() && !is_anybodys(real.bytes()) => true,
+        Ok(()) if is_asked_for(process) && !is_anybodys(real.bytes()) => true,
         // What the function's own code could not have put there came with the function: programs
         // load libraries late, which starts nothing.
         Ok(()) if !is_started(process, real.bytes()) && is_firm(process, real, full, names) => true,
@@ -88,6 +88,11 @@ fn is_started(process: &Process<'_>, path: &[u8]) -> bool {
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let is_library = name.windows(3).any(|part| part == b".so");
     is_called_loader(process.program) && !is_library
+}
+
+/// Whether what is mapped is what the program itself asks for to be linked.
+fn is_asked_for(process: &Process<'_>) -> bool {
+    process.local.is_linking() && !process.local.is_steered()
 }
 
 /// Whether a path is in a place that everybody may write.

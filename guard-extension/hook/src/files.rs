@@ -18,6 +18,7 @@ mod resolve;
 mod text;
 mod there;
 
+pub(crate) use change::sets_flags;
 pub(crate) use judge::{EACCES, Wants, is_free, may_use};
 pub(crate) use path::{append, climbs, is_below, of_process, split};
 pub(crate) use resolve::{O_NOFOLLOW, entry, find, name_of, object};

@@ -55,7 +55,7 @@ pub use scratch::Scratch;
 
 pub use record::temporary;
 
-use calls::Treatment;
+use calls::{Name, Row, Treatment};
 
 /// One system call, as it is in the registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ pub fn decide(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Answ
             false => Answer::Proceed,
         };
     };
-    match row.treatment {
+    match treatment(row, call) {
         Treatment::File => files::decide(process, row.call, call, scratch),
         Treatment::Kernel => surface::decide(process, row, call),
         Treatment::Memory => code::decide(process, row.call, call, scratch),
@@ -111,6 +111,15 @@ pub fn decide(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Answ
         Treatment::Process => tamper::decide(process, row, call, scratch),
         Treatment::Program => programs::decide(process, row.call, call, scratch),
         Treatment::Unchecked => Answer::Proceed,
+    }
+}
+
+/// Who decides about this call: some do several things.
+fn treatment(row: &Row, call: &Call) -> Treatment {
+    let [_, second, ..] = call.args;
+    match row.call {
+        Name::Ioctl if files::sets_flags(second) => Treatment::File,
+        _ => row.treatment,
     }
 }
 
@@ -132,7 +141,7 @@ pub fn after(process: &Process<'_>, call: &Call, scratch: &mut Scratch, result: 
     let Some(row) = calls::row(call.number) else {
         return Next::Done(result);
     };
-    match row.treatment {
+    match treatment(row, call) {
         Treatment::File => files::after(process, row.call, call, scratch, result),
         Treatment::Memory => code::after(scratch, result),
         Treatment::Network => network::after(process, row.call, call, scratch, result),

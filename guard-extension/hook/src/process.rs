@@ -94,6 +94,8 @@ pub struct Local {
     shares: AtomicBool,
     /// Whether the program's dynamic loader is at work, so that the program has not begun.
     linking: AtomicBool,
+    /// Whether who started the program names libraries that it does not ask for.
+    steered: AtomicBool,
     /// Whether the program is being started by its user, not by a program under guard.
     starting: AtomicBool,
 }
@@ -109,6 +111,7 @@ impl Local {
             areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],
             shares: AtomicBool::new(false),
             linking: AtomicBool::new(false),
+            steered: AtomicBool::new(false),
             starting: AtomicBool::new(false),
         }
     }
@@ -118,6 +121,14 @@ impl Local {
     #[must_use]
     pub const fn linking(&self) -> &AtomicBool {
         &self.linking
+    }
+
+    /// Whether variables name libraries, or places for them, that the program does not ask for itself:
+    /// what is linked then is the program's as little as what it loads later. Not to be said of root,
+    /// who could write over the program's own.
+    #[must_use]
+    pub const fn steered(&self) -> &AtomicBool {
+        &self.steered
     }
 
     /// Whether what is started is what the user has asked for, which needs no entry. Whoever asks on
@@ -142,6 +153,10 @@ impl Local {
 
     pub(crate) fn is_linking(&self) -> bool {
         self.linking.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_steered(&self) -> bool {
+        self.steered.load(Ordering::Relaxed)
     }
 }
 

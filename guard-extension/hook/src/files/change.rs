@@ -30,6 +30,7 @@ const AT_EMPTY_PATH: usize = 0x1000;
 const RENAME_EXCHANGE: usize = 2;
 const IN_DONT_FOLLOW: usize = 0x0200_0000;
 
+const EPERM: u16 = 1;
 const ENOENT: Errno = Errno(2);
 const EEXIST: Errno = Errno(17);
 const EINVAL: Errno = Errno(22);
@@ -76,6 +77,12 @@ pub(super) fn decide(
     call: &Call,
     scratch: &mut Scratch,
 ) -> Answer {
+    if makes_device(name, call) && process.restricts() {
+        let subject = Subject::new(Kind::Kernel, b"mknod");
+        if !goes_on(process, call.number, &subject, Decision::Denied, EPERM) {
+            return Answer::Return(-isize::from(EPERM.cast_signed()));
+        }
+    }
     let Some(shape) = shape(name, call) else {
         return Answer::Proceed;
     };
@@ -141,6 +148,30 @@ pub(super) fn decide(
         }
     }
     monitored(process, answer)
+}
+
+/// Whether an ioctl(2) changes flags of a file, for which it need not be open for writing
+/// (FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR: linux/fs.h).
+pub(crate) const fn sets_flags(request: usize) -> bool {
+    matches!(request & 0xffff_ffff, 0x4008_6602 | 0x401c_5820)
+}
+
+/// Whether a call makes a file of a device: a way to disks and memory past every path, for root.
+/// Device 0 of the first kind is none (mknod(2), overlayfs).
+fn makes_device(name: Name, call: &Call) -> bool {
+    const S_IFMT: usize = 0o170_000;
+    const S_IFCHR: usize = 0o020_000;
+    const S_IFBLK: usize = 0o060_000;
+    let (mode, device) = match name {
+        Name::Mknod => (argument(call, 1), argument(call, 2)),
+        Name::Mknodat => (argument(call, 2), argument(call, 3)),
+        _ => return false,
+    };
+    match mode & S_IFMT {
+        S_IFBLK => true,
+        S_IFCHR => device & 0xffff_ffff != 0,
+        _ => false,
+    }
 }
 
 /// In monitor mode the call is made as it is.
@@ -597,6 +628,7 @@ fn shape(name: Name, call: &Call) -> Option<Shape> {
             object(arg(0), arg(1), with, 1, arg(4) & AT_SYMLINK_NOFOLLOW == 0)
         }
         Name::Fchmod | Name::Fchown | Name::Fsetxattr | Name::Fremovexattr => descriptor(arg(0)),
+        Name::Ioctl => descriptor(arg(0)),
         Name::InotifyAddWatch => Shape::Object {
             directory: AT_FDCWD,
             path: arg(1),

@@ -119,6 +119,9 @@ fn obstacle(process: &Process<'_>, path: &[u8], wants: Wants, names: &mut PathTe
     if wants.write && is_part(process, path) {
         return Obstacle::Of(Kind::Tamper);
     }
+    if wants.write && process.restricts() && is_kernels(path) {
+        return Obstacle::Of(Kind::Tamper);
+    }
     if is_below(path, b"/tmp") {
         match process.sealed.tmp() {
             TmpUse::None => return Obstacle::Of(Kind::Tmp),
@@ -163,6 +166,14 @@ pub(super) fn may_move(process: &Process<'_>, number: usize, path: &[u8]) -> boo
     }
     let subject = Subject::new(Kind::Tamper, path);
     goes_on(process, number, &subject, Decision::Denied, EACCES)
+}
+
+/// Whether a file is a setting of the kernel, which may start programs of root's choice when
+/// something happens (core(5), proc_sys_kernel(5)). Nobody but root may write them anyway.
+fn is_kernels(path: &[u8]) -> bool {
+    [b"/proc/sys".as_slice(), b"/proc/sysrq-trigger", b"/sys"]
+        .iter()
+        .any(|of| is_below(path, of))
 }
 
 /// Whether a file is what dynamic loaders read to link a program: a library, or where to look for

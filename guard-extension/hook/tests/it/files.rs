@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
+use guard_hook::Answer;
 use guard_hook::calls::CALLS;
 use guard_hook::shared::{Kind, Outcome};
 use guard_hook::sys::number::{OPENAT, OPENAT2};
@@ -550,6 +551,48 @@ fn a_thread_with_descriptors_of_its_own_is_looked_at() {
     });
     assert_eq!(result, EACCES);
     assert!(place.path("closed/file").exists());
+}
+
+#[test]
+fn no_device_is_made_and_no_setting_of_the_kernel_changed() {
+    let _alone = alone();
+    let place = tree();
+    for (settings, is_refused) in [(&[("GUARD_FILE_READ", "/usr")][..], true), (&[], false)] {
+        let mut guarded = Guarded::new(settings);
+        let path = c(place.path("open/device"));
+        // Decided about only: what would be made, or written, is the machine's.
+        let disk = guarded.decide(number("mknodat"), [CWD, p(&path), 0o060_600, 0x801, 0, 0]);
+        assert_eq!(disk == Answer::Return(-1), is_refused, "{disk:?}");
+        let fifo = guarded.decide(number("mknodat"), [CWD, p(&path), 0o010_600, 0, 0, 0]);
+        assert!(matches!(fifo, Answer::Instead(_)), "{fifo:?}");
+        let setting = c("/proc/sys/kernel/core_pattern");
+        let opened = guarded.decide(OPENAT, [CWD, p(&setting), 1, 0, 0, 0]);
+        assert_eq!(opened == Answer::Return(EACCES), is_refused, "{opened:?}");
+    }
+}
+
+#[test]
+fn flags_of_a_file_that_is_open_to_be_read_stay() {
+    const SET_FLAGS: usize = 0x4008_6602;
+    let _alone = alone();
+    let place = tree();
+    let mut guarded = guarded(&place, "enforce");
+    // None, so that it can be asked for on any file system that knows of flags.
+    let flags = 0_u64;
+    for (file, is_refused) in [("seen/file", true), ("open/file", false)] {
+        let opened = read_raw(&mut guarded, &place.text(file), 0);
+        let args = [
+            opened.cast_unsigned(),
+            SET_FLAGS,
+            (&raw const flags).expose_provenance(),
+            0,
+            0,
+            0,
+        ];
+        let result = guarded.call(number("ioctl"), args);
+        assert_eq!(result == EACCES, is_refused, "{file}: {result}");
+        close(opened);
+    }
 }
 
 #[test]

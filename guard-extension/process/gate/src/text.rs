@@ -139,19 +139,13 @@ fn readable(start: usize, end: usize) -> usize {
         asked != Err(EFAULT)
     };
     let first = start & !(PAGE - 1);
-    let mut low = 0;
-    let mut high = end.saturating_sub(first).div_ceil(PAGE);
-    if high > 0 && can_read(first + (high - 1) * PAGE) {
-        return end;
+    let mut pages = end.saturating_sub(first).div_ceil(PAGE);
+    // From the end, page by page: behind one that cannot be read there may be others that can, in a
+    // program made for that.
+    while pages > 0 && !can_read(first + (pages - 1) * PAGE) {
+        pages -= 1;
     }
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match can_read(first + middle * PAGE) {
-            true => low = middle + 1,
-            false => high = middle,
-        }
-    }
-    (first + low * PAGE).clamp(start, end)
+    (first + pages * PAGE).clamp(start, end)
 }
 
 /// Whether all of the memory between two addresses can be read.
