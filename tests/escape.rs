@@ -32,6 +32,7 @@ const HOME: &str = "/mnt";
 /// Techniques that are refused whatever they are used for.
 const REFUSED: &[(&str, &str)] = &[
     ("by-handle", "handles name files past every path"),
+    ("cloned-three", "its flags lie in memory"),
     (
         "dropped-locked-pages",
         "what was changed would be the file's again",
@@ -72,6 +73,7 @@ const REFUSED: &[(&str, &str)] = &[
         "mapped-without-descriptors",
         "what cannot be looked at is not mapped as code",
     ),
+    ("multipath", "policies know TCP and UDP"),
     (
         "own-memory",
         "the program's text is what the tier consists of",
