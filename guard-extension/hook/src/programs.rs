@@ -467,7 +467,7 @@ fn is_systems(path: &[u8]) -> bool {
     is_library && is_called_loader(path)
 }
 
-fn is_called_loader(path: &[u8]) -> bool {
+pub(crate) fn is_called_loader(path: &[u8]) -> bool {
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     // The last is musl's, which is its own loader.
     name.starts_with(b"ld-") || name == b"ld.so" || name == b"libc.so"

@@ -112,6 +112,11 @@ fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
         gate::report(count, begin, real);
         stack.forget(b"GUARD_RENDEZVOUS=");
         stack.unload(process.children.preload);
+        let is_steered = [b"LD_PRELOAD=".as_slice(), b"LD_LIBRARY_PATH="]
+            .iter()
+            .any(|name| stack.says(name));
+        let is_steered = is_steered && !is_root();
+        process.local.steered().store(is_steered, Ordering::Relaxed);
     }
     name(path);
     let (base, entry) = match &linker {
@@ -121,6 +126,12 @@ fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     stack.describe(&image, base, path);
     // SAFETY: the program is mapped, and the stack holds what it expects.
     unsafe { guard_loader_jump(stack.without_two(), entry) }
+}
+
+fn is_root() -> bool {
+    // SAFETY: takes no arguments and changes nothing.
+    let user = unsafe { sys::call(number::GETEUID, [0; 6]) };
+    user == Ok(0)
 }
 
 /// Becomes any other program. What cannot be read may be startable all the same, the kernel knows;
