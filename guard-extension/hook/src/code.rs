@@ -87,7 +87,8 @@ pub(crate) fn decide(
 fn is_started(process: &Process<'_>, path: &[u8]) -> bool {
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let is_library = name.windows(3).any(|part| part == b".so");
-    is_called_loader(process.program) && !is_library
+    let is_loader = is_called_loader(process.program) || process.program == process.children.loader;
+    is_loader && !process.program.is_empty() && !is_library
 }
 
 /// Whether what is mapped is what the program itself asks for to be linked.
