@@ -377,13 +377,11 @@ fn two(
         sys::exists(held.number(), &files.leaf)?;
     }
     let may = |path: &[u8], names: &mut _| may_use(process, call.number, path, Wants::WRITE, names);
-    if !link {
-        for path in [real.bytes(), real_to.bytes()] {
-            if holds_guard(process, path) {
-                let subject = Subject::new(Kind::Tamper, path);
-                if !goes_on(process, call.number, &subject, Decision::Denied, EACCES) {
-                    return Err(DENIED);
-                }
+    for path in [real.bytes(), real_to.bytes()] {
+        if holds_guard(process, path) {
+            let subject = Subject::new(Kind::Tamper, path);
+            if !goes_on(process, call.number, &subject, Decision::Denied, EACCES) {
+                return Err(DENIED);
             }
         }
     }
@@ -430,13 +428,13 @@ fn made(link: bool, from: (usize, usize), to: (usize, usize), flags: usize) -> C
     }
 }
 
-/// Whether the parts that programs are guarded by lie in a folder: in the place of another one, they
-/// would be what is in that.
-fn holds_guard(process: &Process<'_>, folder: &[u8]) -> bool {
+/// Whether a path is that of a part that programs are guarded by, or of a folder above one: another
+/// folder in its place would bring other parts, and a second name could be written to.
+fn holds_guard(process: &Process<'_>, path: &[u8]) -> bool {
     let children = &process.children;
     [children.preload, children.loader]
         .iter()
-        .any(|part| is_below(part, folder))
+        .any(|part| is_below(part, path))
 }
 
 /// Whether a file may do no more under its new path than under the old one: otherwise moving it

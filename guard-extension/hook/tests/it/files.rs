@@ -615,6 +615,7 @@ fn the_folders_of_the_guard_stay_where_they_are() {
         ("exchange", "other/parts", "guard/parts", EACCES),
         ("exchange", "other", "guard", EACCES),
         ("rename", "guard/parts/loader", "elsewhere", EACCES),
+        ("link", "guard/parts/loader", "elsewhere", EACCES),
         ("rename", "other/parts", "elsewhere", 0),
     ] {
         let found = moved(&mut guarded, how, &place, from, to);
