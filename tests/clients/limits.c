@@ -29,6 +29,18 @@ static void faults(void) {
     must(seen[SIGSEGV] == 201 && seen[SIGILL] == 201);
 }
 
+// Data that looks like code, which linkers may put right beside it.
+#define LINE 0x90, 0x90, 0x90, 0xb8, 1, 1, 0, 0, 0x0f, 0x05, 0xc3, 0x90, 0x90, 0x90, 0x90, 0x90,
+#define LINES LINE LINE LINE LINE LINE LINE LINE LINE
+static const unsigned char table[] = {LINES LINES LINES LINES LINES LINES LINES LINES};
+static void tables(void) {
+    // On the stack: made by code, not read from a table.
+    volatile unsigned char line[16] = {0x90, 0x90, 0x90, 0xb8, 1, 1, 0, 0, 0x0f, 0x05, 0xc3};
+    for (int n = 11; n < 16; n++) line[n] = 0x90;
+    const volatile unsigned char *at = table;
+    for (unsigned n = 0; n < sizeof table; n++) must(at[n] == line[n % sizeof line]);
+}
+
 // A fault inside of a call's arguments, with handlers that map the page.
 static char *lazy;
 static void maps(int number, siginfo_t *info, void *context) {
@@ -349,6 +361,7 @@ static void addresses(void) {
 
 static const struct part parts[] = {
     {"faults", faults},
+    {"tables", tables},
     {"pages", pages},
     {"small stacks", small_stacks},
     {"least stack", least_stack},
