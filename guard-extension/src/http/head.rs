@@ -318,6 +318,8 @@ pub(crate) fn write_response(bytes: &[u8], length: usize, out: &mut Vec<u8>) {
     if parsed.parse(bytes).is_err() {
         return;
     }
+    // An empty line may stand before the first.
+    let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
     let line = bytes.split_inclusive(|byte| *byte == b'\n').next();
     out.extend_from_slice(line.unwrap_or_default());
     for Header { name, value } in &*parsed.headers {
