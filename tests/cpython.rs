@@ -174,6 +174,7 @@ fn compare(suites: &[&str]) {
     if different.iter().all(BTreeMap::is_empty) {
         return;
     }
+    println!("unrestricted and with lists, once more: {different:#?}");
     // Some tests depend on the time that things take: what Guard breaks is broken again.
     let is_concerned = |suite: &&str| {
         let suite = format!("test.{suite}.");
