@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -329,26 +330,48 @@ pub fn serve_tcp() -> Result<u16> {
     let port = listener.local_addr().map_err(|e| e.to_string())?.port();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { continue };
+            let Ok(stream) = stream else { continue };
             thread::spawn(move || {
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
-                let mut head = Vec::new();
-                let mut byte = [0; 512];
-                while !head.windows(4).any(|w| w == b"\r\n\r\n") {
-                    match stream.read(&mut byte) {
-                        Ok(0) | Err(_) => return,
-                        Ok(n) => head.extend_from_slice(byte.get(..n).unwrap_or_default()),
-                    }
-                }
-                let length = MARK.len();
-                let answer = format!(
-                    "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{MARK}"
-                );
-                let _ = stream.write_all(answer.as_bytes());
+                answer(stream);
             });
         }
     });
     Ok(port)
+}
+
+/// The same behind a local socket.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub fn serve_unix(path: &Path) -> Result<()> {
+    let listener = UnixListener::bind(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { continue };
+            thread::spawn(move || {
+                let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+                answer(stream);
+            });
+        }
+    });
+    Ok(())
+}
+
+/// Reads a request and answers it.
+fn answer(mut stream: impl Read + Write) {
+    let mut head = Vec::new();
+    let mut byte = [0; 512];
+    while !head.windows(4).any(|w| w == b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(0) | Err(_) => return,
+            Ok(n) => head.extend_from_slice(byte.get(..n).unwrap_or_default()),
+        }
+    }
+    let length = MARK.len();
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{MARK}");
+    let _ = stream.write_all(answer.as_bytes());
 }
 
 /// The same for datagrams.

@@ -199,7 +199,7 @@ fn survey(bytes: &[u8], parts: &[Range<u64>]) -> Option<([u32; 3], Vec<u64>)> {
                 counts[1] += 1;
                 continue;
             }
-            if matches!(site.kind, Kind::Int80 | Kind::Sysenter) {
+            if site.kind.is_odd() {
                 return None;
             }
             match planner.plan(text, site, place) {

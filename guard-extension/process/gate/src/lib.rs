@@ -17,6 +17,7 @@
 
 #[allow(missing_docs, reason = "each name is described in `arch`")]
 pub mod arch;
+mod covered;
 pub mod entry;
 pub mod environ;
 pub mod maps;

@@ -14,6 +14,7 @@ use guard_hook::shared::{KnownText, TextKey};
 use guard_patcher::{Kind, Place, Site, Text, Write};
 
 use crate::arch::{self, ALIGN, ISLAND, Planner, REACH, guard_gate_entry};
+use crate::covered;
 use crate::maps;
 use crate::sections::Sections;
 use crate::sys::{self, Descriptor, Errno, map, number};
@@ -144,19 +145,13 @@ fn readable(start: usize, end: usize) -> usize {
         asked != Err(EFAULT)
     };
     let first = start & !(PAGE - 1);
-    let mut low = 0;
-    let mut high = end.saturating_sub(first).div_ceil(PAGE);
-    if high > 0 && can_read(first + (high - 1) * PAGE) {
-        return end;
+    let mut pages = end.saturating_sub(first).div_ceil(PAGE);
+    // From the end, page by page: behind one that cannot be read there may be others that can, in a
+    // program made for that.
+    while pages > 0 && !can_read(first + (pages - 1) * PAGE) {
+        pages -= 1;
     }
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match can_read(first + middle * PAGE) {
-            true => low = middle + 1,
-            false => high = middle,
-        }
-    }
-    (first + low * PAGE).clamp(start, end)
+    (first + pages * PAGE).clamp(start, end)
 }
 
 /// Whether all of the memory between two addresses can be read.
@@ -173,6 +168,7 @@ pub fn patch(
     key: Option<&TextKey>,
     sections: impl FnOnce() -> Option<Sections>,
 ) -> Count {
+    covered::remember(start, end);
     let sealed = crate::start::process().map(|process| process.sealed);
     let known = sealed.zip(key).and_then(|(sealed, key)| sealed.text(key));
     if let Some(count) = known.and_then(|known| patch_known(start, end, &known)) {
@@ -215,7 +211,7 @@ pub fn patch(
                 continue;
             }
             // Nothing but a policy that is enforced changes what a call does.
-            let is_foreign = matches!(site.kind, Kind::Int80 | Kind::Sysenter);
+            let is_foreign = site.kind.is_odd();
             if is_foreign && !crate::start::process().is_some_and(|process| process.enforces()) {
                 count.open += 1;
                 continue;
