@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *file, *allowed_file;
+static const char *self, *file, *allowed_file;
 
 static int failed(const char *what) {
     perror(what);
@@ -153,6 +153,8 @@ static int folder_above(void) {
     snprintf(made, sizeof made, "%s.made", above);
     snprintf(within, sizeof within, "%s/%s", made, name_of(folder));
     snprintf(path, sizeof path, "%s/%s", folder, name_of(file));
+    /* There is no other one. */
+    if (!strcmp(folder, denied)) return 1;
     if (mkdir(made, 0755)) return failed("mkdir");
     int got = 1;
     if (rename(denied, within)) return failed("rename");
@@ -313,6 +315,39 @@ static int by_link(void) {
     return started((char *[]){path, NULL});
 }
 
+/* Puts a link to the program in the place of one that may be started, while that is started. */
+static char racing[4200], linked[4200];
+
+static void *exchange(void *unused) {
+    (void)unused;
+    while (!stop) renameat2(AT_FDCWD, racing, AT_FDCWD, linked, RENAME_EXCHANGE);
+    return NULL;
+}
+
+static int race_of_programs(void) {
+    pthread_t thread;
+    time_t end = time(NULL) + 5;
+    int status = 1;
+    beside(self, "racing", racing, sizeof racing);
+    beside(self, "linked", linked, sizeof linked);
+    if (link(self, racing) || symlink(file, linked)) return failed("link");
+    pthread_create(&thread, NULL, exchange, NULL);
+    while (status && time(NULL) < end) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            /* Without words this program does nothing. */
+            execl(racing, racing, NULL);
+            _exit(1);
+        }
+        waitpid(pid, &status, 0);
+    }
+    stop = 1;
+    pthread_join(thread, NULL);
+    unlink(racing);
+    unlink(linked);
+    return status != 0;
+}
+
 static const struct {
     const char *name, *what;
     int (*run)(void);
@@ -339,12 +374,13 @@ static const struct {
     {"by-dynamic-loader", "exec", by_dynamic_loader},
     {"by-interpreter", "exec", by_interpreter},
     {"by-link", "exec", by_link},
+    {"race-of-programs", "exec", race_of_programs},
 };
 
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IONBF, 0);
     if (argc < 5) return 2;
-    file = argv[3], allowed_file = argv[4];
+    self = argv[0], file = argv[3], allowed_file = argv[4];
     for (size_t i = 0; i < sizeof TECHNIQUES / sizeof *TECHNIQUES; i++)
         if (!strcmp(argv[1], TECHNIQUES[i].name) && !strcmp(argv[2], TECHNIQUES[i].what))
             return TECHNIQUES[i].run();

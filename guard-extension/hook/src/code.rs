@@ -55,8 +55,14 @@ pub(crate) fn decide(
     let [real, names] = &mut scratch.real;
     let [full, _] = &mut scratch.given;
     let goes_on = match name_of(own.number(), real) {
-        // Memory under the name of a file: as without one.
-        Ok(()) if !real.bytes().starts_with(b"/") || real.bytes().starts_with(b"/memfd:") => true,
+        // Memory under the name of a file: as without one, unless it is mapped as libraries are.
+        Ok(()) if is_memory(real.bytes()) => {
+            let is_library = flags & MAP_TYPE == MAP_PRIVATE;
+            let phase = process.sealed.phase();
+            !is_library
+                || !process.policy.exec(real.bytes(), phase).is_denied()
+                || may_start(process, call.number, real.bytes(), names)
+        }
         // The libraries of a program that may run, unless anybody may have put them there.
         Ok(()) if is_asked_for(process) && !is_anybodys(real.bytes()) => true,
         // What the function's own code could not have put there came with the function: programs
@@ -72,8 +78,7 @@ pub(crate) fn decide(
     // Of a file that stays: code of the program's own, so that it can be changed to pass the check.
     let path = real.bytes();
     let is_shared = flags & MAP_TYPE != MAP_PRIVATE && protection & PROT_WRITE == 0;
-    let is_lasting =
-        path.starts_with(b"/") && !path.starts_with(b"/memfd:") && !path.ends_with(b" (deleted)");
+    let is_lasting = !is_memory(path) && !path.ends_with(b" (deleted)");
     if is_shared && is_lasting && process.enforces() {
         made.args[3] = flags & !MAP_TYPE | MAP_PRIVATE;
     }
@@ -87,7 +92,13 @@ pub(crate) fn decide(
 fn is_started(process: &Process<'_>, path: &[u8]) -> bool {
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let is_library = name.windows(3).any(|part| part == b".so");
-    is_called_loader(process.program) && !is_library
+    let is_loader = is_called_loader(process.program) || process.program == process.children.loader;
+    is_loader && !process.program.is_empty() && !is_library
+}
+
+/// Whether what the kernel calls so is no file.
+fn is_memory(path: &[u8]) -> bool {
+    !path.starts_with(b"/") || path.starts_with(b"/memfd:")
 }
 
 /// Whether what is mapped is what the program itself asks for to be linked.

@@ -107,10 +107,10 @@ fn children_are_guarded_whatever_their_environment_says() {
             ];
             let output = start(&guarded, Path::new("/usr/bin/env"), &["env"], &envp).unwrap();
             let expected = "LD_PRELOAD=/nonexistent/libguard.so:/x.so:/y.so\n\
-                            GUARD_RENDEZVOUS=name\nA=1\n";
+                            GUARD_RENDEZVOUS=name,child\nA=1\n";
             assert_eq!(text(&output), expected);
             let output = start(&guarded, Path::new("/usr/bin/env"), &["env"], &[]).unwrap();
-            let expected = "LD_PRELOAD=/nonexistent/libguard.so\nGUARD_RENDEZVOUS=name\n";
+            let expected = "LD_PRELOAD=/nonexistent/libguard.so\nGUARD_RENDEZVOUS=name,child\n";
             assert_eq!(text(&output), expected);
         }
     }
@@ -370,6 +370,11 @@ fn libraries_are_programs() {
     } else {
         215
     };
+    const MEMFD_CREATE: usize = if cfg!(target_arch = "x86_64") {
+        319
+    } else {
+        279
+    };
     let _alone = alone();
     let place = Place::new();
     for name in ["allowed", "other"] {
@@ -390,12 +395,25 @@ fn libraries_are_programs() {
             native(MUNMAP, [result as usize, 4096, 0, 0, 0, 0]);
         }
     }
+    // Memory under the name of a file is a compiler's when it is shared, and a library otherwise.
+    let name = c("library");
+    let memory = native(MEMFD_CREATE, [p(&name), 0, 0, 0, 0, 0]);
+    assert!(memory >= 0);
+    for (flags, is_allowed) in [(1, true), (2, false)] {
+        let result = guarded.call(MMAP, [0, 4096, 5, flags, memory as usize, 0]);
+        assert_eq!(result > 0, is_allowed, "{flags}: {result}");
+        if result > 0 {
+            native(MUNMAP, [result as usize, 4096, 0, 0, 0, 0]);
+        }
+    }
+    close(memory);
+    let records = guarded.records();
+    assert_eq!(records.len(), 2, "{records:?}");
     // Memory without a file is a compiler's.
     let result = guarded.call(MMAP, [0, 4096, 7, 0x22, usize::MAX, 0]);
     assert!(result > 0);
     native(MUNMAP, [result as usize, 4096, 0, 0, 0, 0]);
-    let records = guarded.records();
-    assert_eq!(records.len(), 1);
+    assert!(guarded.records().is_empty());
     assert_eq!(
         (records[0].kind, &records[0].text),
         (Kind::Exec, &place.text("other"))

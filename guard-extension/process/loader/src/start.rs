@@ -19,6 +19,8 @@ const UNAVAILABLE: u8 = 69;
 /// No such file, no memory (errno(3)).
 const ENOENT: Errno = Errno(2);
 const ENOMEM: Errno = Errno(12);
+/// Permission denied (errno(3)).
+const DENIED: Errno = Errno(13);
 
 /// Longest path (PATH_MAX, limits.h).
 const PATH: usize = 4096;
@@ -88,7 +90,8 @@ impl Linker {
 /// Becomes a program.
 fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     let mut buffer = [0; PATH];
-    let real = real_path(&file, &mut buffer).unwrap_or_else(|| path.to_bytes());
+    let found = real_path(&file, &mut buffer);
+    let real = found.unwrap_or_else(|| path.to_bytes());
     let mapped = head
         .map(&file)
         .and_then(|image| Ok((image, Linker::map(head, &file)?)));
@@ -100,6 +103,9 @@ fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     // After the program is mapped: the extension sees which files it is to know.
     let process = gate::prepare(real).ok();
     if let Some(process) = process {
+        if !gate::may_run(process, found) {
+            fail(path, DENIED);
+        }
         let begin = sys::now();
         let mut count = text::Count::default();
         let mut patch = |start, end| count.add(gate::patch_image(start, end));
@@ -164,7 +170,8 @@ fn start_guarded(stack: Stack, path: &CStr) -> Errno {
     let Ok(process) = gate::prepare(&[]) else {
         return execute(path, arguments, variables);
     };
-    process.local.starting().store(true, Ordering::Relaxed);
+    let is_users = !gate::is_child();
+    process.local.starting().store(is_users, Ordering::Relaxed);
     let Ok(memory) = sys::map_new(size_of::<Scratch>()) else {
         return ENOMEM;
     };
