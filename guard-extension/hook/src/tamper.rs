@@ -103,18 +103,20 @@ fn aim(process: &Process<'_>, name: Name, call: &Call, memory: &mut Memory) -> A
     match name {
         // The null signal only asks whether somebody is there (kill(2)).
         Name::Kill if int(second) == 0 => Aim::None,
-        Name::Kill if reaches_extension(process, int(first)) => Aim::At(EPERM),
         // To the group that it is now: another thread may be about to leave it for another.
         Name::Kill if int(first) == 0 => match sys::process_group(0) {
             // The first group's number, negative, stands for everybody.
-            Some(0 | 1) => Aim::None,
-            Some(group) => {
+            Some(group) if group > 1 => {
                 let mut copy = *call;
                 copy.args[0] = (group as usize).wrapping_neg();
-                Aim::Copied(copy)
+                match in_group(process, group.cast_signed()) {
+                    true => Aim::At(EPERM),
+                    false => Aim::Copied(copy),
+                }
             }
-            None => Aim::At(EPERM),
+            _ => at(in_group(process, 0)),
         },
+        Name::Kill if reaches_extension(process, int(first)) => Aim::At(EPERM),
         Name::Kill => Aim::None,
         Name::Tkill | Name::RtSigqueueinfo => at(int(second) != 0 && is_guarded(first)),
         Name::Tgkill | Name::RtTgsigqueueinfo => {
