@@ -9,13 +9,14 @@ use crate::process::Process;
 use crate::record::{Subject, goes_on};
 use crate::scratch::Scratch;
 use crate::shared::Kind;
-use crate::sys::{self, Errno, int, memory};
+use crate::sys::{self, Errno, Fd, int, memory};
 use crate::text::Text;
 use crate::{Answer, Call, Next};
 
 const EPERM: u16 = 1;
 const EINVAL: u16 = 22;
 const ENOENT: Errno = Errno(2);
+const BAD_DESCRIPTOR: Errno = Errno(9);
 
 // prctl(2)
 const PR_SET_DUMPABLE: usize = 4;
@@ -47,15 +48,25 @@ const TIOCLINUX: usize = 0x541c;
 const FIOSETOWN: usize = 0x8901;
 const SIOCSPGRP: usize = 0x8902;
 
-/// Copies of small structures that name a process.
+/// Copies of small structures that name a process, and a descriptor of ours that stands for one.
 #[derive(Debug)]
 pub(crate) struct Memory {
     owner: [u32; 2],
+    held: Option<usize>,
 }
 
 impl Memory {
     pub(crate) const fn new() -> Self {
-        Self { owner: [0; 2] }
+        Self {
+            owner: [0; 2],
+            held: None,
+        }
+    }
+}
+
+impl Memory {
+    fn release(&mut self) {
+        drop(self.held.take().map(Fd::held));
     }
 }
 
@@ -76,7 +87,13 @@ pub(crate) fn decide(
     call: &Call,
     scratch: &mut Scratch,
 ) -> Answer {
-    let errno = match aim(process, row.call, call, &mut scratch.tamper) {
+    let memory = &mut scratch.tamper;
+    memory.held = None;
+    let aim = aim(process, row.call, call, memory);
+    if !matches!(aim, Aim::Copied(_)) || !process.enforces() {
+        memory.release();
+    }
+    let errno = match aim {
         Aim::None => return Answer::Proceed,
         Aim::Copied(copied) if process.enforces() => return Answer::Instead(copied),
         Aim::Copied(_) => return Answer::Proceed,
@@ -90,7 +107,8 @@ pub(crate) fn decide(
 }
 
 /// Continues after a call with our copy.
-pub(crate) const fn after(result: isize) -> Next {
+pub(crate) fn after(scratch: &mut Scratch, result: isize) -> Next {
+    scratch.tamper.release();
     Next::Done(result)
 }
 
@@ -122,7 +140,20 @@ fn aim(process: &Process<'_>, name: Name, call: &Call, memory: &mut Memory) -> A
         Name::Tgkill | Name::RtTgsigqueueinfo => {
             at(int(third) != 0 && (is_guarded(first) || is_guarded(second)))
         }
-        Name::PidfdSendSignal => at(int(second) != 0 && is_handle(process, first)),
+        Name::PidfdSendSignal if int(second) == 0 => Aim::None,
+        // Of our own, so that no other thread puts another process's handle in its place.
+        Name::PidfdSendSignal => match sys::duplicate(first) {
+            Ok(own) if is_handle(process, own.number()) => Aim::At(EPERM),
+            Ok(own) => {
+                let mut copy = *call;
+                copy.args[0] = own.number();
+                memory.held = Some(own.keep());
+                Aim::Copied(copy)
+            }
+            // The kernel says so, too.
+            Err(BAD_DESCRIPTOR) => Aim::None,
+            Err(_) => at(process.sealed.extension() != 0),
+        },
         Name::PidfdOpen => at(is_guarded(first)),
         Name::PidfdGetfd | Name::Ptrace | Name::ProcessMadvise | Name::ProcessMrelease => {
             Aim::At(EPERM)
