@@ -46,7 +46,7 @@ pub struct Client {
     /// Files it consists of: name, content.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
-    /// A file of `tests/clients` it consists of.
+    /// A file of `tests/clients` it consists of; `parts.h` is put beside it.
     pub source: Option<String>,
     /// Commands that build it.
     #[serde(default)]
@@ -55,6 +55,9 @@ pub struct Client {
     pub run: Vec<String>,
     /// Why it may be refused even what the policy allows.
     pub allowed_may_fail: Option<String>,
+    /// Whether enforcing refuses it whatever the policy lists, so that it can only be watched.
+    #[serde(default)]
+    pub is_refused: bool,
 }
 
 #[derive(Deserialize)]
@@ -154,6 +157,9 @@ impl Client {
             let kind = from.extension().unwrap_or_default().to_string_lossy();
             let to = work.join(format!("client.{kind}"));
             fs::copy(&from, to).map_err(|e| format!("{}: {e}", from.display()))?;
+            let headers = root().join("tests/clients/parts.h");
+            let to = work.join("parts.h");
+            fs::copy(&headers, to).map_err(|e| format!("{}: {e}", headers.display()))?;
         }
         for command in &self.build {
             let words: Vec<_> = command.iter().map(|word| folder.fill(word, &[])).collect();
