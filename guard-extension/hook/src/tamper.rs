@@ -253,7 +253,7 @@ fn is_self(id: usize) -> bool {
 }
 
 /// Whether an id is the extension's process or one of its threads.
-fn is_extension(process: &Process<'_>, id: i32) -> bool {
+pub(crate) fn is_extension(process: &Process<'_>, id: i32) -> bool {
     let extension = process.sealed.extension();
     let Ok(id) = u32::try_from(id) else {
         return false;
@@ -338,5 +338,6 @@ fn is_handle(process: &Process<'_>, descriptor: usize) -> bool {
     let Ok(()) = sys::read_link(sys::AT_FDCWD, &link, &mut name) else {
         return false;
     };
-    crate::files::of_process(name.bytes()).is_some_and(|of| of.id == extension)
+    crate::files::of_process(name.bytes())
+        .is_some_and(|of| is_extension(process, of.id.cast_signed()))
 }
