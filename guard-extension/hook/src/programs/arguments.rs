@@ -108,7 +108,13 @@ pub(super) fn arguments(
         writer.word(0)?;
     }
     if !children.rendezvous.is_empty() {
-        let at = writer.string(&[RENDEZVOUS, children.rendezvous, CHILD])?;
+        // What runs the script that the user has started is the user's, too.
+        let child = if process.local.is_starting() {
+            b"".as_slice()
+        } else {
+            CHILD
+        };
+        let at = writer.string(&[RENDEZVOUS, children.rendezvous, child])?;
         writer.word(at)?;
     }
     let mut preloads = (0, 0);
