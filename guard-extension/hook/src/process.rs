@@ -62,7 +62,7 @@ pub struct Children<'a> {
     pub preload: &'a [u8],
     /// Path of the loader that starts static programs.
     pub loader: &'a [u8],
-    /// Value of `GUARD_RENDEZVOUS`.
+    /// Value of `GUARD_RENDEZVOUS`, as children get it.
     pub rendezvous: &'a [u8],
 }
 
