@@ -120,9 +120,9 @@ impl Local {
         &self.linking
     }
 
-    /// Whether variables name libraries, or places for them, that the program does not ask for itself:
-    /// what is linked then is the program's as little as what it loads later. Not to be said of root,
-    /// who could write over the program's own.
+    /// Whether variables name libraries, or places for them, that the program does not ask for by
+    /// itself: what is linked then is the program's as little as what it loads later. Not to be said
+    /// of root, who could write over the program's own.
     #[must_use]
     pub const fn steered(&self) -> &AtomicBool {
         &self.steered

@@ -140,15 +140,15 @@ pub fn is_child() -> bool {
     IS_CHILD.load(Ordering::Relaxed)
 }
 
-/// The same for what the user has asked for and another program runs: started by nobody under guard.
+/// The same for what the user has asked for and another program runs: nobody under guard starts it.
 pub fn as_users(process: &Process<'static>) -> Process<'static> {
     let mut users = *process;
     (users.children.rendezvous, _) = split(users.children.rendezvous);
     users
 }
 
-/// Whether the program may be run, by the real path of the file that was opened for it, nothing where
-/// that is not known. What the user has asked for needs no entry.
+/// Whether the program may be run, by the real path of the file that was opened for it; nothing
+/// where that is not known. What the user has asked for needs no entry.
 pub fn may_run(process: &Process<'_>, path: Option<&[u8]>) -> bool {
     !is_child() || guard_hook::may_run(process, path.unwrap_or_default())
 }
