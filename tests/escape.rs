@@ -32,6 +32,7 @@ const HOME: &str = "/mnt";
 /// Techniques that are refused whatever they are used for.
 const REFUSED: &[(&str, &str)] = &[
     ("by-handle", "handles name files past every path"),
+    ("cloned-three", "its flags lie in memory"),
     (
         "dropped-locked-pages",
         "what was changed would be the file's again",
@@ -72,6 +73,7 @@ const REFUSED: &[(&str, &str)] = &[
         "mapped-without-descriptors",
         "what cannot be looked at is not mapped as code",
     ),
+    ("multipath", "policies know TCP and UDP"),
     (
         "own-memory",
         "the program's text is what the tier consists of",
@@ -86,6 +88,9 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("unmap-guard", "the policy is what the tier decides by"),
 ];
+
+/// Techniques that are tried on local sockets, too.
+const LOCAL: &[&str] = &["plain", "race-of-sockets"];
 
 /// Techniques without a sibling.
 const ALONE: &[(&str, &str)] = &[
@@ -226,7 +231,7 @@ struct Attempted<'a> {
     folder: &'a Folder,
     program: &'a str,
     technique: &'a str,
-    /// `tcp`, `read`, `write` or `exec`.
+    /// `tcp`, `read`, `unix`, `write` or `exec`.
     aim: &'a str,
     /// A program that prints the mark.
     printing: &'a Path,
@@ -243,7 +248,7 @@ impl Attempted<'_> {
         {
             return Ok(None);
         }
-        let policy = self.policy(ports[0]);
+        let policy = self.policy(ports);
         let guarded = |part| {
             self.fill()?;
             self.run(&self.words([part, "allowed"], ports), Some(&policy))
@@ -262,6 +267,9 @@ impl Attempted<'_> {
         let program = (self.aim == "exec").then_some(self.printing);
         for part in ["allowed", "denied"] {
             self.folder.fill_part(part, program)?;
+            if self.aim == "unix" {
+                client::serve_unix(&self.folder.path(part).join("socket"))?;
+            }
         }
         let Some(user) = self.place.user else {
             return Ok(());
@@ -294,6 +302,7 @@ impl Attempted<'_> {
         words.extend(parts.map(|part| match self.aim {
             "tcp" if part == "allowed" => allowed.to_string(),
             "tcp" => denied.to_string(),
+            "unix" => text(&self.folder.path(part).join("socket")),
             "write" => text(&self.folder.path(part).join("old")),
             "exec" => text(&self.folder.path(part).join("program")),
             _ => text(&self.folder.path(part).join("file")),
@@ -301,14 +310,21 @@ impl Attempted<'_> {
         words
     }
 
-    fn policy(&self, allowed_port: u16) -> Vec<(&'static str, String)> {
+    fn policy(&self, [allowed, denied]: [u16; 2]) -> Vec<(&'static str, String)> {
         let own = ["work", "allowed"].map(|part| text(&self.folder.path(part)));
         let own = own.join(":");
         let mut policy = vec![
             ("GUARD_MODE", "enforce".to_owned()),
             ("GUARD_TIER", "process".to_owned()),
             ("GUARD_REQUIRE", "process".to_owned()),
-            ("GUARD_EGRESS_ALLOW", format!("127.0.0.1:{allowed_port}")),
+            // Datagrams may go where streams may not: one is not to be taken for the other.
+            (
+                "GUARD_EGRESS_ALLOW",
+                format!(
+                    "127.0.0.1:{allowed},udp:127.0.0.1:{denied},unix:{}/",
+                    text(&self.folder.path("allowed"))
+                ),
+            ),
         ];
         policy.push(match self.aim {
             "write" => ("GUARD_FILE_WRITE", format!("/dev:/proc:{own}")),
@@ -390,7 +406,10 @@ fn techniques(source: &str, aims: &[&str]) -> Vec<(String, String)> {
         let mut quoted = line.trim().strip_prefix("{\"")?.split('"');
         let name = quoted.next()?;
         let own = quoted.nth(1);
-        let aims = own.map_or_else(|| aims.to_vec(), |aim| vec![aim]);
+        let mut aims = own.map_or_else(|| aims.to_vec(), |aim| vec![aim]);
+        if LOCAL.contains(&name) && own.is_none() {
+            aims.push("unix");
+        }
         Some(
             aims.into_iter()
                 .map(|aim| (name.to_owned(), aim.to_owned()))

@@ -90,6 +90,8 @@ pub struct Local {
     /// Mappings with arguments of programs that were started: owner's process id and address, and
     /// length in bytes. See `programs::areas`.
     pub(crate) areas: [[AtomicU64; 3]; 32],
+    /// Whether another thread or process may change what a descriptor's number stands for.
+    shares: AtomicBool,
     /// Whether the program's dynamic loader is at work, so that the program has not begun.
     linking: AtomicBool,
     /// Whether who started the program names libraries that it does not ask for.
@@ -107,6 +109,7 @@ impl Local {
             plain: [const { AtomicU64::new(0) }; 256],
             linked: [const { AtomicU64::new(0) }; 64],
             areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],
+            shares: AtomicBool::new(false),
             linking: AtomicBool::new(false),
             steered: AtomicBool::new(false),
             starting: AtomicBool::new(false),
@@ -133,6 +136,15 @@ impl Local {
     #[must_use]
     pub const fn starting(&self) -> &AtomicBool {
         &self.starting
+    }
+
+    /// Somebody is being made who shares the table of descriptors.
+    pub(crate) fn share_descriptors(&self) {
+        self.shares.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn shares_descriptors(&self) -> bool {
+        self.shares.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_starting(&self) -> bool {

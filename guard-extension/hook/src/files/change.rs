@@ -6,7 +6,7 @@
 
 use guard_core::policy::{Access, Decision};
 
-use super::judge::{EACCES, Wants, may_use};
+use super::judge::{EACCES, Wants, may_move, may_use};
 use super::open::{EISDIR, O_LARGEFILE, openat2};
 use super::resolve::{
     DENIED, ELOOP, O_CLOEXEC, O_NOFOLLOW, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, entry, find,
@@ -316,17 +316,11 @@ fn two(
         sys::exists(held.number(), &files.leaf)?;
     }
     let may = |path: &[u8], names: &mut _| may_use(process, call.number, path, Wants::WRITE, names);
-    for path in [real.bytes(), real_to.bytes()] {
-        if holds_guard(process, path) {
-            let subject = Subject::new(Kind::Tamper, path);
-            if !goes_on(process, call.number, &subject, Decision::Denied, EACCES) {
-                return Err(DENIED);
-            }
-        }
-    }
     // A second name elsewhere would be a way around what is said of /tmp.
     let is_bound = process.sealed.tmp() != TmpUse::Keep && is_below(real.bytes(), b"/tmp");
-    let goes = (link && !is_bound || may(real.bytes(), given))
+    let goes = may_move(process, call.number, real.bytes())
+        && may_move(process, call.number, real_to.bytes())
+        && (link && !is_bound || may(real.bytes(), given))
         && may(real_to.bytes(), given)
         && (is_new || gains_nothing(process, call.number, real.bytes(), real_to.bytes()))
         && (link
@@ -365,15 +359,6 @@ fn made(link: bool, from: (usize, usize), to: (usize, usize), flags: usize) -> C
         },
         args: [from.0, from.1, to.0, to.1, flags, 0],
     }
-}
-
-/// Whether a path is that of a part that programs are guarded by, or of a folder above one: another
-/// folder in its place would bring other parts, and a second name could be written to.
-fn holds_guard(process: &Process<'_>, path: &[u8]) -> bool {
-    let children = &process.children;
-    [children.preload, children.loader]
-        .iter()
-        .any(|part| is_below(part, path))
 }
 
 /// Whether a file may do no more under its new path than under the old one: otherwise moving it

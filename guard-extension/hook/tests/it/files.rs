@@ -596,28 +596,35 @@ fn flags_of_a_file_that_is_open_to_be_read_stay() {
 }
 
 #[test]
-fn the_folders_of_the_guard_stay_where_they_are() {
+fn the_guards_own_files_stay_where_they_are() {
     let _alone = alone();
-    let place = Place::new();
-    for directory in ["guard/parts", "other/parts"] {
-        std::fs::create_dir_all(place.path(directory)).unwrap();
-        std::fs::write(place.path(directory).join("loader"), directory).unwrap();
-    }
-    let part = |name: &str| -> &'static [u8] {
-        Vec::leak(place.text(&format!("guard/parts/{name}")).into_bytes())
-    };
-    let mut guarded = Guarded::new(&[]);
-    guarded.process.children =
-        guard_hook::Children::new(part("libguard.so"), part("loader"), b"name");
     for (how, from, to, expected) in [
-        ("rename", "guard", "elsewhere", EACCES),
-        ("rename", "guard/parts", "elsewhere", EACCES),
-        ("exchange", "other/parts", "guard/parts", EACCES),
-        ("exchange", "other", "guard", EACCES),
-        ("rename", "guard/parts/loader", "elsewhere", EACCES),
-        ("link", "guard/parts/loader", "elsewhere", EACCES),
-        ("rename", "other/parts", "elsewhere", 0),
+        ("rename", "opt/guard/loader", "opt/guard/x", EACCES),
+        ("rename", "opt/guard/other", "opt/guard/loader", EACCES),
+        ("rename", "opt/guard", "opt/elsewhere", EACCES),
+        ("rename", "opt", "elsewhere", EACCES),
+        ("exchange", "else", "opt/guard", EACCES),
+        // By another name it could be written to.
+        ("link", "opt/guard/library", "x", EACCES),
+        ("rename", "opt/guard/other", "x", 0),
+        ("link", "opt/guard/other", "x", 0),
+        ("rename", "else", "opt/guard/x", 0),
     ] {
+        let place = Place::new();
+        for directory in ["opt/guard", "else"] {
+            std::fs::create_dir_all(place.path(directory)).unwrap();
+        }
+        for file in ["loader", "library", "other"] {
+            std::fs::write(place.path(&format!("opt/guard/{file}")), file).unwrap();
+        }
+        let (library, loader) = (
+            place.text("opt/guard/library"),
+            place.text("opt/guard/loader"),
+        );
+        let mut guarded = Guarded::new(&[("GUARD_FILE_READ", "/")]);
+        let leak = |text: String| -> &'static [u8] { text.leak().as_bytes() };
+        guarded.process.children =
+            guard_hook::Children::new(leak(library), leak(loader), b"guard-test");
         let found = moved(&mut guarded, how, &place, from, to);
         assert_eq!(found, expected, "{how} {from} {to}");
     }

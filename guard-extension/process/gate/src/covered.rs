@@ -5,7 +5,7 @@
 //! brings more of the file. Both are told here, by a list of all text that was searched; that it
 //! still is code of a file, by the kernel's list of mappings.
 
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use guard_hook::Call;
 
@@ -13,15 +13,18 @@ use crate::maps;
 use crate::sys::number;
 
 /// Texts that are remembered: more than programs map. With more, every such call is looked at.
-const MOST: usize = 512;
+pub(crate) const MOST: usize = 512;
 const PAGE: usize = 4096;
 
-static TEXTS: [[AtomicUsize; 2]; MOST] = [const { [const { AtomicUsize::new(0) }; 2] }; MOST];
-static IS_OVERFULL: AtomicBool = AtomicBool::new(false);
+/// First byte and end of each. The entry compares them, too, for most calls are about other memory.
+pub(crate) static TEXTS: [[AtomicUsize; 2]; MOST] =
+    [const { [const { AtomicUsize::new(0) }; 2] }; MOST];
+/// How many of the first ones may be in use; more than [`MOST`] when they do not suffice.
+pub(crate) static USED: AtomicUsize = AtomicUsize::new(0);
 
 /// Remembers a text, whose address nobody has been told yet.
 pub(crate) fn remember(start: usize, end: usize) {
-    for [from, to] in &TEXTS {
+    for ([from, to], used) in TEXTS.iter().zip(1..) {
         let held = from.load(Ordering::Relaxed);
         // What lay there before is there no more.
         let is_replaced = held >= start && to.load(Ordering::Relaxed) <= end;
@@ -31,10 +34,11 @@ pub(crate) fn remember(start: usize, end: usize) {
                 .is_ok()
         {
             to.store(end, Ordering::Release);
+            USED.fetch_max(used, Ordering::Release);
             return;
         }
     }
-    IS_OVERFULL.store(true, Ordering::Relaxed);
+    USED.store(usize::MAX, Ordering::Release);
 }
 
 /// Whether a call would bring code back as it is in its file.
@@ -45,7 +49,7 @@ pub(crate) fn uncovers(call: &Call) -> bool {
     let is_known = TEXTS
         .iter()
         .any(|[from, to]| from.load(Ordering::Relaxed) < end && start < to.load(Ordering::Acquire));
-    if !is_known && !IS_OVERFULL.load(Ordering::Relaxed) {
+    if !is_known && USED.load(Ordering::Relaxed) <= MOST {
         return false;
     }
     let mut is_code = false;

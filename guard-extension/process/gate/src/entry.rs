@@ -68,7 +68,7 @@ pub(crate) extern "C" fn guard_gate_after(slot: &mut Slot) -> u32 {
     let made = unsafe { &*slot.frame }.result();
     slots::unwatch(slot);
     let result = match slot.maps_code {
-        true => text::mapped(&slot.call, made),
+        true => text::mapped(&slot.instead, made),
         false => made,
     };
     let next = match start::process() {

@@ -22,6 +22,7 @@ pub mod entry;
 pub mod environ;
 pub mod maps;
 mod rendezvous;
+pub mod sections;
 pub mod slots;
 pub mod start;
 #[allow(missing_docs, reason = "named as in the manual pages")]

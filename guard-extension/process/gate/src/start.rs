@@ -304,9 +304,10 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
             return true;
         }
         if mapping.is_code() && !(mapping.start <= own.start && own.start < mapping.end) {
+            let sections = || mapping.sections();
             count.add(match mapping.is_readable() {
-                true => text::patch(mapping.start, mapping.end, Some(&mapping.key())),
-                false => text::patch_unreadable(mapping.start, mapping.end),
+                true => text::patch(mapping.start, mapping.end, Some(&mapping.key()), sections),
+                false => text::patch_unreadable(mapping.start, mapping.end, sections),
             });
         }
         true
@@ -320,15 +321,16 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
 
 /// Patches the text between two addresses, part of a file that was mapped there as a whole.
 pub fn patch_image(start: usize, end: usize) -> Count {
-    let mut key = None;
-    // Without a list it is searched.
+    let mut count = None;
     let _ = maps::each(|mapping| {
         if mapping.start == start && mapping.end == end && mapping.is_file() {
-            key = Some(mapping.key());
+            let sections = || mapping.sections();
+            count = Some(text::patch(start, end, Some(&mapping.key()), sections));
         }
         mapping.start < start
     });
-    text::patch(start, end, key.as_ref())
+    // Without a list it is searched.
+    count.unwrap_or_else(|| text::patch(start, end, None, || None))
 }
 
 /// Says what became of the sites, in this process's status. Ends a program that passes by the check

@@ -8,7 +8,7 @@ use guard_gate::{environ, start as gate, text};
 use guard_hook::{Answer, Call, Scratch};
 
 use crate::begin::{self, guard_loader_jump};
-use crate::image::{self, Form, Head, Image};
+use crate::image::{self, EMPTY, Form, Head, Image, Room};
 use crate::stack::Stack;
 
 /// As sysexits.h numbers them: the command line is not understood.
@@ -36,7 +36,8 @@ pub(crate) fn start(stack: usize) -> ! {
         sys::exit(USAGE);
     }
     let path = stack.argument(1);
-    let opened = image::open(path).and_then(|file| Ok((Head::read(&file)?, file)));
+    let mut room = EMPTY;
+    let opened = image::open(path).and_then(|file| Ok((Head::read(&file, &mut room)?, file)));
     match opened {
         Ok((head, file)) if is_run(head.form()) => run(stack, path, &head, file),
         Ok((head, _)) if head.form() == Form::Dynamic => preloaded(stack, path),
@@ -66,19 +67,19 @@ fn is_run(form: Form) -> bool {
 }
 
 /// A program's dynamic loader.
-struct Linker {
-    head: Head,
+struct Linker<'b> {
+    head: Head<'b>,
     image: Image,
 }
 
-impl Linker {
-    fn map(head: &Head, file: &Descriptor) -> Result<Option<Self>, Errno> {
+impl<'b> Linker<'b> {
+    fn map(head: &Head<'_>, file: &Descriptor, room: &'b mut Room) -> Result<Option<Self>, Errno> {
         if head.form() != Form::Dynamic {
             return Ok(None);
         }
         let mut buffer = [0; PATH];
         let file = image::open(head.interpreter(file, &mut buffer)?)?;
-        let head = Head::read(&file)?;
+        let head = Head::read(&file, room)?;
         if head.form() != Form::Static {
             return Err(image::BAD_LIBRARY);
         }
@@ -88,13 +89,14 @@ impl Linker {
 }
 
 /// Becomes a program.
-fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
+fn run(stack: Stack, path: &CStr, head: &Head<'_>, file: Descriptor) -> ! {
+    let mut room = EMPTY;
     let mut buffer = [0; PATH];
     let found = real_path(&file, &mut buffer);
     let real = found.unwrap_or_else(|| path.to_bytes());
     let mapped = head
         .map(&file)
-        .and_then(|image| Ok((image, Linker::map(head, &file)?)));
+        .and_then(|image| Ok((image, Linker::map(head, &file, &mut room)?)));
     let (mut image, linker) = match mapped {
         Ok(mapped) => mapped,
         Err(error) => fail(path, error),
