@@ -2,6 +2,7 @@
  * read|write|exec FILE ALLOWED_FILE. Prints what it read, or MARK when the file was cut; each works
  * where nothing guards it. */
 #define _GNU_SOURCE
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -110,6 +111,33 @@ PREFIXED(with_many, "0x64, 0x66, 0x66, 0x2e, 0x4f")
 static int prefixed_rex(void) { return by_call(with_rex); }
 static int prefixed_repeat(void) { return by_call(with_repeat); }
 static int prefixed_many(void) { return by_call(with_many); }
+
+static int bare_call(void) { return by_call(bare); }
+
+/* This program once more, whose section headers call its code data. */
+static int code_called_data(void) {
+    static char bytes[8 << 20];
+    char path[4200];
+    int from = open("/proc/self/exe", O_RDONLY), status = 1;
+    ssize_t length = 0, n;
+    beside(self, "data", path, sizeof path);
+    int to = open(path, O_WRONLY | O_CREAT | O_EXCL, 0755);
+    if (from < 0 || to < 0) return failed("open");
+    while ((n = read(from, bytes + length, sizeof bytes - length)) > 0) length += n;
+    Elf64_Ehdr *head = (void *)bytes;
+    Elf64_Shdr *section = (void *)(bytes + head->e_shoff);
+    for (int i = 0; i < head->e_shnum; i++) section[i].sh_flags &= ~SHF_EXECINSTR;
+    if (write(to, bytes, length) != length) return failed("write");
+    close(to);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl(path, path, "bare-call", "read", file, allowed_file, NULL);
+        _exit(failed("execl"));
+    }
+    waitpid(pid, &status, 0);
+    unlink(path);
+    return status != 0;
+}
 
 /* Names --------------------------------------------------------------------------------------- */
 
@@ -359,6 +387,8 @@ static const struct {
     {"prefixed-rex", "read", prefixed_rex},
     {"prefixed-repeat", "read", prefixed_repeat},
     {"prefixed-many", "read", prefixed_many},
+    {"bare-call", "read", bare_call},
+    {"code-called-data", "read", code_called_data},
     {"own-descriptors", "read", own_descriptors},
     {"folder-above", "read", folder_above},
     {"called-deleted", "read", called_deleted},

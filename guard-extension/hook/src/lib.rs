@@ -53,7 +53,7 @@ pub use calls::is_checked;
 pub use process::{Children, Local, Process};
 pub use scratch::Scratch;
 
-pub use programs::{CHILD, may_run};
+pub use programs::may_run;
 pub use record::temporary;
 
 use calls::{Name, Row, Treatment};

@@ -62,7 +62,7 @@ pub struct Children<'a> {
     pub preload: &'a [u8],
     /// Path of the loader that starts static programs.
     pub loader: &'a [u8],
-    /// Value of `GUARD_RENDEZVOUS`.
+    /// Value of `GUARD_RENDEZVOUS`, as children get it.
     pub rendezvous: &'a [u8],
 }
 
@@ -123,9 +123,9 @@ impl Local {
         &self.linking
     }
 
-    /// Whether variables name libraries, or places for them, that the program does not ask for itself:
-    /// what is linked then is the program's as little as what it loads later. Not to be said of root,
-    /// who could write over the program's own.
+    /// Whether variables name libraries, or places for them, that the program does not ask for by
+    /// itself: what is linked then is the program's as little as what it loads later. Not to be said
+    /// of root, who could write over the program's own.
     #[must_use]
     pub const fn steered(&self) -> &AtomicBool {
         &self.steered

@@ -37,9 +37,6 @@ const NAME_TOO_LONG: Errno = Errno(36);
 /// Exec format error (errno(3)).
 const NO_PROGRAM: Errno = Errno(8);
 
-/// What the value of `GUARD_RENDEZVOUS` ends with in a program that one under guard has started.
-pub const CHILD: &[u8] = b",child";
-
 /// Interpreters that are scripts themselves, before the kernel gives up (`exec_binprm`, fs/exec.c).
 const MAX_SCRIPTS: usize = 5;
 

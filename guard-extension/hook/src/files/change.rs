@@ -2,7 +2,7 @@
 //!
 //! An operation on an entry of a directory (create, remove, rename) is made in a descriptor of that
 //! directory; one on an object (mode, owner, times, attributes) through a descriptor of the object,
-//! by its name in /proc/self/fd.
+//! by its name in /proc/thread-self/fd.
 
 use guard_core::policy::{Access, Decision};
 
@@ -11,6 +11,9 @@ use super::open::{EISDIR, O_LARGEFILE, openat2};
 use super::resolve::{
     DENIED, ELOOP, O_CLOEXEC, O_NOFOLLOW, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, entry, find,
     name_of, object,
+};
+use super::shape::{
+    AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, IN_DONT_FOLLOW, Shape, makes_device, shape,
 };
 use super::text::Spare;
 use super::there::is_lasting;
@@ -23,53 +26,13 @@ use crate::shared::{Kind, TmpUse};
 use crate::sys::{self, AT_FDCWD, Errno, Fd, OpenHow, number};
 use crate::{Answer, Call};
 
-const AT_SYMLINK_NOFOLLOW: usize = 0x100;
-const AT_REMOVEDIR: usize = 0x200;
 const AT_SYMLINK_FOLLOW: usize = 0x400;
-const AT_EMPTY_PATH: usize = 0x1000;
 const RENAME_EXCHANGE: usize = 2;
-const IN_DONT_FOLLOW: usize = 0x0200_0000;
 
 const EPERM: u16 = 1;
 const ENOENT: Errno = Errno(2);
 const EEXIST: Errno = Errno(17);
 const EINVAL: Errno = Errno(22);
-
-/// What kind of operation it is, with the arguments where they are needed.
-#[derive(Debug, Clone, Copy)]
-enum Shape {
-    /// Creates an entry. `with` is the call that does it in a directory, its descriptor at
-    /// `at`, the name behind it.
-    Entry {
-        directory: usize,
-        path: usize,
-        with: Call,
-        at: usize,
-        creates: bool,
-    },
-    /// Changes an object. `with` is the call that does it, the path at `at`.
-    Object {
-        directory: usize,
-        path: usize,
-        with: Call,
-        at: usize,
-        follow: bool,
-        wants: Wants,
-    },
-    /// Changes an open file.
-    Descriptor {
-        descriptor: usize,
-        with: Call,
-        at: usize,
-    },
-    /// Two entries: a rename or a link.
-    Two {
-        from: (usize, usize),
-        to: (usize, usize),
-        flags: usize,
-        link: bool,
-    },
-}
 
 pub(super) fn decide(
     process: &Process<'_>,
@@ -148,30 +111,6 @@ pub(super) fn decide(
         }
     }
     monitored(process, answer)
-}
-
-/// Whether an ioctl(2) changes flags of a file, for which it need not be open for writing
-/// (FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR: linux/fs.h).
-pub(crate) const fn sets_flags(request: usize) -> bool {
-    matches!(request & 0xffff_ffff, 0x4008_6602 | 0x401c_5820)
-}
-
-/// Whether a call makes a file of a device: a way to disks and memory past every path, for root.
-/// Device 0 of the first kind is none (mknod(2), overlayfs).
-fn makes_device(name: Name, call: &Call) -> bool {
-    const S_IFMT: usize = 0o170_000;
-    const S_IFCHR: usize = 0o020_000;
-    const S_IFBLK: usize = 0o060_000;
-    let (mode, device) = match name {
-        Name::Mknod => (argument(call, 1), argument(call, 2)),
-        Name::Mknodat => (argument(call, 2), argument(call, 3)),
-        _ => return false,
-    };
-    match mode & S_IFMT {
-        S_IFBLK => true,
-        S_IFCHR => device & 0xffff_ffff != 0,
-        _ => false,
-    }
 }
 
 /// In monitor mode the call is made as it is.
@@ -496,156 +435,4 @@ fn followed(with: Call) -> Call {
         _ => {}
     }
     call
-}
-
-/// Reads a call's arguments into its shape.
-fn shape(name: Name, call: &Call) -> Option<Shape> {
-    let arg = |index| argument(call, index);
-    let entry = |directory, path, number, rest: [usize; 3], creates| Shape::Entry {
-        directory,
-        path,
-        with: Call {
-            number,
-            args: [0, 0, rest[0], rest[1], rest[2], 0],
-        },
-        at: 0,
-        creates,
-    };
-    let object = |directory, path, with, at, follow| Shape::Object {
-        directory,
-        path,
-        with,
-        at,
-        follow,
-        wants: Wants::WRITE,
-    };
-    let descriptor = |descriptor| Shape::Descriptor {
-        descriptor,
-        with: *call,
-        at: 0,
-    };
-    let with = |number, args| Call { number, args };
-    // A call that takes a descriptor with an empty path acts on that descriptor's file.
-    let is_empty = |flags: usize, path| {
-        let mut first = [0];
-        flags & AT_EMPTY_PATH != 0
-            && (path == 0 || sys::memory::copy_in(path, &mut first).is_ok() && first == [0])
-    };
-    Some(match name {
-        Name::Mkdir => entry(AT_FDCWD, arg(0), number::MKDIRAT, [arg(1), 0, 0], true),
-        Name::Mkdirat => entry(arg(0), arg(1), number::MKDIRAT, [arg(2), 0, 0], true),
-        Name::Mknod => entry(AT_FDCWD, arg(0), number::MKNODAT, [arg(1), arg(2), 0], true),
-        Name::Mknodat => entry(arg(0), arg(1), number::MKNODAT, [arg(2), arg(3), 0], true),
-        Name::Unlink => entry(AT_FDCWD, arg(0), number::UNLINKAT, [0, 0, 0], false),
-        Name::Rmdir => entry(
-            AT_FDCWD,
-            arg(0),
-            number::UNLINKAT,
-            [AT_REMOVEDIR, 0, 0],
-            false,
-        ),
-        Name::Unlinkat => entry(arg(0), arg(1), number::UNLINKAT, [arg(2), 0, 0], false),
-        Name::Symlink | Name::Symlinkat => {
-            let (directory, path) = match name {
-                Name::Symlink => (AT_FDCWD, arg(1)),
-                _ => (arg(1), arg(2)),
-            };
-            Shape::Entry {
-                directory,
-                path,
-                with: with(number::SYMLINKAT, [arg(0), 0, 0, 0, 0, 0]),
-                at: 1,
-                creates: true,
-            }
-        }
-        Name::Rename => two_shape((AT_FDCWD, arg(0)), (AT_FDCWD, arg(1)), 0, false),
-        Name::Renameat => two_shape((arg(0), arg(1)), (arg(2), arg(3)), 0, false),
-        Name::Renameat2 => two_shape((arg(0), arg(1)), (arg(2), arg(3)), arg(4), false),
-        Name::Link => two_shape((AT_FDCWD, arg(0)), (AT_FDCWD, arg(1)), 0, true),
-        Name::Linkat => two_shape((arg(0), arg(1)), (arg(2), arg(3)), arg(4), true),
-        Name::Truncate => object(AT_FDCWD, arg(0), *call, 0, true),
-        Name::Chmod => object(
-            AT_FDCWD,
-            arg(0),
-            with(number::FCHMODAT, [AT_FDCWD, 0, arg(1), 0, 0, 0]),
-            1,
-            true,
-        ),
-        Name::Fchmodat => object(
-            arg(0),
-            arg(1),
-            with(number::FCHMODAT, [AT_FDCWD, 0, arg(2), 0, 0, 0]),
-            1,
-            true,
-        ),
-        Name::Fchmodat2 | Name::Utimensat if is_empty(arg(3), arg(1)) => {
-            let mut with = *call;
-            with.args[3] |= AT_EMPTY_PATH;
-            Shape::Descriptor {
-                descriptor: arg(0),
-                with,
-                at: 0,
-            }
-        }
-        // Of the descriptor itself (utimensat(2)).
-        Name::Utimensat if arg(1) == 0 => descriptor(arg(0)),
-        Name::Fchmodat2 | Name::Utimensat => {
-            let mut with = *call;
-            with.args[0] = AT_FDCWD;
-            object(arg(0), arg(1), with, 1, arg(3) & AT_SYMLINK_NOFOLLOW == 0)
-        }
-        Name::Chown | Name::Lchown => {
-            let follow = name == Name::Chown;
-            let flags = if follow { 0 } else { AT_SYMLINK_NOFOLLOW };
-            let with = with(number::FCHOWNAT, [AT_FDCWD, 0, arg(1), arg(2), flags, 0]);
-            object(AT_FDCWD, arg(0), with, 1, follow)
-        }
-        Name::Fchownat if is_empty(arg(4), arg(1)) => descriptor(arg(0)),
-        Name::Fchownat => {
-            let mut with = *call;
-            with.args[0] = AT_FDCWD;
-            object(arg(0), arg(1), with, 1, arg(4) & AT_SYMLINK_NOFOLLOW == 0)
-        }
-        Name::Utime | Name::Utimes => object(AT_FDCWD, arg(0), *call, 0, true),
-        Name::Futimesat if arg(1) == 0 => descriptor(arg(0)),
-        Name::Futimesat => {
-            let mut with = *call;
-            with.args[0] = AT_FDCWD;
-            object(arg(0), arg(1), with, 1, true)
-        }
-        Name::Setxattr | Name::Removexattr => object(AT_FDCWD, arg(0), *call, 0, true),
-        Name::Lsetxattr | Name::Lremovexattr => object(AT_FDCWD, arg(0), *call, 0, false),
-        Name::Setxattrat | Name::Removexattrat if is_empty(arg(2), arg(1)) => descriptor(arg(0)),
-        Name::Setxattrat | Name::Removexattrat => {
-            let mut with = *call;
-            with.args[0] = AT_FDCWD;
-            object(arg(0), arg(1), with, 1, arg(2) & AT_SYMLINK_NOFOLLOW == 0)
-        }
-        Name::FileSetattr if is_empty(arg(4), arg(1)) => descriptor(arg(0)),
-        Name::FileSetattr => {
-            let mut with = *call;
-            with.args[0] = AT_FDCWD;
-            object(arg(0), arg(1), with, 1, arg(4) & AT_SYMLINK_NOFOLLOW == 0)
-        }
-        Name::Fchmod | Name::Fchown | Name::Fsetxattr | Name::Fremovexattr => descriptor(arg(0)),
-        Name::Ioctl => descriptor(arg(0)),
-        Name::InotifyAddWatch => Shape::Object {
-            directory: AT_FDCWD,
-            path: arg(1),
-            with: *call,
-            at: 1,
-            follow: arg(2) & IN_DONT_FOLLOW == 0,
-            wants: Wants::READ,
-        },
-        _ => return None,
-    })
-}
-
-const fn two_shape(from: (usize, usize), to: (usize, usize), flags: usize, link: bool) -> Shape {
-    Shape::Two {
-        from,
-        to,
-        flags,
-        link,
-    }
 }

@@ -111,8 +111,8 @@ fn trim(text: &[u8]) -> &[u8] {
     text.get(first..end).unwrap_or_default()
 }
 
-/// Looks at a file through its name in /proc/self/fd. For a script `line` is set, for a dynamic
-/// program `loader`.
+/// Looks at a file through its name in /proc/thread-self/fd. For a script `line` is set, for a
+/// dynamic program `loader`.
 pub(super) fn look(
     link: &DescriptorPath,
     status: &Stat,

@@ -33,6 +33,7 @@ numbers! {
     FREMOVEXATTR = 199, 16;
     FSETXATTR = 190, 7;
     FSTAT = 5, 80;
+    FSTATFS = 138, 44;
     FTRUNCATE = 77, 46;
     GETCPU = 309, 168;
     GETCWD = 79, 17;

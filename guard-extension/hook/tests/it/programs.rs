@@ -107,10 +107,10 @@ fn children_are_guarded_whatever_their_environment_says() {
             ];
             let output = start(&guarded, Path::new("/usr/bin/env"), &["env"], &envp).unwrap();
             let expected = "LD_PRELOAD=/nonexistent/libguard.so:/x.so:/y.so\n\
-                            GUARD_RENDEZVOUS=name,child\nA=1\n";
+                            GUARD_RENDEZVOUS=name\nA=1\n";
             assert_eq!(text(&output), expected);
             let output = start(&guarded, Path::new("/usr/bin/env"), &["env"], &[]).unwrap();
-            let expected = "LD_PRELOAD=/nonexistent/libguard.so\nGUARD_RENDEZVOUS=name,child\n";
+            let expected = "LD_PRELOAD=/nonexistent/libguard.so\nGUARD_RENDEZVOUS=name\n";
             assert_eq!(text(&output), expected);
         }
     }

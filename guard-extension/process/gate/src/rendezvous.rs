@@ -26,7 +26,7 @@ pub(crate) struct Gift<'t> {
 pub(crate) enum Refusal {
     /// The socket cannot be reached.
     Unreachable,
-    /// Another user's process answers.
+    /// Another process answers: another user's, or one that shares another region.
     Stranger,
     /// What it says is not understood.
     Garbled,
@@ -36,7 +36,7 @@ impl Refusal {
     pub(crate) const fn text(self) -> &'static [u8] {
         match self {
             Self::Unreachable => b"the extension cannot be reached",
-            Self::Stranger => b"another user's process answers in the extension's place",
+            Self::Stranger => b"another process answers in the extension's place",
             Self::Garbled => b"what answers is another release or no guard",
         }
     }

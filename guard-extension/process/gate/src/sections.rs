@@ -4,8 +4,9 @@
 //! the segment of the code. What looks like a system call there is part of a table: it must stay as
 //! it is. A file without section headers, or one that cannot be read, is code all over.
 //!
-//! What a file says is believed. Who writes a file that says otherwise, and can have it run, runs
-//! machine code of his own, which need not come from a file.
+//! Nobody but the program's user can have a file say otherwise that he may not write to: of others,
+//! all is searched. Root may write to any; of root's, it is believed what goes with where the program
+//! begins.
 
 use core::ffi::CStr;
 
@@ -48,7 +49,10 @@ impl Sections {
     /// Of the file behind a descriptor.
     pub fn read(file: usize, begin: u64) -> Option<Self> {
         let mut head = [0; SECTION_HEADER];
-        (pread(file, &mut head, 0)? == head.len()).then_some(())?;
+        (pread(file, &mut head, 0)? == head.len() && is_believed(file)).then_some(())?;
+        // Where a program begins (elf(5)); libraries begin nowhere.
+        let entry = u64::from_le_bytes(*head.get(24..)?.first_chunk()?);
+        let mut has_entry = entry == 0;
         let (offset, count) = Elf::parse(&head).ok()?.section_headers()?;
         (count <= HEADERS).then_some(())?;
         let mut sections = Self {
@@ -65,14 +69,15 @@ impl Sections {
             (!whole.is_empty()).then_some(())?;
             for header in whole {
                 if at < count
-                    && let Some((_, offset, size)) = code_section(header)
+                    && let Some((address, offset, size)) = code_section(header)
                 {
+                    has_entry |= (address..address.saturating_add(size)).contains(&entry);
                     sections.add(offset, offset.checked_add(size)?)?;
                 }
                 at += 1;
             }
         }
-        (sections.length > 0).then_some(sections)
+        (sections.length > 0 && has_entry).then_some(sections)
     }
 
     fn add(&mut self, start: u64, end: u64) -> Option<()> {
@@ -87,6 +92,33 @@ impl Sections {
         let mut parts = self.parts.iter().take(self.length);
         parts.any(|(start, end)| (*start..*end).contains(&at))
     }
+}
+
+/// Whether programs of this user could not have written a file: another user's that others may not
+/// write, or one on a file system mounted read-only. What root runs is root's.
+fn is_believed(file: usize) -> bool {
+    // SAFETY: takes no arguments and changes nothing.
+    let user = unsafe { sys::call(number::GETEUID, [0; 6]) };
+    if user == Ok(0) {
+        return true;
+    }
+    // struct stat: mode and owner at 24 and 28, on aarch64 at 16 and 24 (asm/stat.h).
+    let mut stat = [0_u32; 36];
+    let args = [file, stat.as_mut_ptr().addr(), 0, 0, 0, 0];
+    // SAFETY: the kernel writes a struct stat into the array, which is as long or longer.
+    let is_told = unsafe { sys::call(number::FSTAT, args) }.is_ok();
+    let (mode, owner) = match cfg!(target_arch = "x86_64") {
+        true => (stat[6], stat[7]),
+        false => (stat[4], stat[6]),
+    };
+    if is_told && user != Ok(owner as usize) && mode & 0o022 == 0 {
+        return true;
+    }
+    // struct statfs: the flags are the 11th word, the first of them ST_RDONLY (statfs(2)).
+    let mut system = [0_u64; 32];
+    let args = [file, system.as_mut_ptr().addr(), 0, 0, 0, 0];
+    // SAFETY: the kernel writes a struct statfs, of 15 words, into the array.
+    unsafe { sys::call(number::FSTATFS, args) }.is_ok() && system[10] & 1 == 1
 }
 
 fn pread(file: usize, into: &mut [u8], at: u64) -> Option<usize> {

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use guard_hook::shared::{Ring, Sealed, Status};
 use guard_hook::sys::region;
-use guard_hook::{CHILD, Children, Local, Process};
+use guard_hook::{Children, Local, Process};
 
 use crate::rendezvous::{self, Gift, Refusal};
 use crate::sys::{self, Descriptor, Errno, map, number};
@@ -19,8 +19,13 @@ const UNAVAILABLE: u8 = 69;
 /// What the variable ends with when programs with a place that passes by the check must not start.
 const COMPLETE: &[u8] = b",complete";
 
-/// Longest value of the variable: an abstract name and a mode.
-const LONGEST_NAME: usize = 128;
+/// What stands before the inode of the sealed region behind the variable's value, in a program that
+/// one under guard has started: nobody else is taken for the extension then, not even when that has
+/// ended and left its name to whoever takes it.
+const CHILD: &[u8] = b",child=";
+
+/// Longest value of the variable: an abstract name, a mode, an inode.
+const LONGEST_NAME: usize = 160;
 
 /// Why a process is not under guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +41,7 @@ pub enum Failure {
 struct Names {
     text: [u8; rendezvous::LONGEST],
     variable: [u8; LONGEST_NAME],
+    childrens: [u8; LONGEST_NAME],
     program: [u8; 4096],
 }
 
@@ -77,6 +83,7 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
     let Names {
         text,
         variable,
+        childrens,
         program: kept,
     } = names;
     let Rendezvous {
@@ -84,7 +91,7 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
         name,
         enforces,
         needs_all,
-        is_child,
+        inode,
     } = match Rendezvous::find(variable) {
         Ok(found) => found.ok_or(Failure::NotAsked)?,
         Err(_) => {
@@ -95,11 +102,11 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
         }
     };
     NEEDS_ALL.store(needs_all, Ordering::Relaxed);
-    IS_CHILD.store(is_child, Ordering::Relaxed);
+    IS_CHILD.store(inode.is_some(), Ordering::Relaxed);
     let made = rendezvous::ask(name, text).and_then(|gift| {
         let kept = kept.get_mut(..program.len()).ok_or(Refusal::Garbled)?;
         kept.copy_from_slice(program);
-        assemble(gift, variable, kept)
+        assemble(gift, inode, |own| say(childrens, variable, own), kept)
     });
     match made {
         Ok(process) => {
@@ -133,23 +140,30 @@ pub fn is_child() -> bool {
     IS_CHILD.load(Ordering::Relaxed)
 }
 
-/// Whether the program may be run, by the real path of the file that was opened for it, nothing where
-/// that is not known. What the user has asked for needs no entry.
+/// The same for what the user has asked for and another program runs: nobody under guard starts it.
+pub fn as_users(process: &Process<'static>) -> Process<'static> {
+    let mut users = *process;
+    (users.children.rendezvous, _) = split(users.children.rendezvous);
+    users
+}
+
+/// Whether the program may be run, by the real path of the file that was opened for it; nothing
+/// where that is not known. What the user has asked for needs no entry.
 pub fn may_run(process: &Process<'_>, path: Option<&[u8]>) -> bool {
     !is_child() || guard_hook::may_run(process, path.unwrap_or_default())
 }
 
 /// What the variable says.
 struct Rendezvous<'v> {
-    /// All of it, as children of this program get it too.
+    /// All of it, but which region is the right one.
     variable: &'v [u8],
     /// Of the extension's socket.
     name: &'v [u8],
     enforces: bool,
     /// Whether programs with a place that passes by the check must not start.
     needs_all: bool,
-    /// Whether a program under guard has started this one.
-    is_child: bool,
+    /// Of the sealed region, as a program under guard says that has started this one.
+    inode: Option<u64>,
 }
 
 impl<'v> Rendezvous<'v> {
@@ -158,10 +172,9 @@ impl<'v> Rendezvous<'v> {
             return Ok(None);
         };
         let variable: &'v [u8] = room.get(..length).unwrap_or_default();
-        let (variable, is_child) = match variable.strip_suffix(CHILD) {
-            Some(rest) => (rest, true),
-            None => (variable, false),
-        };
+        let (variable, mark) = split(variable);
+        // What is no number is no region's.
+        let inode = mark.map(|mark| number(mark).unwrap_or(0));
         let (rest, needs_all) = match variable.strip_suffix(COMPLETE) {
             Some(rest) => (rest, true),
             None => (variable, false),
@@ -175,20 +188,68 @@ impl<'v> Rendezvous<'v> {
             name,
             enforces,
             needs_all,
-            is_child,
+            inode,
         }))
     }
 }
 
+/// The variable's value, and what [`CHILD`] begins, if it is there.
+fn split(variable: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let mark = variable.windows(CHILD.len()).position(|at| at == CHILD);
+    match mark.and_then(|mark| variable.split_at_checked(mark)) {
+        Some((rest, mark)) => (rest, Some(mark)),
+        None => (variable, None),
+    }
+}
+
+/// The inode behind [`CHILD`].
+fn number(mark: &[u8]) -> Option<u64> {
+    mark.strip_prefix(CHILD)?
+        .iter()
+        .try_fold(0_u64, |number, digit| {
+            let digit = char::from(*digit).to_digit(10)?;
+            number.checked_mul(10)?.checked_add(digit.into())
+        })
+}
+
+/// The variable's value for children: with the inode of the region that this program has mapped.
+fn say(
+    into: &'static mut [u8; LONGEST_NAME],
+    variable: &[u8],
+    inode: u64,
+) -> Option<&'static [u8]> {
+    let mut digits = [0; 20];
+    let (mut rest, mut first) = (inode, digits.len());
+    while rest > 0 || first == digits.len() {
+        first -= 1;
+        *digits.get_mut(first)? = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let mut length = 0;
+    for part in [variable, CHILD, digits.get(first..)?] {
+        into.get_mut(length..)?
+            .get_mut(..part.len())?
+            .copy_from_slice(part);
+        length += part.len();
+    }
+    into.get(..length)
+}
+
 fn assemble(
     gift: Gift<'static>,
-    variable: &'static [u8],
+    expected: Option<u64>,
+    childrens: impl FnOnce(u64) -> Option<&'static [u8]>,
     program: &'static [u8],
 ) -> Result<Process<'static>, Refusal> {
-    let (sealed, length) = map_shared(&gift.sealed, map::READ).ok_or(Refusal::Garbled)?;
+    let (sealed, length, inode) = map_shared(&gift.sealed, map::READ).ok_or(Refusal::Garbled)?;
+    if expected.is_some_and(|expected| expected != inode) {
+        return Err(Refusal::Stranger);
+    }
+    let variable = childrens(inode).ok_or(Refusal::Garbled)?;
     // SAFETY: mapped readable, page-aligned and never unmapped; who writes it is the extension.
     let sealed = unsafe { region::words(sealed, length) };
-    let (ring, length) = map_shared(&gift.ring, map::READ | map::WRITE).ok_or(Refusal::Garbled)?;
+    let (ring, length, _) =
+        map_shared(&gift.ring, map::READ | map::WRITE).ok_or(Refusal::Garbled)?;
     // SAFETY: mapped readable and writable, page-aligned and never unmapped; all others that write
     // it are other processes.
     let ring = unsafe { region::words(ring, length) };
@@ -204,9 +265,9 @@ fn assemble(
     })
 }
 
-/// Maps a descriptor as a whole: address and length.
-fn map_shared(descriptor: &Descriptor, protection: usize) -> Option<(*const u8, usize)> {
-    // struct stat: 144 bytes, or 128, the size at 48 (stat(3type), asm/stat.h).
+/// Maps a descriptor as a whole: address, length and inode.
+fn map_shared(descriptor: &Descriptor, protection: usize) -> Option<(*const u8, usize, u64)> {
+    // struct stat: 144 bytes, or 128, inode and size at 8 and 48 (stat(3type), asm/stat.h).
     let mut stat = [0_u64; 18];
     let args = [descriptor.raw(), stat.as_mut_ptr().addr(), 0, 0, 0, 0];
     // SAFETY: the kernel writes a struct stat into the array.
@@ -215,7 +276,7 @@ fn map_shared(descriptor: &Descriptor, protection: usize) -> Option<(*const u8, 
     let args = [0, length, protection, map::SHARED, descriptor.raw(), 0];
     // SAFETY: a new mapping at an address that was free.
     let start = unsafe { sys::call(number::MMAP, args) }.ok()?;
-    Some((start as *const u8, length))
+    Some((start as *const u8, length, stat[1]))
 }
 
 /// Whether a file is the library that the gate is in: its calls are not to pass through a gate. The

@@ -172,8 +172,14 @@ fn start_guarded(stack: Stack, path: &CStr) -> Errno {
     let Ok(process) = gate::prepare(&[]) else {
         return execute(path, arguments, variables);
     };
-    let is_users = !gate::is_child();
-    process.local.starting().store(is_users, Ordering::Relaxed);
+    let process = match gate::is_child() {
+        true => *process,
+        false => gate::as_users(process),
+    };
+    process
+        .local
+        .starting()
+        .store(!gate::is_child(), Ordering::Relaxed);
     let Ok(memory) = sys::map_new(size_of::<Scratch>()) else {
         return ENOMEM;
     };
@@ -184,7 +190,7 @@ fn start_guarded(stack: Stack, path: &CStr) -> Errno {
         number: number::EXECVE,
         args: [args[0], args[1], args[2], 0, 0, 0],
     };
-    match guard_hook::decide(process, &call, scratch) {
+    match guard_hook::decide(&process, &call, scratch) {
         Answer::Proceed => execute(path, arguments, variables),
         // SAFETY: execve(2) with vectors of strings in memory that stays.
         Answer::Instead(call) => match unsafe { sys::call(call.number, call.args) } {
