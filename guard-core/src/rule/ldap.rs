@@ -165,14 +165,30 @@ fn filter_head(inner: &[u8], wildcard: bool) -> Option<usize> {
     }
     let length = attribute(after)?;
     let value = after.get(length..).unwrap_or_default();
-    let plain = !value
-        .iter()
-        .take_while(|b| **b != b')')
-        .any(|b| matches!(b, b' ' | b'"' | b'\'' | b'<' | b','));
-    (wildcard || plain).then_some(length)
+    let value = value.split(|b| *b == b')').next().unwrap_or_default();
+    let plain = |value: &[u8]| !value.iter().any(|b| b" \"'<,".contains(b));
+    (wildcard || plain(value) || is_name(value)).then_some(length)
 }
 
-/// `name=`, `name>=`, `name~=`, `name:=`, `name:dn:=`, `name:1.2.3:=`.
+/// Whether a value is a distinguished name (RFC 4514): attributes with their values, two or more,
+/// between commas.
+fn is_name(value: &[u8]) -> bool {
+    let mut parts = 0;
+    for part in value.split(|b| *b == b',') {
+        let n = part.iter().take_while(|b| is_attribute(**b)).count();
+        let worded = |b: &u8| !b"\"'<= ".contains(b);
+        let (name, value) = part.split_at(n);
+        let valued = matches!(value, [b'=', value @ ..] if value.iter().all(worded));
+        if name.is_empty() || !valued || value.len() < 2 {
+            return false;
+        }
+        parts += 1;
+    }
+    parts >= 2
+}
+
+/// `name=`, `name>=`, `name~=`, `name:=`, `name:dn:=`, `name:1.2.3:=`, `name:caseExactMatch:=`
+/// (RFC 4515, 3: `extensible`).
 fn attribute(text: &[u8]) -> Option<usize> {
     let n = text
         .iter()
@@ -186,6 +202,21 @@ fn attribute(text: &[u8]) -> Option<usize> {
         [b'=', b'=' | b'>', ..] => None,
         [b'=', ..] => Some(n + 1),
         [b'<' | b'>' | b'~' | b':', b'=', ..] => Some(n + 2),
+        // At most `dn` and a matching rule stand between the name and `:=`.
+        [b':', ..] => {
+            let parts = text.get(n..)?.iter().take(48);
+            let rule = parts
+                .take_while(|b| is_attribute(**b) || **b == b':')
+                .count();
+            let colons = text
+                .get(n..n + rule)?
+                .iter()
+                .filter(|b| **b == b':')
+                .count();
+            let assigned =
+                text.get(..n + rule)?.ends_with(b":") && text.get(n + rule) == Some(&b'=');
+            (assigned && (2..=3).contains(&colons)).then_some(n + rule + 1)
+        }
         _ => None,
     }
 }

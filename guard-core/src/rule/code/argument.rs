@@ -96,6 +96,7 @@ pub(super) fn receiver(bytes: &[u8], start: usize) -> Receiver {
             | b"window"
             | b"self"
             | b"cp"
+            | b"vm"
             | b"popen2"
     );
     if host {

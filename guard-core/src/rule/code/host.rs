@@ -46,6 +46,10 @@ pub(super) fn internals(text: &Text<'_>, at: usize) -> Option<Match> {
                 && position::before(bytes, at, text.starts) != Before::Prose
         }
         b"builtins" if matches!(after.first(), Some(b'.' | b'[')) => true,
+        // `getattr(__builtins__,'eval')`
+        b"builtins" if after.starts_with(b",") => bytes
+            .get(..at)
+            .is_some_and(|head| head.ends_with(b"getattr(")),
         _ => {
             let quoted = matches!(before, Some(b'\'' | b'"'))
                 && matches!(

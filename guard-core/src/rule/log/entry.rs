@@ -206,7 +206,7 @@ fn month_stamp(line: &[u8]) -> Option<usize> {
 }
 
 /// Headers with a meaning, in lower case.
-const HEADERS: [&[u8]; 53] = [
+const HEADERS: [&[u8]; 54] = [
     b"set-cookie",
     b"set-cookie2",
     b"content-type",
@@ -254,6 +254,7 @@ const HEADERS: [&[u8]; 53] = [
     b"referer",
     b"bcc",
     b"cc",
+    b"to",
     b"reply-to",
     b"mime-version",
     b"return-path",
@@ -282,7 +283,7 @@ fn header(line: &[u8]) -> Option<(Line, usize)> {
                 || value.windows(3).any(|w| w == b"://")
         } else if is(&[b"link"]) {
             value.starts_with(b"<")
-        } else if is(&[b"bcc", b"cc"]) {
+        } else if is(&[b"bcc", b"cc", b"to"]) {
             value.contains(&b'@') || value.starts_with(b"%40")
         } else if is(&[b"refresh", b"expires"]) {
             value.first().is_some_and(u8::is_ascii_digit)

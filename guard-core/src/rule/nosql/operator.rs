@@ -6,8 +6,9 @@ use crate::inspect::{Match, Place, Text};
 
 /// Operators that widen a query or run script. Those that only name data types or update documents
 /// (`$date`, `$oid`, `$set`) and JSON's own (`$ref`, `$schema`, `$id`) are not among them. Source:
-/// MongoDB 7 reference, "Query and Projection Operators".
-const OPERATORS: [&[u8]; 27] = [
+/// MongoDB 7 reference, "Query and Projection Operators"; `$func`, which calls a function of PHP:
+/// MongoLite.
+const OPERATORS: [&[u8]; 28] = [
     b"ne",
     b"gt",
     b"gte",
@@ -35,6 +36,7 @@ const OPERATORS: [&[u8]; 27] = [
     b"comment",
     b"regexp",
     b"like",
+    b"func",
 ];
 
 /// The end of the operator's name at `bytes[at..]`, which is its `$`.

@@ -60,6 +60,9 @@ pub(super) fn separated(
         _ => after_separator(text, &command, anchor, separator, tight),
     };
     accepted.then_some(())?;
+    if separator == b'|' && tight && is_alternative(bytes, at, command.word.end) {
+        return None;
+    }
     // `&copy;` and `&reg;` are characters.
     let entity = separator == b'&' && tight && bytes.get(command.word.end) == Some(&b';');
     if entity && matches!(command.name(), b"copy" | b"reg") {
@@ -164,6 +167,28 @@ fn after_separator(
 fn is_table(text: &Text<'_>, command: &Command, separator: u8) -> bool {
     let spaced = text.bytes.get(command.word.end) == Some(&b' ');
     separator == b'|' && spaced && text.bytes.get(command.after) == Some(&b'|')
+}
+
+/// Whether `|name)` is the last alternative of a group in a regular expression: the group holds
+/// words and the marks of expressions alone, and no shell opened it (`$(`, `<(`).
+fn is_alternative(bytes: &[u8], at: usize, end: usize) -> bool {
+    if bytes.get(end) != Some(&b')') {
+        return false;
+    }
+    let before = bytes.get(at.saturating_sub(64)..at).unwrap_or_default();
+    let marks = |b: &u8| b.is_ascii_alphanumeric() || b"_|?:!=^.+*\\[]-".contains(b);
+    let group = before.iter().rev().take_while(|b| marks(b)).count();
+    let Some((head, b'(')) = before
+        .get(..before.len() - group)
+        .and_then(<[u8]>::split_last)
+        .map(|(last, head)| (head, *last))
+    else {
+        return false;
+    };
+    let marked = before
+        .get(before.len() - group..)
+        .is_some_and(|group| group.iter().any(|b| b"?^+*".contains(b)));
+    group > 0 && (marked || head.is_empty()) && !matches!(head.last(), Some(b'$' | b'<' | b'>'))
 }
 
 /// `;x=id;$x`: a variable set before is run.

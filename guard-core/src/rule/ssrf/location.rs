@@ -91,12 +91,17 @@ impl<'t> Location<'t> {
         let head = bytes.get(..from).unwrap_or_default();
         // Back over `user@` when the host itself was found.
         let user = match head.last() {
-            Some(b'@') => head
-                .iter()
-                .rev()
-                .take(HOST)
-                .take_while(|b| !ends_authority(**b) || **b == b'#')
-                .count(),
+            Some(b'@') => {
+                // `&` may end a name of a user (RFC 3986, 3.2.1), but never a field of a form
+                // that an address begins in.
+                let joined = head.ends_with(b"&@");
+                head.iter()
+                    .rev()
+                    .take(HOST)
+                    .enumerate()
+                    .take_while(|(i, b)| !ends_authority(**b) || **b == b'#' || joined && *i == 1)
+                    .count()
+            }
             _ => 0,
         };
         let head = head.get(..head.len() - user).unwrap_or_default();
