@@ -5,7 +5,7 @@ use guard_tests::emulator::Emulator;
 use guard_tests::function::{self, Profile};
 use guard_tests::http::Response;
 use guard_tests::isolation::{Isolation, isolated};
-use guard_tests::{fetch, skip};
+use guard_tests::{bad_input, fetch, skip};
 
 const GUARDED: [(&str, &str); 2] = [("ORDERS_GUARD", "on"), ("GUARD_MODE", "enforce")];
 
@@ -86,7 +86,7 @@ fn with_guard_bad_input_reaches_the_function_as_it_came_or_is_blocked() {
         let Some(mut guarded) = start("bad input", isolation, &GUARDED) else {
             return;
         };
-        for (name, event) in bad_input() {
+        for (name, event) in bad_input::events() {
             let expected = plain.invoke(&event).expect("an answer");
             let response = guarded.invoke(&event).expect("an answer");
             let blocked = text(&response).contains("Guard.Blocked");
@@ -128,38 +128,6 @@ fn with_guard_a_dropped_record_leaves_the_others_to_the_function() {
         assert!(output.contains("log.forged_entry"), "{output}");
         assert!(!output.contains("note on m-1"), "{output}");
     });
-}
-
-/// Events that are no events, or hardly.
-fn bad_input() -> Vec<(&'static str, Vec<u8>)> {
-    let action = |rest: &[u8]| [b"{\"action\":\"orders\",\"customer\":\"", rest, b"\"}"].concat();
-    vec![
-        ("empty", Vec::new()),
-        ("not JSON", b"orders of alice".to_vec()),
-        (
-            "truncated",
-            b"{\"action\":\"orders\",\"customer\":\"al".to_vec(),
-        ),
-        ("invalid UTF-8", action(b"al\xff\xc0\x80ice")),
-        (
-            "duplicate keys",
-            br#"{"action":"x","action":"orders","customer":"bob"}"#.to_vec(),
-        ),
-        (
-            "10000 levels",
-            [vec![b'['; 10_000], vec![b']'; 10_000]].concat(),
-        ),
-        ("10000 levels, open", vec![b'['; 10_000]),
-        (
-            "6 MiB of quotes",
-            action(&b"\\\"".repeat((6 << 20) / 2 - 64)),
-        ),
-        ("lone surrogate", action(br"al\ud800ice")),
-        ("NUL", action(br"alice\u0000")),
-        ("raw NUL", action(b"alice\0")),
-        ("a number", b"42".to_vec()),
-        ("null", b"null".to_vec()),
-    ]
 }
 
 /// A response without what differs from one invocation to the next.

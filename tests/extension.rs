@@ -172,6 +172,16 @@ fn secrets_stay_in() {
             let (_, got) = invoke(&mut monitored, event);
             assert!(got.contains(SECRET), "{got}");
         }
+        // Nor by the error of a function that does not start.
+        let failing = ("FAIL_AT_START", "1");
+        for (mode, leaks) in [("enforce", false), ("monitor", true)] {
+            let variables = [("GUARD_MODE", mode), WRAPPER, failing];
+            let mut emulator = start(isolation, &bootstrap, &variables);
+            let (_, got) = invoke(&mut emulator, &json!({}));
+            assert_eq!(got.contains(SECRET), leaks, "{got}");
+            assert_eq!(got.contains("Guard.Withheld"), !leaks, "{got}");
+        }
+
         let output = monitored.output();
         assert_eq!(
             output.matches("\"rule\":\"secret.leak\"").count(),

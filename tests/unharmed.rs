@@ -104,6 +104,9 @@ fn ends_as_natively(client: &Client) -> Result<Vec<String>> {
     }
     let mut complaints = Vec::new();
     for (name, settings) in policies(&folder, port) {
+        if client.is_refused && settings.contains(&("GUARD_MODE", "enforce".to_owned())) {
+            continue;
+        }
         let ran = client.run(&folder, &guard, &values, &with_tier(settings))?;
         let ended = if ran.ended { "" } else { " and did not end" };
         if !(ran.worked() && ran.ended) {

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use guard_benches::alloc::{self, Counting};
 use guard_benches::events::{self, Event};
-use guard_benches::middleware;
+use guard_benches::middleware::{self, Cost};
 use guard_benches::worst::{self, Worst};
 use guard_core::{Families, Inspector};
 use guard_tests::host;
@@ -286,7 +286,7 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
     fs::create_dir_all("target")?;
     fs::write("target/bench.json", serde_json::to_string_pretty(&entries)?)?;
     if record {
-        write_record(&host, &rows, cold, &worst)?;
+        write_record(&rows, &layer, cold, &worst)?;
     }
     Ok(())
 }
@@ -369,24 +369,13 @@ fn cold_child() -> io::Result<()> {
     Ok(())
 }
 
-fn write_record(host: &str, rows: &[Row], cold: (f64, f64), worst: &[Worst]) -> io::Result<()> {
-    let date = host::today();
-    let folder = Path::new("benches/record").join(std::env::consts::ARCH);
-    fs::create_dir_all(&folder)?;
-    let mut file = fs::File::create(folder.join(format!("{date}.csv")))?;
-    writeln!(
-        file,
-        "# {host}\n# {date}, nanoseconds per event, medians of interleaved rounds"
-    )?;
-    writeln!(
-        file,
-        "name,bytes,guard,typed,ignored_any,value,guard_of_typed,allocations"
-    )?;
+fn write_record(rows: &[Row], layer: &Cost, cold: (f64, f64), worst: &[Worst]) -> io::Result<()> {
+    let mut table =
+        "name,bytes,guard,typed,ignored_any,value,guard_of_typed,allocations\n".to_owned();
     for row in rows {
         let ratio = row.guard / row.typed;
-        writeln!(
-            file,
-            "\"{}\",{},{:.0},{:.0},{:.0},{:.0},{ratio:.4},{}",
+        table += &format!(
+            "\"{}\",{},{:.0},{:.0},{:.0},{:.0},{ratio:.4},{}\n",
             row.name.replace('"', "\"\""),
             row.bytes,
             row.guard,
@@ -394,25 +383,28 @@ fn write_record(host: &str, rows: &[Row], cold: (f64, f64), worst: &[Worst]) -> 
             row.ignored,
             row.value,
             row.allocations
-        )?;
+        );
     }
-    writeln!(
-        file,
-        "\"cold call\",,{:.0},{:.0},,,{:.4},",
+    table += &format!(
+        "\"rotated 3000 x 1 KiB, middleware beyond inspection\",,{:.0},,,,,\n",
+        layer.beyond
+    );
+    table += &format!(
+        "\"cold call\",,{:.0},{:.0},,,{:.4},\n",
         cold.0,
         cold.1,
         cold.0 / cold.1
-    )?;
+    );
     if let Some(first) = worst.first() {
         let (largest, linearity) = extremes(worst);
         let tried = worst.len();
-        writeln!(
-            file,
+        table += &format!(
             "\"worst hostile event of {tried}, 64 KiB\",,,,,,{:.4},\n\
              \"worst hostile event of {tried}, 6 MiB\",,,,,,{largest:.4},\n\
-             \"worst hostile event of {tried}, a byte of 6 MiB in one of 1 MiB\",,,,,,{linearity:.4},",
+             \"worst hostile event of {tried}, a byte of 6 MiB in one of 1 MiB\",,,,,,{linearity:.4},\n",
             first.ratio
-        )?;
+        );
     }
-    Ok(())
+    let what = "nanoseconds per event, medians of interleaved rounds";
+    host::record("", what, &table).map_err(io::Error::other)
 }

@@ -11,6 +11,7 @@
 pub(crate) mod chunked;
 pub(crate) mod connection;
 pub(crate) mod head;
+pub(crate) mod target;
 
 use std::fmt;
 

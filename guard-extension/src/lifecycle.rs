@@ -35,8 +35,8 @@ use crate::http::connection::Connection;
 use crate::http::head::{self, write_field};
 use crate::process::{self, ProcessTier};
 use crate::proxy::{Proxy, Shared};
-use crate::rendezvous::Rendezvous;
-use crate::settings::{self, Settings};
+use crate::rendezvous::{Found, Rendezvous};
+use crate::settings::{self, Settings, SettingsError};
 use crate::tmp::Tmp;
 use crate::{exit, findings, status, unwrapped};
 
@@ -87,8 +87,21 @@ struct Failure {
 }
 
 async fn live(endpoint: Endpoint) -> u8 {
-    let prepared = prepare(endpoint.clone()).await;
-    let mut api = match Api::register(endpoint) {
+    let settings = Settings::from_env();
+    let is_on = settings
+        .as_ref()
+        .is_ok_and(|settings| settings.policy.mode() != Mode::Off);
+    let doors = match is_on {
+        true => Some(Doors::open().await),
+        false => None,
+    };
+    // The platform starts the function once all extensions are registered. What it does until its
+    // wrapper asks here, it does while the rest is set up: the wrapper waits for the answer.
+    let registered_with = endpoint.clone();
+    let registering = tokio::task::spawn_blocking(move || Api::register(registered_with));
+    let prepared = prepare(endpoint, settings, doors).await;
+    let registered = registering.await.unwrap_or_else(|error| Err(error.into()));
+    let mut api = match registered {
         Ok(api) => api,
         Err(error) => {
             eprintln!("guard: the Extensions API did not register the extension: {error}");
@@ -120,25 +133,54 @@ async fn live(endpoint: Endpoint) -> u8 {
     }
 }
 
-/// Listens, and says what is on; nothing in `off`.
-async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
+/// What is listened on before the registration. Both, or in words why not.
+struct Doors {
+    runtime_api: String,
+    listener: Result<(TcpListener, u16), String>,
+    rendezvous: Result<Rendezvous, String>,
+}
+
+impl Doors {
+    async fn open() -> Self {
+        let runtime_api = settings::variable(endpoint::VARIABLE).unwrap_or_default();
+        let listener = Proxy::listen()
+            .await
+            .map_err(|error| format!("127.0.0.1: no port for the Runtime API proxy: {error}"));
+        let rendezvous = Rendezvous::bind(&runtime_api).map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => {
+                "another process has taken the name under which the exec wrapper finds this \
+                 extension: attach the layer once"
+                    .to_owned()
+            }
+            _ => format!("the exec wrapper cannot find this extension: {error}"),
+        });
+        Self {
+            runtime_api,
+            listener,
+            rendezvous,
+        }
+    }
+}
+
+/// Sets up what waits behind the doors, and says what is on; nothing without any, in `off`.
+async fn prepare(
+    endpoint: Endpoint,
+    settings: Result<Settings, SettingsError>,
+    doors: Option<Doors>,
+) -> Result<Option<Arc<Shared>>, Failure> {
     let Settings {
         policy,
         mut problems,
-    } = Settings::from_env().map_err(|errors| Failure {
+    } = settings.map_err(|errors| Failure {
         error_type: "Guard.PolicyUnreadable",
         message: errors.to_string(),
         code: exit::USAGE,
     })?;
-    if policy.mode() == Mode::Off {
+    let Some(doors) = doors else {
         return Ok(None);
-    }
-    let runtime_api = settings::variable(endpoint::VARIABLE).unwrap_or_default();
-    let listener = Proxy::listen()
-        .await
-        .map_err(|error| format!("127.0.0.1: no port for the Runtime API proxy: {error}"));
-    let port = listener.as_ref().ok().map(|(_, port)| *port);
-    let process = process::choose(&policy, &runtime_api, port).await;
+    };
+    let port = doors.listener.as_ref().ok().map(|(_, port)| *port);
+    let process = process::choose(&policy, &doors.runtime_api, port).await;
     if let Some(message) = status::missing_tier(&policy, process.as_ref().err()) {
         return Err(Failure {
             error_type: "Guard.TierMissing",
@@ -149,7 +191,7 @@ async fn prepare(endpoint: Endpoint) -> Result<Option<Arc<Shared>>, Failure> {
     let mode = policy.mode();
     let tmp = matches!(policy.tmp(), TmpPolicy::Wipe).then(|| Tmp::new(PathBuf::from("/tmp")));
     let (shared, why) = share(policy, endpoint, tmp, process);
-    match listen(&shared, &runtime_api, listener) {
+    match serve(&shared, doors) {
         Ok(()) => {}
         // Without a proxy the wrapper starts the function as it would be without Guard, and says so.
         Err(error) if mode == Mode::Monitor => problems.push(error),
@@ -193,28 +235,17 @@ pub(crate) fn announce(shared: &Shared, why_not_higher: Option<&str>, problems: 
     }
 }
 
-fn listen(
-    shared: &Arc<Shared>,
-    runtime_api: &str,
-    listener: Result<(TcpListener, u16), String>,
-) -> Result<(), String> {
-    let (listener, port) = listener?;
+fn serve(shared: &Arc<Shared>, doors: Doors) -> Result<(), String> {
+    let (listener, port) = doors.listener?;
+    let rendezvous = doors.rendezvous?;
     let proxy = Proxy::new(listener, Arc::clone(shared));
-    let parts = shared.process.as_ref().map(ProcessTier::parts);
-    let rendezvous = Rendezvous::bind(runtime_api, port, parts).map_err(|error| {
-        match error.kind() {
-        ErrorKind::AddrInUse => {
-            "another process has taken the name under which the exec wrapper finds this extension: \
-             attach the layer once"
-                .to_owned()
-        }
-        _ => format!("the exec wrapper cannot find this extension: {error}"),
-    }
-    })?;
     let was_found = rendezvous.was_found();
-    let runtime_api = runtime_api.to_owned();
+    let runtime_api = doors.runtime_api;
     tokio::spawn(proxy.serve());
-    tokio::spawn(rendezvous.serve());
+    tokio::spawn(rendezvous.serve(Found {
+        port,
+        parts: shared.process.as_ref().map(ProcessTier::parts).cloned(),
+    }));
     let writing = Arc::clone(shared);
     tokio::spawn(async move { writing.records.keep_writing().await });
     let draining = Arc::clone(shared);

@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ use guard_hook::shared::{Redirect, Settings, TmpUse};
 use serde_json::{Value, json};
 
 use crate::egress::{self, Forwarder, Hosts, Resolvers, Rules};
+use crate::endpoint::{self, Endpoint};
 use crate::records::Records;
 use crate::{settings, wrap};
 
@@ -105,7 +106,28 @@ pub(crate) async fn choose(
     }
     let programs = proxy.map(|port| settings::for_programs(policy, &wrap::address(port)));
     let policy = programs.as_ref().unwrap_or(policy);
-    ProcessTier::open(policy, &format!("lambda-guard/process/{runtime_api}")).await
+    let past = proxy.and_then(|port| around_the_proxy(policy, port));
+    ProcessTier::open(policy, &format!("lambda-guard/process/{runtime_api}"), past).await
+}
+
+/// The way past the proxy, which leads to it instead: a program finds out where the real Runtime API
+/// is (it is the same address in every environment), and would get events there that nobody
+/// inspected. Where connections are restricted it is on no list.
+fn around_the_proxy(policy: &Policy, proxy: u16) -> Option<Redirect> {
+    if policy.mode() == Mode::Enforce && policy.egress().is_some() {
+        return None;
+    }
+    let real: Endpoint = settings::variable(endpoint::VARIABLE)?.parse().ok()?;
+    let (host, port) = real.address();
+    let address = match host {
+        "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        host => host.parse::<IpAddr>().ok()?.to_canonical(),
+    };
+    Some(Redirect {
+        address,
+        port,
+        forwarder: proxy,
+    })
 }
 
 /// Whether the policy names the tier.
@@ -114,11 +136,12 @@ fn is_asked_for(policy: &Policy) -> bool {
 }
 
 impl ProcessTier {
-    /// Makes the regions and listens. `name` is that of the abstract socket.
+    /// Makes the regions and listens. `name` is that of the abstract socket; `past` leads elsewhere
+    /// beside what leads to resolvers.
     ///
     /// # Errors
     /// Why the tier cannot be had here, in words.
-    pub(crate) async fn open(policy: &Policy, name: &str) -> Result<Self, String> {
+    async fn open(policy: &Policy, name: &str, past: Option<Redirect>) -> Result<Self, String> {
         let (preload, loader) = find_parts()?;
         let forwarder = match needs_names(policy) {
             true => Some(
@@ -132,14 +155,12 @@ impl ProcessTier {
             Some(forwarder) => forwarder.redirects().map_err(|error| error.to_string())?,
             None => Vec::new(),
         };
-        let redirects: Vec<Redirect> = redirects
-            .into_iter()
-            .map(|(asked, forwarder)| Redirect {
-                address: asked.ip().to_canonical(),
-                port: asked.port(),
-                forwarder,
-            })
-            .collect();
+        let redirects = redirects.into_iter().map(|(asked, forwarder)| Redirect {
+            address: asked.ip().to_canonical(),
+            port: asked.port(),
+            forwarder,
+        });
+        let redirects: Vec<Redirect> = past.into_iter().chain(redirects).collect();
         let image = policy.compile();
         let settings = Settings {
             tmp: match policy.tmp() {

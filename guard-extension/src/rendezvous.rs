@@ -20,8 +20,9 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::process::Parts;
 
-/// How long the extension may take to answer: it has one thread, which a 6 MB event holds up for
-/// some milliseconds at 128 MB.
+/// How long the extension may take to answer. It registers while it still sets itself up, so that
+/// the platform starts the runtime meanwhile: a millisecond or two, the trial of the process tier two
+/// seconds at most.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What an answer begins with; another release's extension has another number.
@@ -34,23 +35,17 @@ const LONGEST: u64 = 1 << 14;
 #[derive(Debug)]
 pub(crate) struct Rendezvous {
     listener: tokio::net::UnixListener,
-    answer: String,
     was_found: Arc<AtomicBool>,
 }
 
 impl Rendezvous {
-    /// Takes the name that belongs to the Runtime API at `runtime_api`, to say that the proxy
-    /// listens on `port`, and what programs are started under guard with.
-    pub(crate) fn bind(runtime_api: &str, port: u16, parts: Option<&Parts>) -> io::Result<Self> {
+    /// Takes the name that belongs to the Runtime API at `runtime_api`. Who asks from now on waits
+    /// for the answer.
+    pub(crate) fn bind(runtime_api: &str) -> io::Result<Self> {
         let listener = UnixListener::bind_addr(&name(runtime_api)?)?;
         listener.set_nonblocking(true)?;
         Ok(Self {
             listener: tokio::net::UnixListener::from_std(listener)?,
-            answer: Found {
-                port,
-                parts: parts.cloned(),
-            }
-            .to_text(),
             was_found: Arc::default(),
         })
     }
@@ -61,7 +56,8 @@ impl Rendezvous {
     }
 
     /// Answers for ever.
-    pub(crate) async fn serve(self) {
+    pub(crate) async fn serve(self, found: Found) {
+        let answer = found.to_text();
         loop {
             let Ok((mut stream, _)) = self.listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -70,7 +66,7 @@ impl Rendezvous {
             let uid = geteuid().as_raw();
             if stream.peer_cred().is_ok_and(|peer| peer.uid() == uid) {
                 // A few bytes into an empty buffer: it does not wait. Who does not read them is gone.
-                let _ = stream.write_all(self.answer.as_bytes()).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
                 self.was_found.store(true, Ordering::Relaxed);
             }
         }
@@ -131,6 +127,9 @@ pub(crate) fn ask(runtime_api: &str) -> io::Result<Found> {
     let mut text = String::new();
     // Longer than any answer, so that more would be seen.
     stream.take(LONGEST).read_to_string(&mut text)?;
+    if text.is_empty() {
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
     Found::from_text(&text).ok_or_else(|| ErrorKind::InvalidData.into())
 }
 
@@ -158,11 +157,21 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let rendezvous = Rendezvous::bind(&address, 4711, None).unwrap();
+            let rendezvous = Rendezvous::bind(&address).unwrap();
             let was_found = rendezvous.was_found();
-            let taken = Rendezvous::bind(&address, 4712, None).unwrap_err();
+            let taken = Rendezvous::bind(&address).unwrap_err();
             assert_eq!(taken.kind(), ErrorKind::AddrInUse);
-            let serving = tokio::spawn(rendezvous.serve());
+            // Asked before there is an answer.
+            let early = address.clone();
+            let early = tokio::task::spawn_blocking(move || ask(&early));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let found = Found {
+                port: 4711,
+                parts: None,
+            };
+            let serving = tokio::spawn(rendezvous.serve(found));
+            assert_eq!(early.await.unwrap().unwrap().port, 4711);
+            was_found.store(false, Ordering::Relaxed);
             assert!(!was_found.load(Ordering::Relaxed));
             for _ in 0..2 {
                 let address = address.clone();
@@ -171,6 +180,26 @@ mod tests {
             }
             assert!(was_found.load(Ordering::Relaxed));
             serving.abort();
+        });
+    }
+
+    #[test]
+    fn an_extension_that_ends_before_it_answers_is_none() {
+        let address = format!("test-ending-{}:1", std::process::id());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let rendezvous = Rendezvous::bind(&address).unwrap();
+            let asked = address.clone();
+            let asked = tokio::task::spawn_blocking(move || ask(&asked));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            drop(rendezvous);
+            // Closed, or reset as what was never accepted is.
+            let kind = asked.await.unwrap().unwrap_err().kind();
+            let gone = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];
+            assert!(gone.contains(&kind), "{kind}");
         });
     }
 }

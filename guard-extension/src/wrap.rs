@@ -84,6 +84,9 @@ fn missing(error: &io::Error, outcome: &str) -> String {
     let why = match error.kind() {
         ErrorKind::NotFound => format!("{} is not set", endpoint::VARIABLE),
         ErrorKind::ConnectionRefused => "it is not running".to_owned(),
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => {
+            "it ended while it was starting, as it says itself".to_owned()
+        }
         ErrorKind::PermissionDenied => "another user's process answers in its place".to_owned(),
         ErrorKind::InvalidData => "what answers is another release or no guard".to_owned(),
         _ => error.to_string(),

@@ -18,7 +18,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use guard_tests::function::{self, Profile};
-use guard_tests::{Result, fetch, isolation};
+use guard_tests::{Result, extension, fetch, isolation};
 
 /// Variables of a function as it would be deployed: something to look for in responses.
 const VARIABLES: [(&str, &str); 2] = [
@@ -83,6 +83,7 @@ fn measure() -> Result<()> {
         fetch::EMULATOR.path()?;
         if std::env::var_os("BENCH_PROGRAM").is_none() {
             function::build("lambda-guard-extension", Profile::Release)?;
+            extension::build_parts(&function::program("guard", Profile::Release))?;
         }
     }
     if !isolation::enter()? {

@@ -84,19 +84,18 @@ impl Report {
         ));
     }
 
-    /// Cold starts without the layer and with it.
-    pub(crate) fn cold(&mut self, samples: &[Samples; 2]) {
-        let [without, with] = samples;
+    /// Cold starts without the layer and with it: `name` in the record, `what` in words.
+    pub(crate) fn cold(&mut self, name: &str, what: &str, without: &Samples, with: &Samples) {
         let (p50, p99) = (with.p50() - without.p50(), with.p99() - without.p99());
         self.say(&format!(
-            "cold start: {:.1} ms without the layer, +{:.1} ms p50, {:+.1} ms p99 with it, n {}",
+            "cold start: {:.1} ms without the layer, +{:.1} ms p50, {:+.1} ms p99 with {what}, n {}",
             without.p50() / 1e3,
             p50 / 1e3,
             p99 / 1e3,
             with.count()
         ));
         self.row(&format!(
-            "cold,,,{:.0},,{p50:.0},{:.0},,{p99:.0},",
+            "{name},,,{:.0},,{p50:.0},{:.0},,{p99:.0},",
             without.p50(),
             without.p99()
         ));

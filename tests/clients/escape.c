@@ -1,5 +1,5 @@
 /* Ways around a check of system calls: escape TECHNIQUE tcp HOST PORT ALLOWED_PORT, or
- * escape TECHNIQUE read FILE ALLOWED_FILE. Prints what it got. Each works where nothing guards it;
+ * escape TECHNIQUE read FILE ALLOWED_FILE, or escape TECHNIQUE unix SOCKET ALLOWED_SOCKET. Prints what it got. Each works where nothing guards it;
  * exit code 77: the kernel at hand does not have what the technique needs. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -14,6 +14,7 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -30,15 +31,18 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define ABSENT 77
 static const char REQUEST[] = "GET / HTTP/1.0\r\n\r\n";
-static const char *host, *file, *allowed_file, *self;
+static const char *host, *file, *allowed_file, *local, *allowed_local, *self;
 static int port, allowed_port;
 
 static struct sockaddr_in address_of(int p) {
@@ -81,7 +85,22 @@ static long bare(long n, long a, long b, long c, long d, long e, long f) {
     return result;
 }
 
+static int connect_local(const char *path) {
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int s = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+    if (connect(s, (void *)&a, sizeof a)) {
+        close(s);
+        return -1;
+    }
+    return s;
+}
+
 static int connect_plain(void) {
+    if (local) {
+        int s = connect_local(local);
+        return s < 0 ? failed("connect") : talk(s);
+    }
     struct sockaddr_in a = address_of(port);
     int s = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(s, (void *)&a, sizeof a)) return failed("connect");
@@ -126,10 +145,16 @@ static int x32_number(void) {
 }
 
 static int interrupt(void) {
-    /* open of the 32-bit table; the path has to lie below 4 GB. */
+    /* open and connect of the 32-bit table; what they point to has to lie below 4 GB. */
     char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
     long fd = -ENOSYS;
-    if (!file || low == MAP_FAILED) return ABSENT;
+    if (low == MAP_FAILED) return ABSENT;
+    if (!file) {
+        int s = socket(AF_INET, SOCK_STREAM, 0);
+        *(struct sockaddr_in *)low = address_of(port);
+        __asm__ volatile("int $0x80" : "=a"(fd) : "a"(362), "b"(s), "c"(low), "d"(16) : "memory", "r8", "r9", "r10", "r11");
+        return (int)fd == -ENOSYS ? ABSENT : (int)fd < 0 ? 1 : talk(s);
+    }
     strncpy(low, file, 4000);
     __asm__ volatile("int $0x80" : "=a"(fd) : "a"(5), "b"(low), "c"(0), "d"(0) : "memory", "r8", "r9", "r10", "r11");
     return (int)fd == -ENOSYS ? ABSENT : (int)fd < 0 ? 1 : show((int)fd);
@@ -883,6 +908,206 @@ static void *resolve_chosen(void) {
 int chosen(void) __attribute__((ifunc("resolve_chosen")));
 static int early_resolver(void) { return chosen(); }
 
+/* Kinds of connections beside the plain one. */
+static int multipath(void) {
+    struct sockaddr_in a = address_of(port);
+    int s = file ? -1 : socket(AF_INET, SOCK_STREAM, 262);
+    if (s < 0) return ABSENT;
+    return connect(s, (void *)&a, sizeof a) ? failed("connect") : talk(s);
+}
+
+static int reconnected(void) {
+    struct sockaddr_in a = address_of(allowed_port), b = address_of(port);
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    if (file) return ABSENT;
+    if (connect(s, (void *)&a, sizeof a) || connect(s, &none, sizeof none)) return failed("connect");
+    return connect(s, (void *)&b, sizeof b) ? failed("connect") : talk(s);
+}
+
+static int not_blocking(void) {
+    struct sockaddr_in a = address_of(port);
+    int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct pollfd wait = {.fd = s, .events = POLLOUT};
+    if (file) return ABSENT;
+    if (connect(s, (void *)&a, sizeof a) && errno != EINPROGRESS) return failed("connect");
+    poll(&wait, 1, 2000);
+    fcntl(s, F_SETFL, 0);
+    return talk(s);
+}
+
+/* Halves of registers that the kernel does not look at. */
+static int wide_arguments(void) {
+    struct sockaddr_in a = address_of(port);
+    long s = socket(AF_INET, SOCK_STREAM, 0), high = 1L << 32;
+    if (file) {
+        long fd = bare(SYS_openat, high | (AT_FDCWD & 0xffffffff), (long)file, high | O_RDONLY, 0, 0, 0);
+        return fd < 0 ? 1 : show(fd);
+    }
+    return bare(SYS_connect, high | s, (long)&a, high | sizeof a, 0, 0, 0) ? 1 : talk(s);
+}
+
+/* Strings that would be copied the wrong way round, were it not undone. */
+static int backwards(void) {
+    struct sockaddr_in a = address_of(port);
+    long s = socket(AF_INET, SOCK_STREAM, 0), result, number = file ? SYS_open : SYS_connect;
+    long first = file ? (long)file : s, second = file ? O_RDONLY : (long)&a;
+    __asm__ volatile("std\n\tsyscall\n\tcld"
+                     : "=a"(result)
+                     : "a"(number), "D"(first), "S"(second), "d"(file ? 0L : (long)sizeof a)
+                     : "rcx", "r11", "memory");
+    return result < 0 ? 1 : file ? show(result) : talk(s);
+}
+
+/* On a stack of two pages, below which there is none. */
+static ucontext_t caller, small;
+static int small_result = 1;
+static void on_small_stack(void) { small_result = plain(); }
+
+static int small_stack(void) {
+    char *pages = mmap(NULL, 12 << 10, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED || mprotect(pages + 4096, 8 << 10, PROT_READ | PROT_WRITE)) return failed("mmap");
+    getcontext(&small);
+    small.uc_stack.ss_sp = pages + 4096;
+    small.uc_stack.ss_size = 8 << 10;
+    small.uc_link = &caller;
+    makecontext(&small, on_small_stack, 0);
+    swapcontext(&caller, &small);
+    return small_result;
+}
+
+/* What it points to ends where nothing is mapped, and cannot be read but by the kernel. */
+static int at_the_edge(void) {
+    struct sockaddr_in a = address_of(port);
+    size_t length = file ? strlen(file) + 1 : sizeof a;
+    char *pages = mmap(NULL, 8 << 10, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    if (pages == MAP_FAILED || munmap(pages + 4096, 4096)) return failed("mmap");
+    char *edge = pages + 4096 - length;
+    memcpy(edge, file ? file : (char *)&a, length);
+    mprotect(pages, 4096, PROT_READ);
+    if (file) {
+        int fd = open(edge, O_RDONLY);
+        return fd < 0 ? failed("open") : show(fd);
+    }
+    return connect(s, (void *)edge, sizeof a) ? failed("connect") : talk(s);
+}
+
+/* Signals all the time, each of which opens or connects, too. */
+static volatile int got_out = -1;
+static void try_again(int signal) {
+    struct sockaddr_in a = address_of(port);
+    int saved = errno, s = file ? open(file, O_RDONLY) : socket(AF_INET, SOCK_STREAM, 0);
+    (void)signal;
+    if (file ? s >= 0 : !connect(s, (void *)&a, sizeof a)) {
+        got_out = s;
+    } else {
+        close(s);
+    }
+    errno = saved;
+}
+
+static int signals_meanwhile(void) {
+    struct sigaction action = {.sa_handler = try_again, .sa_flags = SA_NODEFER | SA_RESTART};
+    struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (int i = 0; i < 3000 && got_out < 0; i++) try_again(SIGALRM);
+    setitimer(ITIMER_REAL, &never, NULL);
+    return got_out < 0 ? 1 : file ? show(got_out) : talk(got_out);
+}
+
+static void *with_own_table(void *result) {
+    *(int *)result = unshare(CLONE_FILES | CLONE_FS) ? ABSENT : plain();
+    return NULL;
+}
+
+static int own_table(void) {
+    pthread_t thread;
+    int result = 1;
+    pthread_create(&thread, NULL, with_own_table, &result);
+    pthread_join(thread, NULL);
+    return result;
+}
+
+static int cloned_three(void) {
+    /* struct clone_args: the fifth is the signal at its end. */
+    uint64_t args[11] = {[4] = SIGCHLD};
+    int status = 0;
+    long pid = bare(SYS_clone3, (long)args, sizeof args, 0, 0, 0, 0);
+    if (pid < 0) return pid == -ENOSYS ? ABSENT : 1;
+    if (pid == 0) _exit(plain());
+    waitpid(pid, &status, 0);
+    return WEXITSTATUS(status);
+}
+
+/* A number stands for sockets of two kinds, in turns: the denied address is one that datagrams may be
+ * sent to, and what is connected in the end is a stream. */
+static int numbered = 60, datagram, stream;
+
+static void *swap_sockets(void *unused) {
+    (void)unused;
+    while (!stop) {
+        dup2(datagram, numbered);
+        dup2(stream, numbered);
+    }
+    return NULL;
+}
+
+/* A path stands for a socket in the folder of what is allowed, and for a link out of it. */
+static char swapped[4200];
+
+static void *swap_paths(void *unused) {
+    char own[4200], link_to[4200], next[4300];
+    (void)unused;
+    snprintf(own, sizeof own, "%s", allowed_local);
+    snprintf(link_to, sizeof link_to, "%s", local);
+    snprintf(next, sizeof next, "%s-next", swapped);
+    while (!stop) {
+        if (link(own, next) == 0) rename(next, swapped);
+        if (symlink(link_to, next) == 0) rename(next, swapped);
+        unlink(next);
+    }
+    return NULL;
+}
+
+static int race_of_sockets(void) {
+    pthread_t thread;
+    time_t end = time(NULL) + 5;
+    if (file) return ABSENT;
+    if (local) {
+        struct sockaddr_un peer;
+        socklen_t length = sizeof peer;
+        snprintf(swapped, sizeof swapped, "%s-swapped", allowed_local);
+        pthread_create(&thread, NULL, swap_paths, NULL);
+        while (time(NULL) < end) {
+            int s = connect_local(swapped);
+            memset(&peer, 0, length = sizeof peer);
+            if (s >= 0 && !getpeername(s, (void *)&peer, &length) && !strcmp(peer.sun_path, local)) {
+                stop = 1;
+                return talk(s);
+            }
+            if (s >= 0) close(s);
+        }
+    } else {
+        struct sockaddr_in a = address_of(port), peer;
+        socklen_t length = sizeof peer;
+        datagram = socket(AF_INET, SOCK_DGRAM, 0);
+        stream = socket(AF_INET, SOCK_STREAM, 0);
+        pthread_create(&thread, NULL, swap_sockets, NULL);
+        while (time(NULL) < end) {
+            connect(numbered, (void *)&a, sizeof a);
+            if (!getpeername(stream, (void *)&peer, &length)) {
+                stop = 1;
+                return talk(stream);
+            }
+        }
+    }
+    stop = 1;
+    fprintf(stderr, "never in 5 s\n");
+    return 1;
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
@@ -936,6 +1161,17 @@ static const struct {
     {"race-of-working-folders", race_of_working_folders},
     {"exec-hidden-variables", exec_hidden_variables},
     {"early-resolver", early_resolver},
+    {"race-of-sockets", race_of_sockets},
+    {"multipath", multipath},
+    {"reconnected", reconnected},
+    {"not-blocking", not_blocking},
+    {"wide-arguments", wide_arguments},
+    {"backwards", backwards},
+    {"small-stack", small_stack},
+    {"at-the-edge", at_the_edge},
+    {"signals-meanwhile", signals_meanwhile},
+    {"own-table", own_table},
+    {"cloned-three", cloned_three},
 };
 
 int main(int argc, char **argv) {
@@ -946,6 +1182,9 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[2], "read")) {
         file = argv[3];
         allowed_file = argv[4];
+    } else if (!strcmp(argv[2], "unix")) {
+        local = argv[3];
+        allowed_local = argv[4];
     } else if (argc > 5) {
         host = argv[3];
         port = atoi(argv[4]);

@@ -6,6 +6,10 @@ import os
 import time
 
 
+if "FAIL_AT_START" in os.environ:
+    raise RuntimeError("cannot log in with " + os.environ["DB_PASSWORD"])
+
+
 def handler(event, context):
     # One line for each call: what was blocked leaves none.
     print("HANDLED " + json.dumps(event)[:60], flush=True)

@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -45,7 +46,7 @@ pub struct Client {
     /// Files it consists of: name, content.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
-    /// A file of `tests/clients` it consists of.
+    /// A file of `tests/clients` it consists of; `parts.h` is put beside it.
     pub source: Option<String>,
     /// Commands that build it.
     #[serde(default)]
@@ -54,6 +55,9 @@ pub struct Client {
     pub run: Vec<String>,
     /// Why it may be refused even what the policy allows.
     pub allowed_may_fail: Option<String>,
+    /// Whether enforcing refuses it whatever the policy lists, so that it can only be watched.
+    #[serde(default)]
+    pub is_refused: bool,
 }
 
 #[derive(Deserialize)]
@@ -153,6 +157,9 @@ impl Client {
             let kind = from.extension().unwrap_or_default().to_string_lossy();
             let to = work.join(format!("client.{kind}"));
             fs::copy(&from, to).map_err(|e| format!("{}: {e}", from.display()))?;
+            let headers = root().join("tests/clients/parts.h");
+            let to = work.join("parts.h");
+            fs::copy(&headers, to).map_err(|e| format!("{}: {e}", headers.display()))?;
         }
         for command in &self.build {
             let words: Vec<_> = command.iter().map(|word| folder.fill(word, &[])).collect();
@@ -323,26 +330,48 @@ pub fn serve_tcp() -> Result<u16> {
     let port = listener.local_addr().map_err(|e| e.to_string())?.port();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { continue };
+            let Ok(stream) = stream else { continue };
             thread::spawn(move || {
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
-                let mut head = Vec::new();
-                let mut byte = [0; 512];
-                while !head.windows(4).any(|w| w == b"\r\n\r\n") {
-                    match stream.read(&mut byte) {
-                        Ok(0) | Err(_) => return,
-                        Ok(n) => head.extend_from_slice(byte.get(..n).unwrap_or_default()),
-                    }
-                }
-                let length = MARK.len();
-                let answer = format!(
-                    "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{MARK}"
-                );
-                let _ = stream.write_all(answer.as_bytes());
+                answer(stream);
             });
         }
     });
     Ok(port)
+}
+
+/// The same behind a local socket.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub fn serve_unix(path: &Path) -> Result<()> {
+    let listener = UnixListener::bind(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { continue };
+            thread::spawn(move || {
+                let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+                answer(stream);
+            });
+        }
+    });
+    Ok(())
+}
+
+/// Reads a request and answers it.
+fn answer(mut stream: impl Read + Write) {
+    let mut head = Vec::new();
+    let mut byte = [0; 512];
+    while !head.windows(4).any(|w| w == b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(0) | Err(_) => return,
+            Ok(n) => head.extend_from_slice(byte.get(..n).unwrap_or_default()),
+        }
+    }
+    let length = MARK.len();
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{MARK}");
+    let _ = stream.write_all(answer.as_bytes());
 }
 
 /// The same for datagrams.

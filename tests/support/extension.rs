@@ -24,13 +24,21 @@ const CLIENT: &str = "awslambdaric==4.2.2";
 /// When cargo does not succeed.
 pub fn build() -> Result<()> {
     function::build("lambda-guard-extension", Profile::Debug)?;
+    build_parts(&program())
+}
+
+/// Builds the parts that run inside the function's programs, and puts them beside `program`.
+///
+/// # Errors
+///
+/// When cargo does not succeed.
+pub fn build_parts(program: &Path) -> Result<()> {
     if !cfg!(target_arch = "x86_64") {
         return Ok(());
     }
-    let folder = program();
     let built = Command::new("sh")
         .arg(crate::root().join("guard-extension/process/build.sh"))
-        .arg(folder.parent().unwrap_or(&folder))
+        .arg(program.parent().unwrap_or(program))
         .env("CARGO_TARGET_DIR", crate::target())
         .status();
     match built {

@@ -37,7 +37,7 @@ pub fn today() -> String {
 }
 
 /// Writes figures as the record of today: `benches/record/ARCHITECTURE/DATE-NAME.csv`, headed by what
-/// they were measured on and what they are.
+/// they were measured on and what they are. Those of the inspector have no name: `DATE.csv`.
 ///
 /// # Errors
 ///
@@ -47,7 +47,10 @@ pub fn record(name: &str, what: &str, rows: &str) -> Result<()> {
     let folder = crate::root()
         .join("benches/record")
         .join(std::env::consts::ARCH);
-    let path = folder.join(format!("{date}-{name}.csv"));
+    let path = folder.join(match name {
+        "" => format!("{date}.csv"),
+        name => format!("{date}-{name}.csv"),
+    });
     fs::create_dir_all(&folder)
         .and_then(|()| {
             let text = format!("# {}\n# {date}, {what}\n{rows}", description());

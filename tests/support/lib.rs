@@ -4,7 +4,7 @@
 //! [`isolation`] gives a test namespaces of its own, [`jail`] a process what Lambda refuses, [`function`] builds the function under test,
 //! [`emulator`] and [`cargo_lambda`] run it, [`extension`] and [`layer`] attach the layer, [`http`]
 //! talks to them, [`servers`] runs databases, [`clients`] brings the clients and compilers of other languages, [`example`] their
-//! example functions. [`demo`] holds the events of the demo and what they do, [`case`] the
+//! example functions. [`bad_input`] is what no event should be, [`demo`] holds the events of the demo and what they do, [`case`] the
 //! inspector's cases and their variants.
 
 #![expect(
@@ -12,6 +12,7 @@
     reason = "only this package's tests and programs match on them"
 )]
 
+pub mod bad_input;
 pub mod cargo_lambda;
 pub mod case;
 pub mod client;

@@ -3,9 +3,10 @@
 //! Two levels, after the idea of Teddy (Hyperscan; see the `aho-corasick` crate's packed searchers)
 //! with classes in place of literals: triggers are spread over 32 buckets. Look-ups for each of the
 //! four positions, of many bytes at a time where the processor can, mark the offsets whose four
-//! positions agree on a bucket; what is marked is then checked exactly by table reads. All tables
-//! are computed at compile time; nothing is built at start. Knows bytes and triggers only; what an
-//! occurrence means is for others to say.
+//! positions agree on a bucket; of what is marked, the sets of all triggers that have each of the
+//! bytes at its position are intersected, which is exact. All tables are computed at compile time;
+//! nothing is built at start. Knows bytes and triggers only; what an occurrence means is for others
+//! to say.
 
 use crate::inspect::trigger::{PAST_END, WIDTH};
 use crate::rule::Family;
@@ -19,7 +20,7 @@ mod tables;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use self::tables::{BUCKET_SIZE, BUCKETS, EXACT, MAYBE, OWNERS};
+use self::tables::{HOLDING, MAYBE, Set, owners};
 
 /// An offset at which triggers occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,51 +94,18 @@ struct Batch {
 }
 
 impl Batch {
-    /// Adds `at` if triggers occur there in earnest; false if there is no room for it.
-    ///
-    /// Most marks are of one bucket and are in vain, so what is not so is all that branches.
-    #[inline(always)]
-    fn verify(&mut self, bytes: &[u8], at: usize) -> bool {
-        /// Stands behind the last trigger of a bucket, for there being none.
-        const NONE: u32 = 1 << BUCKET_SIZE;
-        let Some(window) = window(bytes, at) else {
-            return true;
+    /// Adds a candidate; false if there is no room for it.
+    #[inline(never)]
+    fn add(&mut self, at: usize, sets: [&Set; WIDTH]) -> bool {
+        let Some(free) = self.found.get_mut(self.len) else {
+            return false;
         };
-        let [a, b, c, d] = window;
-        let mut buckets = buckets(window);
-        if buckets == 0 {
-            return true;
-        }
-        self.looked += 1;
-        let mut owners = 0;
-        loop {
-            let bucket = buckets.trailing_zeros() as usize % BUCKETS;
-            buckets &= buckets.wrapping_sub(1);
-            let [first, second, third, fourth] = &EXACT[bucket];
-            let mut triggers = first[a] & second[b] & third[c] & fourth[d];
-            loop {
-                let trigger = (u32::from(triggers) | NONE).trailing_zeros() as usize;
-                owners |= OWNERS[bucket][trigger % (BUCKET_SIZE + 1)];
-                triggers &= triggers.wrapping_sub(1);
-                if triggers == 0 {
-                    break;
-                }
-            }
-            if buckets == 0 {
-                break;
-            }
-        }
-        match self.found.get_mut(self.len) {
-            Some(free) => {
-                *free = Candidate {
-                    at,
-                    owners: Owners(owners),
-                };
-                self.len += usize::from(owners != 0);
-                true
-            }
-            None => owners == 0,
-        }
+        *free = Candidate {
+            at,
+            owners: Owners(owners(sets)),
+        };
+        self.len += 1;
+        true
     }
 }
 
@@ -153,18 +121,33 @@ type Marks = [u64; WORDS];
 /// Fills `batch` with the candidates from `from` on; returns where to go on.
 ///
 /// `mark` marks the offsets that bytes begin at: [`WORDS`] words, or what it takes for bytes that
-/// are fewer. It may mark too many, and past the end.
+/// are fewer. It may mark too many, and past the end. `meet` says whether four sets have a trigger
+/// in common.
 #[inline(always)]
-fn fill(bytes: &[u8], from: usize, batch: &mut Batch, mark: impl Fn(&[u8]) -> Marks) -> usize {
+fn fill(
+    bytes: &[u8],
+    from: usize,
+    batch: &mut Batch,
+    mark: impl Fn(&[u8]) -> Marks,
+    meet: impl Fn([&Set; WIDTH]) -> bool,
+) -> usize {
     let mut at = from;
+    let mut offsets = [0; MARKED];
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
         let words = rest.len().div_ceil(LANES);
-        for (word, marks) in mark(rest).into_iter().take(words).enumerate() {
-            let mut left = marks;
-            while left != 0 {
-                let at = at + word * LANES + left.trailing_zeros() as usize;
-                left &= left - 1;
-                if !batch.verify(bytes, at) {
+        let mut marked = 0;
+        let marks = mark(rest);
+        for (word, marks) in marks.iter().take(words).enumerate() {
+            marked = spread(*marks, word, &mut offsets, marked);
+        }
+        for offset in offsets.iter().take(marked) {
+            let at = at + usize::from(*offset);
+            if let Some(window) = window(bytes, at)
+                && maybe(window)
+            {
+                batch.looked += 1;
+                let sets = sets(window);
+                if meet(sets) && !batch.add(at, sets) {
                     return at;
                 }
             }
@@ -174,15 +157,66 @@ fn fill(bytes: &[u8], from: usize, batch: &mut Batch, mark: impl Fn(&[u8]) -> Ma
     bytes.len()
 }
 
+/// Room for the offsets of all marks, and for what [`spread`] writes behind them.
+const MARKED: usize = LANES * WORDS + FEW;
+
+/// Marks of a word that are taken without a branch for each: most words have fewer.
+const FEW: usize = 4;
+
+/// Writes the offsets of a word's marks behind the `marked` that are there; how many are there then.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "LANES * WORDS is far below 2^16"
+)]
+#[inline(always)]
+fn spread(marks: u64, word: usize, offsets: &mut [u16; MARKED], marked: usize) -> usize {
+    let count = marks.count_ones() as usize;
+    let mut left = marks;
+    let mut next = || {
+        let lane = left.trailing_zeros() as usize;
+        left &= left.wrapping_sub(1);
+        (word * LANES + lane) as u16
+    };
+    if let Some(places) = offsets.get_mut(marked..marked + FEW) {
+        for place in places {
+            *place = next();
+        }
+    }
+    if count > FEW
+        && let Some(places) = offsets.get_mut(marked + FEW..marked + count)
+    {
+        for place in places {
+            *place = next();
+        }
+    }
+    marked + count
+}
+
+/// Whether a window's four bytes agree on a bucket.
+#[inline(always)]
+fn maybe([a, b, c, d]: [u8; WIDTH]) -> bool {
+    let [first, second, third, fourth] = &MAYBE;
+    first[usize::from(a)] & second[usize::from(b)] & third[usize::from(c)] & fourth[usize::from(d)]
+        != 0
+}
+
+/// The triggers that each byte of a window may be part of.
+#[inline(always)]
+fn sets([a, b, c, d]: [u8; WIDTH]) -> [&'static Set; WIDTH] {
+    let [first, second, third, fourth] = &HOLDING;
+    [
+        &first[usize::from(a)],
+        &second[usize::from(b)],
+        &third[usize::from(c)],
+        &fourth[usize::from(d)],
+    ]
+}
+
 /// The bytes at `bytes[at..]` that a trigger may span, if there are any.
 #[inline(always)]
-fn window(bytes: &[u8], at: usize) -> Option<[usize; WIDTH]> {
+fn window(bytes: &[u8], at: usize) -> Option<[u8; WIDTH]> {
     match bytes.get(at..at + WIDTH).and_then(<[u8]>::first_chunk) {
-        // One read, taken apart.
-        Some(window) => {
-            let word = u32::from_le_bytes(*window) as usize;
-            Some(core::array::from_fn(|i| word >> (8 * i) & 0xff))
-        }
+        Some(window) => Some(*window),
         None => last_window(bytes, at),
     }
 }
@@ -190,38 +224,29 @@ fn window(bytes: &[u8], at: usize) -> Option<[usize; WIDTH]> {
 /// The same at the end of the bytes.
 #[cold]
 #[inline(never)]
-fn last_window(bytes: &[u8], at: usize) -> Option<[usize; WIDTH]> {
+fn last_window(bytes: &[u8], at: usize) -> Option<[u8; WIDTH]> {
     let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
     Some(core::array::from_fn(|i| {
-        usize::from(rest.get(i).copied().unwrap_or(PAST_END))
+        rest.get(i).copied().unwrap_or(PAST_END)
     }))
 }
 
-/// The buckets in which triggers may occur at a window.
-#[inline(always)]
-fn buckets(window: [usize; WIDTH]) -> u32 {
-    let [a, b, c, d] = window;
-    let [first, second, third, fourth] = &MAYBE;
-    first[a] & second[b] & third[c] & fourth[d]
-}
-
-/// Asks `mark` for the marks of one block of bytes after the other. A block tells the marks of
-/// `N` words; past the last that lies in the bytes as a whole, their end is copied to where a whole
-/// block can be read, with `padding` behind it.
+/// Asks `mark` for the marks of one word after the other. What it takes of them past the last block
+/// that lies in the bytes is copied to where a whole block can be read, with `padding` behind it.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline(always)]
-fn each_block<const N: usize, const BLOCK: usize>(
+fn each_block<const BLOCK: usize>(
     bytes: &[u8],
     padding: u8,
-    mark: impl Fn(&[u8; BLOCK]) -> [u64; N],
+    mark: impl Fn(&[u8; BLOCK]) -> u64,
 ) -> Marks {
     let mut marks = Marks::default();
     let mut rest = bytes;
-    for marks in marks.chunks_exact_mut(N) {
+    for marks in &mut marks {
         if rest.is_empty() {
             break;
         }
-        let marked = match rest.first_chunk() {
+        *marks = match rest.first_chunk() {
             Some(block) => mark(block),
             None => {
                 let mut padded = [padding; BLOCK];
@@ -231,8 +256,7 @@ fn each_block<const N: usize, const BLOCK: usize>(
                 mark(&padded)
             }
         };
-        marks.copy_from_slice(&marked);
-        rest = rest.get(N * LANES..).unwrap_or_default();
+        rest = rest.get(LANES..).unwrap_or_default();
     }
     marks
 }

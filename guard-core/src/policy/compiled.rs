@@ -225,6 +225,20 @@ impl<'a> CompiledPolicy<'a> {
         self.path(flag::EXEC, 4, path, phase)
     }
 
+    /// Whether entries about files or programs name paths below this one, so that a directory that
+    /// takes its place has more allowed in it than the path itself. Paths are as in [`Self::file`].
+    #[must_use]
+    pub fn has_rules_below(&self, path: &[u8]) -> bool {
+        let mut node = self.paths.root();
+        for component in path.split(|byte| *byte == b'/') {
+            if !matches!(component, [] | [b'.']) {
+                node = node.and_then(|node| self.paths.child(node, component, |byte| byte));
+            }
+        }
+        node.and_then(Tree::<{ row::PATH_NODE }>::children)
+            .is_some_and(|(_, count)| count > 0)
+    }
+
     fn host(&self, name: &[u8], allows: impl Fn(&[u8]) -> bool) -> Decision {
         if self.flags & flag::EGRESS == 0 {
             return Decision::NotRestricted;

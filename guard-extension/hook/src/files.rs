@@ -18,6 +18,7 @@ mod resolve;
 mod text;
 mod there;
 
+pub(crate) use change::sets_flags;
 pub(crate) use judge::{EACCES, Wants, is_free, may_use};
 pub(crate) use path::{append, climbs, is_below, of_process, split};
 pub(crate) use resolve::{O_NOFOLLOW, entry, find, name_of, object};
@@ -39,6 +40,8 @@ enum Step {
     Reopen,
     /// Created by its real path.
     Create,
+    /// Opened to be cut.
+    Cut,
     /// Opened as the program asked.
     Watch,
     /// Another call than an open, made on descriptors.
@@ -121,6 +124,7 @@ pub(crate) fn after(
         }
         _ => {
             let result = match name {
+                Name::Truncate if scratch.files.step == Step::Cut => change::cut(call, result),
                 Name::Link | Name::Linkat if result == 0 && process.enforces() => {
                     change::linked(scratch)
                 }

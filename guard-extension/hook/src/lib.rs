@@ -53,9 +53,10 @@ pub use calls::is_checked;
 pub use process::{Children, Local, Process};
 pub use scratch::Scratch;
 
+pub use programs::{CHILD, may_run};
 pub use record::temporary;
 
-use calls::Treatment;
+use calls::{Name, Row, Treatment};
 
 /// One system call, as it is in the registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +104,7 @@ pub fn decide(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Answ
             false => Answer::Proceed,
         };
     };
-    match row.treatment {
+    match treatment(row, call) {
         Treatment::File => files::decide(process, row.call, call, scratch),
         Treatment::Kernel => surface::decide(process, row, call),
         Treatment::Memory => code::decide(process, row.call, call, scratch),
@@ -114,6 +115,26 @@ pub fn decide(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Answ
     }
 }
 
+/// Who decides about this call: some do several things.
+fn treatment(row: &Row, call: &Call) -> Treatment {
+    let [_, second, ..] = call.args;
+    match row.call {
+        Name::Ioctl if files::sets_flags(second) => Treatment::File,
+        _ => row.treatment,
+    }
+}
+
+/// Decides in the place of [`decide`] about a call that would bring back code as it was before its
+/// calls were made to pass through the check: a madvise(2) that drops changed pages, or a mremap(2)
+/// that lengthens their mapping. Whoever changed the code knows where it lies.
+#[must_use]
+pub fn uncovers(process: &Process<'_>, call: &Call) -> Answer {
+    match process.records() {
+        true => code::uncovers(process, call),
+        false => Answer::Proceed,
+    }
+}
+
 /// Continues after the call of an [`Answer::Instead`] or a [`Next::Again`]. `call` is the program's
 /// own call, as given to [`decide`]; `result` is what the kernel returned for the other one.
 #[must_use]
@@ -121,7 +142,7 @@ pub fn after(process: &Process<'_>, call: &Call, scratch: &mut Scratch, result: 
     let Some(row) = calls::row(call.number) else {
         return Next::Done(result);
     };
-    match row.treatment {
+    match treatment(row, call) {
         Treatment::File => files::after(process, row.call, call, scratch, result),
         Treatment::Memory => code::after(scratch, result),
         Treatment::Network => network::after(process, row.call, call, scratch, result),

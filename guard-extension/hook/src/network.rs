@@ -34,7 +34,7 @@ use address::Address;
 pub(crate) use local::Sockets;
 
 use crate::calls::Name;
-use crate::sys::Errno;
+use crate::sys::{self, Errno, Fd};
 use crate::{Answer, Call, Next, Process, Scratch};
 
 /// Operation not permitted (errno(3)), as the others.
@@ -42,6 +42,7 @@ const EPERM: Errno = Errno(1);
 const EACCES: Errno = Errno(13);
 const EINVAL: Errno = Errno(22);
 const EPROTONOSUPPORT: Errno = Errno(93);
+const EOPNOTSUPP: Errno = Errno(95);
 const EAFNOSUPPORT: Errno = Errno(97);
 const ENOBUFS: Errno = Errno(105);
 const ECONNREFUSED: Errno = Errno(111);
@@ -53,12 +54,19 @@ const UDP: usize = 17;
 /// Sends that open a connection (sendmsg(2)): of TCP, with data in the first segment.
 const MSG_FASTOPEN: usize = 0x2000_0000;
 
+/// Descriptors of ours at most in one call: the local socket of each message, and the socket itself.
+const HELD: usize = message::MOST + 1;
+
 /// What these calls keep between [`decide`] and [`after`], and their copies of the program's
 /// structures.
 #[derive(Debug)]
 pub(crate) struct Memory {
     address: Address,
     batch: message::Batch,
+    /// Local sockets that are reached by descriptors of ours, until the call is over.
+    held: [Option<usize>; HELD],
+    /// The socket, by the descriptor that the call is made with.
+    looked_at: usize,
     /// How many bytes of an address the program has room for.
     room: usize,
 }
@@ -68,7 +76,22 @@ impl Memory {
         Self {
             address: Address::new(),
             batch: message::Batch::new(),
+            held: [None; HELD],
+            looked_at: 0,
             room: 0,
+        }
+    }
+
+    /// Keeps a descriptor until the call is over.
+    fn hold(&mut self, descriptor: Fd) -> Result<(), Errno> {
+        let place = self.held.iter_mut().find(|held| held.is_none());
+        *place.ok_or(ENOBUFS)? = Some(descriptor.keep());
+        Ok(())
+    }
+
+    fn release(&mut self) {
+        for held in &mut self.held {
+            drop(held.take().map(Fd::held));
         }
     }
 }
@@ -113,6 +136,8 @@ pub(crate) fn decide(
             .unwrap_or_else(|errno| Answer::Return(errno.result()));
     }
     let memory = &mut scratch.network;
+    // Of a call that was left by a jump: their numbers may be others' by now.
+    memory.held = [None; HELD];
     let decided = match name {
         Name::Connect => connect(process, call, memory),
         Name::Sendto => send(process, call, memory),
@@ -125,7 +150,11 @@ pub(crate) fn decide(
         }
         _ => return Answer::Proceed,
     };
-    decided.unwrap_or_else(|errno| Answer::Return(errno.result()))
+    let answer = decided.unwrap_or_else(|errno| Answer::Return(errno.result()));
+    if !matches!(answer, Answer::Instead(_)) {
+        memory.release();
+    }
+    answer
 }
 
 /// Continues after a call that [`decide`] answered with another one.
@@ -137,6 +166,7 @@ pub(crate) fn after(
     result: isize,
 ) -> Next {
     let memory = &mut scratch.network;
+    memory.release();
     let result = match name {
         Name::Sendmmsg => message::sent(call, memory, result),
         Name::Recvfrom | Name::Recvmsg | Name::Recvmmsg | Name::Getpeername => {
@@ -156,8 +186,21 @@ fn connect(process: &Process<'_>, call: &Call, memory: &mut Memory) -> Result<An
         return Ok(Answer::Proceed);
     }
     memory.address.load(address, length)?;
+    memory.looked_at = socket;
+    // What is decided rests on the kind of the socket. A descriptor of our own stays with it,
+    // whatever another thread makes of the program's.
+    let is_pinned = destination::usual(process) == Way::Copy && process.local.shares_descriptors();
+    if is_pinned {
+        let own = sys::duplicate(socket)?;
+        memory.looked_at = own.number();
+        memory.hold(own)?;
+    }
     let way = destination::decide(process, call.number, socket, Use::Connect, memory)?;
-    Ok(with_address(way, call, 1, memory))
+    let mut answer = with_address(way, call, 1, memory);
+    if let Answer::Instead(copy) = &mut answer {
+        copy.args[0] = memory.looked_at;
+    }
+    Ok(answer)
 }
 
 /// sendto(2).
@@ -172,6 +215,7 @@ fn send(process: &Process<'_>, call: &Call, memory: &mut Memory) -> Result<Answe
         return Ok(Answer::Proceed);
     }
     memory.address.load(address, length)?;
+    memory.looked_at = socket;
     if let Some(way) = destination::decide_send(process, call.number, socket, flags, memory)? {
         return Ok(with_address(way, call, 4, memory));
     }

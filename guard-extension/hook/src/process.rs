@@ -90,8 +90,12 @@ pub struct Local {
     /// Mappings with arguments of programs that were started: owner's process id and address, and
     /// length in bytes. See `programs::areas`.
     pub(crate) areas: [[AtomicU64; 3]; 32],
+    /// Whether another thread or process may change what a descriptor's number stands for.
+    shares: AtomicBool,
     /// Whether the program's dynamic loader is at work, so that the program has not begun.
     linking: AtomicBool,
+    /// Whether who started the program names libraries that it does not ask for.
+    steered: AtomicBool,
     /// Whether the program is being started by its user, not by a program under guard.
     starting: AtomicBool,
 }
@@ -105,7 +109,9 @@ impl Local {
             plain: [const { AtomicU64::new(0) }; 256],
             linked: [const { AtomicU64::new(0) }; 64],
             areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],
+            shares: AtomicBool::new(false),
             linking: AtomicBool::new(false),
+            steered: AtomicBool::new(false),
             starting: AtomicBool::new(false),
         }
     }
@@ -117,11 +123,28 @@ impl Local {
         &self.linking
     }
 
+    /// Whether variables name libraries, or places for them, that the program does not ask for itself:
+    /// what is linked then is the program's as little as what it loads later. Not to be said of root,
+    /// who could write over the program's own.
+    #[must_use]
+    pub const fn steered(&self) -> &AtomicBool {
+        &self.steered
+    }
+
     /// Whether what is started is what the user has asked for, which needs no entry. Whoever asks on
     /// the user's behalf says so, before any code of a program runs.
     #[must_use]
     pub const fn starting(&self) -> &AtomicBool {
         &self.starting
+    }
+
+    /// Somebody is being made who shares the table of descriptors.
+    pub(crate) fn share_descriptors(&self) {
+        self.shares.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn shares_descriptors(&self) -> bool {
+        self.shares.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_starting(&self) -> bool {
@@ -130,6 +153,10 @@ impl Local {
 
     pub(crate) fn is_linking(&self) -> bool {
         self.linking.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_steered(&self) -> bool {
+        self.steered.load(Ordering::Relaxed)
     }
 }
 

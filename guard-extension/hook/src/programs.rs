@@ -37,6 +37,9 @@ const NAME_TOO_LONG: Errno = Errno(36);
 /// Exec format error (errno(3)).
 const NO_PROGRAM: Errno = Errno(8);
 
+/// What the value of `GUARD_RENDEZVOUS` ends with in a program that one under guard has started.
+pub const CHILD: &[u8] = b",child";
+
 /// Interpreters that are scripts themselves, before the kernel gives up (`exec_binprm`, fs/exec.c).
 const MAX_SCRIPTS: usize = 5;
 
@@ -111,6 +114,18 @@ pub(crate) fn may_start(
         decision,
         EACCES,
     )
+}
+
+/// Whether a program that was decided about under one path may run as the file that was found there
+/// when it was opened, by its real path; empty when that is not known. Another thread may have put a
+/// link to another program there in the meantime.
+#[must_use]
+pub fn may_run(process: &Process<'_>, path: &[u8]) -> bool {
+    let is_closed = is_below(path, b"/tmp") && process.sealed.tmp() == TmpUse::None;
+    let decision = process.policy.exec(path, process.sealed.phase());
+    !process.enforces()
+        || !(is_closed || decision.is_denied())
+        || may_start(process, number::EXECVE, path, &mut PathText::new())
 }
 
 /// readlink(2) of the program's own file, which under the loader would be the loader's.
@@ -467,7 +482,7 @@ fn is_systems(path: &[u8]) -> bool {
     is_library && is_called_loader(path)
 }
 
-fn is_called_loader(path: &[u8]) -> bool {
+pub(crate) fn is_called_loader(path: &[u8]) -> bool {
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     // The last is musl's, which is its own loader.
     name.starts_with(b"ld-") || name == b"ld.so" || name == b"libc.so"

@@ -18,11 +18,19 @@ const NAMESPACES: usize = 0x7e02_0000;
 /// `CLONE_NEWTIME`, which clone(2) does not take.
 const NEW_TIME: usize = 0x80;
 
+/// `CLONE_FILES`.
+const SHARED_DESCRIPTORS: usize = 0x400;
+
 /// Decides about the calls whose treatment is `Kernel`.
 pub(crate) fn decide(process: &Process<'_>, row: &Row, call: &Call) -> Answer {
     let [first, ..] = call.args;
     let errno = match row.call {
-        Name::Clone if first & NAMESPACES == 0 => return Answer::Proceed,
+        Name::Clone if first & NAMESPACES == 0 => {
+            if first & SHARED_DESCRIPTORS != 0 {
+                process.local.share_descriptors();
+            }
+            return Answer::Proceed;
+        }
         Name::Unshare if first & (NAMESPACES | NEW_TIME) == 0 => return Answer::Proceed,
         // Its flags lie in memory that may change, and the child returns on another stack, so that
         // it cannot be made with a copy. Every libc has a way without it: not worth a record.

@@ -103,7 +103,19 @@ fn aim(process: &Process<'_>, name: Name, call: &Call, memory: &mut Memory) -> A
     match name {
         // The null signal only asks whether somebody is there (kill(2)).
         Name::Kill if int(second) == 0 => Aim::None,
-        Name::Kill => at(reaches_extension(process, int(first))),
+        Name::Kill if reaches_extension(process, int(first)) => Aim::At(EPERM),
+        // To the group that it is now: another thread may be about to leave it for another.
+        Name::Kill if int(first) == 0 => match sys::process_group(0) {
+            // The first group's number, negative, stands for everybody.
+            Some(0 | 1) => Aim::None,
+            Some(group) => {
+                let mut copy = *call;
+                copy.args[0] = (group as usize).wrapping_neg();
+                Aim::Copied(copy)
+            }
+            None => Aim::At(EPERM),
+        },
+        Name::Kill => Aim::None,
         Name::Tkill | Name::RtSigqueueinfo => at(int(second) != 0 && is_guarded(first)),
         Name::Tgkill | Name::RtTgsigqueueinfo => {
             at(int(third) != 0 && (is_guarded(first) || is_guarded(second)))
@@ -259,8 +271,8 @@ fn in_group(process: &Process<'_>, group: i32) -> bool {
 /// Whether a descriptor is a handle on the extension: a pidfd, or its directory in /proc.
 fn is_handle(process: &Process<'_>, descriptor: usize) -> bool {
     let extension = process.sealed.extension();
-    let mut path = Text::<48>::new();
-    let fits = path.push(b"/proc/self/fdinfo/").is_some()
+    let mut path = Text::<64>::new();
+    let fits = path.push(b"/proc/thread-self/fdinfo/").is_some()
         && path
             .push_number(int(descriptor).unsigned_abs() as usize)
             .is_some();

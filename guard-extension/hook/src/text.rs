@@ -98,14 +98,17 @@ impl<const N: usize> Text<N> {
     }
 }
 
-/// `/proc/self/fd/N`, and room for a name below it.
+/// `/proc/thread-self/fd/N`, and room for a name below it.
+///
+/// Of the thread: one that has left the table of descriptors that the others share (unshare(2)) has
+/// other files under the same numbers than `/proc/self` says.
 pub(crate) type DescriptorPath = Text<320>;
 
 impl DescriptorPath {
     pub(crate) fn of(&mut self, descriptor: usize) {
         self.clear();
         // Both fit.
-        let _ = self.push(b"/proc/self/fd/");
+        let _ = self.push(b"/proc/thread-self/fd/");
         let _ = self.push_number(descriptor);
     }
 }

@@ -236,11 +236,13 @@ impl<'f> Elf<'f> {
 
     /// Address, offset and size of the executable sections.
     fn sections(&self) -> impl Iterator<Item = (u64, u64, u64)> + use<'f> {
-        self.sections.entries(self.file).filter_map(|entry| {
-            // SHT_PROGBITS; SHF_ALLOC and SHF_EXECINSTR.
-            let is_code = u32_at(entry, 4)? == 1 && u64_at(entry, 8)? & 6 == 6;
-            is_code.then_some((u64_at(entry, 16)?, u64_at(entry, 24)?, u64_at(entry, 32)?))
-        })
+        self.sections.entries(self.file).filter_map(code_section)
+    }
+
+    /// Where the section headers are in the file, and how many, for one who reads them piece by
+    /// piece; nothing in a file without.
+    pub fn section_headers(&self) -> Option<(u64, u64)> {
+        (self.sections.count > 0).then_some((self.sections.offset, self.sections.count))
     }
 
     /// The dynamic loader that the file asks for; none in a static program.
@@ -269,6 +271,20 @@ impl<'f> Elf<'f> {
             .map_while(|entry| Some((u64_at(entry, 0)?, u64_at(entry, 8)?)))
             .take_while(|(tag, _)| *tag != 0)
     }
+}
+
+/// Size of a section header (`Elf64_Shdr`).
+pub const SECTION_HEADER: usize = 64;
+
+/// Address, offset and size of a section that is code, of its header.
+pub fn code_section(header: &[u8]) -> Option<(u64, u64, u64)> {
+    // SHT_PROGBITS; SHF_ALLOC and SHF_EXECINSTR.
+    let is_code = u32_at(header, 4)? == 1 && u64_at(header, 8)? & 6 == 6;
+    is_code.then_some((
+        u64_at(header, 16)?,
+        u64_at(header, 24)?,
+        u64_at(header, 32)?,
+    ))
 }
 
 /// The build id among notes as they are in a file or in memory.

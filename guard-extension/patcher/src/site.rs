@@ -54,6 +54,17 @@ pub enum Kind {
     Int80,
     /// `sysenter`: the same.
     Sysenter,
+    /// One of these behind prefixes that do nothing. The site is where the call's own bytes begin.
+    Prefixed,
+}
+
+impl Kind {
+    /// Whether no compiler makes such a call in a 64-bit program: where a policy is enforced, it is
+    /// refused or a trap, whatever its number is.
+    #[must_use]
+    pub const fn is_odd(self) -> bool {
+        matches!(self, Self::Int80 | Self::Sysenter | Self::Prefixed)
+    }
 }
 
 /// How far around a site direct branches are looked for.

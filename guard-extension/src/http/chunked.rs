@@ -23,6 +23,11 @@ enum State {
         size: u64,
         digits: u8,
     },
+    /// In the white space behind a size: RFC 9112, 7.1.1 has it before an extension, and some
+    /// clients pad sizes with it.
+    Padding {
+        size: u64,
+    },
     /// In what follows a size up to its line's end.
     Extension {
         size: u64,
@@ -129,14 +134,16 @@ impl Chunked {
             (State::Size { digits: 0, .. }, _) => {
                 return Err(Malformed("a chunk has no size"));
             }
-            (State::Size { size, .. } | State::Extension { size }, b'\r') => {
-                State::SizeEnd { size }
+            (
+                State::Size { size, .. } | State::Padding { size } | State::Extension { size },
+                b'\r',
+            ) => State::SizeEnd { size },
+            (State::Size { size, .. } | State::Padding { size }, b';') => State::Extension { size },
+            (State::Size { size, .. } | State::Padding { size }, b' ' | b'\t') => {
+                State::Padding { size }
             }
-            (State::Size { size, .. }, b';' | b' ' | b'\t') => State::Extension { size },
-            (State::Extension { size }, byte) if byte == b'\t' || byte >= b' ' => {
-                State::Extension { size }
-            }
-            (State::Size { .. } | State::Extension { .. }, _) => {
+            (State::Extension { size }, byte) if is_text(byte) => State::Extension { size },
+            (State::Size { .. } | State::Padding { .. } | State::Extension { .. }, _) => {
                 return Err(Malformed("a chunk's size is no hexadecimal number"));
             }
             (State::SizeEnd { size: 0 }, b'\n') | (State::TrailerEnd, b'\n') => State::TrailerStart,
@@ -145,14 +152,21 @@ impl Chunked {
             (State::DataEnd, b'\n') => State::Size { size: 0, digits: 0 },
             (State::TrailerStart, b'\r') => State::LastEnd,
             (State::Trailer, b'\r') => State::TrailerEnd,
-            (State::TrailerStart | State::Trailer, byte) if byte == b'\t' || byte >= b' ' => {
-                State::Trailer
+            // A line that begins with white space would go on with the one before it.
+            (State::TrailerStart, b' ' | b'\t') => {
+                return Err(Malformed("a trailer begins with white space"));
             }
+            (State::TrailerStart | State::Trailer, byte) if is_text(byte) => State::Trailer,
             (State::LastEnd, b'\n') => State::Done,
             _ => return Err(BAD_LINE),
         };
         Ok(())
     }
+}
+
+/// Whether a byte can stand in a line (RFC 9110, 5.5).
+const fn is_text(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
 #[cfg(test)]
@@ -187,7 +201,7 @@ mod tests {
 
     #[test]
     fn bodies_are_read_alike_in_pieces_of_any_length() {
-        let cases: [Case; 6] = [
+        let cases: [Case; 7] = [
             (b"0\r\n\r\n", b"", b"\r\n", true),
             (b"5\r\nhello\r\n0\r\n\r\n", b"hello", b"\r\n", true),
             (
@@ -197,6 +211,7 @@ mod tests {
                 true,
             ),
             (b"4\r\n\r\n\r\n\r\n0\r\n\r\n", b"\r\n\r\n", b"\r\n", true),
+            (b"1 \t ;x=y\r\nz\r\n0\r\n\r\n", b"z", b"\r\n", true),
             (b"5\r\nhel", b"hel", b"", false),
             (b"5\r\nhello\r\n0\r\nX: y\r\n", b"hello", b"X: y\r\n", false),
         ];
@@ -218,7 +233,7 @@ mod tests {
     #[test]
     fn what_is_no_chunk_is_refused() {
         let long = [b"1;".as_slice(), &[b'x'; MOST_FRAMING + 1]].concat();
-        let cases: [&[u8]; 10] = [
+        let cases: [&[u8]; 15] = [
             b"\r\n",
             b"g\r\n",
             b"-1\r\n",
@@ -228,6 +243,11 @@ mod tests {
             b"1\r\nx\n",
             b"1000000000000000\r\n",
             b"0\r\n\n",
+            b"1 2\r\nx",
+            b"1 /x HTTP/1.1\r\nx",
+            b"1;\x7f\r\nx",
+            b"0\r\nA: b\r\n c\r\n\r\n",
+            b"0\r\nA: b\nB: c\r\n\r\n",
             &long,
         ];
         for bytes in cases {

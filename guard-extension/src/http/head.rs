@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Status};
 
 use super::Malformed;
+use super::target::Target;
 use crate::endpoint::Endpoint;
 
 /// The longest head accepted. The platform's own heads have about 1 KiB; a client context adds at
@@ -67,19 +68,6 @@ struct Line {
 /// Each of them is there once in what a client sends; a length may be said twice.
 const MOST_LINES: usize = 8;
 
-/// What a request to the Runtime API asks for, as far as it matters here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// The next event.
-    Next,
-    /// To take the function's response to an invocation.
-    Response(String),
-    /// To take the function's error in an invocation.
-    Error(String),
-    /// Anything else.
-    Other,
-}
-
 /// What is known of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Response {
@@ -127,10 +115,7 @@ pub(crate) fn request(bytes: &[u8]) -> Result<Option<Request>, Malformed> {
         return incomplete(bytes);
     };
     let head = bytes.get(..len).unwrap_or_default();
-    // It goes on as it came: what one reader takes for a line's end, another may not.
-    if (head.iter().zip(head.iter().skip(1))).any(|pair| pair.0 != &b'\r' && pair.1 == &b'\n') {
-        return Err(Malformed("a head's line ends in a line feed alone"));
-    }
+    check_lines(head)?;
     let mut framing = Framing::default();
     let mut lines = Lines::default();
     let (mut expects, mut has_error_trailers) = (false, false);
@@ -154,6 +139,10 @@ pub(crate) fn request(bytes: &[u8]) -> Result<Option<Request>, Malformed> {
     let framing = framing.finish(parsed.version)?;
     let method = parsed.method.unwrap_or_default();
     let path = parsed.path.unwrap_or_default();
+    // What answers it has no body, whatever its head says (RFC 9110, 9.3.6): a tunnel.
+    if method.eq_ignore_ascii_case("CONNECT") {
+        return Err(Malformed("a request asks for a tunnel"));
+    }
     // Servers take the absolute form as well (RFC 9112, 3.2.2): it would go by what is known of
     // paths here.
     if !path.starts_with('/') && path != "*" {
@@ -161,13 +150,14 @@ pub(crate) fn request(bytes: &[u8]) -> Result<Option<Request>, Malformed> {
     }
     Ok(Some(Request {
         len,
-        target: target(method, path),
+        target: Target::of(method, path)?,
         is_head: method == "HEAD",
         body: match (framing.is_chunked, framing.length) {
             (true, _) => Body::Chunked,
             (false, length) => Body::Length(length.unwrap_or(0)),
         },
-        expects,
+        // A client of HTTP/1.0 would take leave to send for the answer (RFC 9110, 10.1.1).
+        expects: expects && parsed.version != Some(0),
         closes: framing.closes,
         has_error_trailers,
         method: offset(head, method.as_bytes()),
@@ -186,6 +176,7 @@ pub(crate) fn response(bytes: &[u8], to_head: bool) -> Result<Option<Response>, 
     let Status::Complete(len) = parsing.map_err(malformed)? else {
         return incomplete(bytes);
     };
+    check_lines(bytes.get(..len).unwrap_or_default())?;
     let mut framing = Framing::default();
     let mut named = Named::default();
     for Header { name, value } in &*parsed.headers {
@@ -233,6 +224,44 @@ pub(crate) fn invocation(bytes: &[u8], response: &Response) -> Option<Invocation
         invocation_id: text(named.invocation_id),
         deadline_ms: text(named.deadline_ms).and_then(|ms| ms.parse().ok()),
     })
+}
+
+/// Whether `bytes`, of which the first `seen` were looked at before, may hold the end of a head: what
+/// comes byte by byte is not to be read from its start as often. At first always, so that what is no
+/// head is refused at once.
+pub(crate) fn may_be_whole(bytes: &[u8], seen: usize) -> bool {
+    let new = bytes.get(seen.saturating_sub(2)..).unwrap_or_default();
+    let ends = |three: &[u8]| three.ends_with(b"\n\n") || three == b"\n\r\n";
+    seen == 0 || bytes.len() > LONGEST || new.windows(3).any(ends) || new.starts_with(b"\n\n")
+}
+
+/// Whether the trailers of a request, empty line included, say nothing of what its head alone may
+/// say (RFC 9110, 6.5.1): whoever joins them with the head would read another request.
+///
+/// # Errors
+/// When they do, or are no fields.
+pub(crate) fn check_trailers(bytes: &[u8]) -> Result<(), Malformed> {
+    let mut fields = [EMPTY_HEADER; MOST_FIELDS];
+    let parsed = httparse::parse_headers(bytes, &mut fields).map_err(malformed)?;
+    let Status::Complete((_, trailers)) = parsed else {
+        return Err(Malformed("trailers are no fields"));
+    };
+    let is_of_the_head = |field: &Header<'_>| {
+        matches!(
+            Name::of(field.name),
+            Name::Connection
+                | Name::ContentLength
+                | Name::Expect
+                | Name::Host
+                | Name::InvocationId
+                | Name::Trailer
+                | Name::TransferEncoding
+        )
+    };
+    if trailers.iter().any(is_of_the_head) {
+        return Err(Malformed("a trailer is one of the head's fields"));
+    }
+    Ok(())
 }
 
 /// The field `name` of the whole response head `bytes`, as text.
@@ -306,20 +335,6 @@ pub(crate) fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
-}
-
-fn target(method: &str, path: &str) -> Target {
-    const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
-    let path = path.split('?').next().unwrap_or_default();
-    let Some(rest) = path.strip_prefix(INVOCATION) else {
-        return Target::Other;
-    };
-    match (method, rest.split_once('/')) {
-        ("GET", None) if rest == "next" => Target::Next,
-        ("POST", Some((id, "response"))) => Target::Response(id.to_owned()),
-        ("POST", Some((id, "error"))) => Target::Error(id.to_owned()),
-        _ => Target::Other,
-    }
 }
 
 /// Whether a request id can stand in a path as it is. Lambda's are UUIDs.
@@ -424,6 +439,11 @@ impl Framing {
             }
             Name::Connection => {
                 for token in tokens(value) {
+                    // A server that takes them for this connection's alone sees no framing.
+                    let frames = [b"content-length".as_slice(), b"transfer-encoding", b"host"];
+                    if frames.iter().any(|name| token.eq_ignore_ascii_case(name)) {
+                        return Err(Malformed("a head's framing is said to be the connection's"));
+                    }
                     self.closes |= token.eq_ignore_ascii_case(b"close");
                     self.keeps_alive |= token.eq_ignore_ascii_case(b"keep-alive");
                 }
@@ -436,6 +456,10 @@ impl Framing {
     fn finish(mut self, version: Option<u8>) -> Result<Self, Malformed> {
         if self.is_chunked && self.length.is_some() {
             return Err(Malformed("there is a content length beside chunks"));
+        }
+        // Servers of HTTP/1.0 know no chunks, and some look past them (RFC 9112, 6.1).
+        if self.is_chunked && version == Some(0) {
+            return Err(Malformed("there are chunks in HTTP/1.0"));
         }
         self.closes |= version == Some(0) && !self.keeps_alive;
         Ok(self)
@@ -467,9 +491,28 @@ fn malformed(error: httparse::Error) -> Malformed {
     })
 }
 
+/// Refuses a head that goes on as it came and that two may read differently: what one takes for a
+/// line's end, another may not, nor more than one empty line before the first (RFC 9112, 2.2).
+fn check_lines(head: &[u8]) -> Result<(), Malformed> {
+    let pairs = head.iter().zip(head.iter().skip(1));
+    if head.starts_with(b"\r\n\r\n") || head.starts_with(b"\n") {
+        return Err(EMPTY_LINES);
+    }
+    if pairs.into_iter().any(|(a, b)| *a != b'\r' && *b == b'\n') {
+        return Err(Malformed("a head's line ends in a line feed alone"));
+    }
+    Ok(())
+}
+
+/// A client may send one too many behind a body, not as many as it likes.
+const EMPTY_LINES: Malformed = Malformed("empty lines stand where a head begins");
+
 fn incomplete<T>(bytes: &[u8]) -> Result<Option<T>, Malformed> {
     if bytes.len() > LONGEST {
         return Err(Malformed("a head is too long"));
+    }
+    if bytes.starts_with(b"\r\n\r\n") {
+        return Err(EMPTY_LINES);
     }
     Ok(None)
 }

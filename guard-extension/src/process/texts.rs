@@ -13,6 +13,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::ops::Range;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -154,15 +155,27 @@ impl Surveyor {
             return None;
         }
         let in_file = usize::try_from(size - offset).unwrap_or(usize::MAX);
-        let (counts, sites) = survey(mapped.bytes(in_file))?;
+        let whole = Mapped::new(file, 0, usize::try_from(size).ok()?)?;
+        let parts = parts(whole.bytes(usize::MAX), offset)?;
+        let (counts, sites) = survey(mapped.bytes(in_file), &parts)?;
         let is_kept = self.regions.sealed().know(&key, counts, &sites);
         is_kept.then_some(())
     }
 }
 
+/// What of a file is code, from `offset` on, as programs take it: the rest of a segment may be data.
+fn parts(file: &[u8], offset: u64) -> Option<Vec<Range<u64>>> {
+    let elf = Elf::parse(file).ok()?;
+    let parts = elf.code().filter_map(|code| {
+        let end = code.offset + code.bytes.len() as u64;
+        Some(code.offset.saturating_sub(offset)..end.checked_sub(offset)?)
+    });
+    Some(parts.collect())
+}
+
 /// Sites found, left alone and open, and the others for the patcher; nothing where some are not
 /// ordinary calls.
-fn survey(bytes: &[u8]) -> Option<([u32; 3], Vec<u64>)> {
+fn survey(bytes: &[u8], parts: &[Range<u64>]) -> Option<([u32; 3], Vec<u64>)> {
     // Anywhere: what is kept has no addresses.
     const TEXT: u64 = 1 << 40;
     let text = Text::new(bytes, TEXT);
@@ -177,12 +190,16 @@ fn survey(bytes: &[u8]) -> Option<([u32; 3], Vec<u64>)> {
     while let Some(start) = from {
         let batch = survey_for(text, start, None, Reach::All, passes, &mut room);
         for site in &*batch.sites {
+            let is_code = |part: &Range<u64>| part.contains(&u64::from(site.offset));
+            if !parts.iter().any(is_code) {
+                continue;
+            }
             counts[0] += 1;
             if site.kind == Kind::Call && site.number.is_some_and(|number| !passes(number)) {
                 counts[1] += 1;
                 continue;
             }
-            if matches!(site.kind, Kind::Int80 | Kind::Sysenter) {
+            if site.kind.is_odd() {
                 return None;
             }
             match planner.plan(text, site, place) {
@@ -361,6 +378,16 @@ mod tests {
         assert!(opened.is_none());
     }
 
+    /// What linkers put beside code looks like a call at times.
+    #[test]
+    fn data_among_code_is_no_site() {
+        let bytes = [0x90, 0x90, 0x0f, 0x05, 0xc3, 0x90, 0x90, 0x90].repeat(40);
+        let (all, _) = survey(&bytes, &[0..u64::MAX]).unwrap();
+        let (some, sites) = survey(&bytes, &[0..16, 160..168]).unwrap();
+        assert_eq!((all[0], some[0]), (40, 3));
+        assert!(sites.len() <= 3);
+    }
+
     /// What is kept of a plan leads to the same plan, in the code that runs this test.
     #[test]
     fn what_is_kept_is_enough() {
@@ -369,7 +396,7 @@ mod tests {
         let elf = Elf::parse(&bytes).unwrap();
         let mut any = 0;
         for code in elf.code() {
-            let (counts, sites) = survey(code.bytes).unwrap();
+            let (counts, sites) = survey(code.bytes, &[0..u64::MAX]).unwrap();
             assert_eq!(
                 counts[0] - counts[1] - counts[2],
                 u32::try_from(sites.len()).unwrap()

@@ -1,12 +1,13 @@
 //! Answers in the function's place.
 
-use std::io;
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use serde_json::json;
 
 use super::exchange::Exchange;
 use crate::http::head::{ERROR_TYPE, INVOCATION_ID, Response, write_field};
+use crate::http::target::Start;
 
 /// The type of the error of an event that was blocked, as `guard_core::reply` names it.
 pub(super) const BLOCKED: &str = "Guard.Blocked";
@@ -19,6 +20,35 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest answer to an answer that is read, to leave the connection usable.
 const LONGEST: usize = 64 << 10;
+
+/// What an answer is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum About<'a> {
+    /// An invocation, by its request id.
+    Invocation(&'a str),
+    /// The function's start, which can only fail.
+    Start(Start),
+}
+
+impl<'a> About<'a> {
+    /// The request id, where there is one.
+    pub(super) const fn request_id(self) -> Option<&'a str> {
+        match self {
+            Self::Invocation(id) => Some(id),
+            Self::Start(_) => None,
+        }
+    }
+}
+
+/// For a message: which one.
+impl fmt::Display for About<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invocation(id) => write!(f, "request {id}"),
+            Self::Start(start) => f.write_str(start.name()),
+        }
+    }
+}
 
 /// What an invocation is answered with.
 pub(super) enum Outcome<'a> {
@@ -34,14 +64,14 @@ pub(super) fn error_body(error_type: &str, message: &str) -> String {
 }
 
 impl Exchange {
-    /// Answers the invocation and reads what the Runtime API says to it; whether it was accepted.
+    /// Answers and reads what the Runtime API says to it; whether it was accepted.
     pub(super) fn answer(
         &mut self,
-        request_id: &str,
+        about: About<'_>,
         invocation_id: Option<&str>,
         outcome: &Outcome<'_>,
     ) -> io::Result<()> {
-        let response = self.post(request_id, invocation_id, outcome)?;
+        let response = self.post(about, invocation_id, outcome)?;
         let upstream = self.answering()?;
         let (length, _) = upstream.collect(response.len, response.body, LONGEST)?;
         upstream.consume(response.len + length);
@@ -51,7 +81,7 @@ impl Exchange {
         if !(200..300).contains(&response.status) {
             // It came too late, mostly: the invocation timed out.
             self.shared.records.notice(
-                Some(request_id),
+                about.request_id(),
                 &format!(
                     "the Runtime API refused the guard's answer with status {}",
                     response.status
@@ -61,14 +91,14 @@ impl Exchange {
         Ok(())
     }
 
-    /// Answers the invocation; the Runtime API's own answer to that is left to be read.
+    /// Answers; the Runtime API's own answer to that is left to be read.
     pub(super) fn post(
         &mut self,
-        request_id: &str,
+        about: About<'_>,
         invocation_id: Option<&str>,
         outcome: &Outcome<'_>,
     ) -> io::Result<Response> {
-        self.write_answer(request_id, invocation_id, outcome);
+        self.write_answer(about, invocation_id, outcome);
         self.until = Some(Instant::now() + PATIENCE);
         let response = self.exchange(false);
         self.until = None;
@@ -83,7 +113,7 @@ impl Exchange {
 
     fn write_answer(
         &mut self,
-        request_id: &str,
+        about: About<'_>,
         invocation_id: Option<&str>,
         outcome: &Outcome<'_>,
     ) {
@@ -94,10 +124,16 @@ impl Exchange {
         };
         let out = &mut self.scratch;
         out.clear();
-        let line = format!(
-            "POST {}/2018-06-01/runtime/invocation/{request_id}/{kind} HTTP/1.1\r\n",
-            endpoint.base()
-        );
+        let base = endpoint.base();
+        let line = match about {
+            About::Invocation(id) => {
+                format!("POST {base}/2018-06-01/runtime/invocation/{id}/{kind} HTTP/1.1\r\n")
+            }
+            About::Start(start) => {
+                let start = start.name();
+                format!("POST {base}/2018-06-01/runtime/{start}/error HTTP/1.1\r\n")
+            }
+        };
         out.extend_from_slice(line.as_bytes());
         write_field(out, "Host", endpoint.authority().as_bytes());
         write_field(out, "Content-Type", b"application/json");

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use super::Shared;
 use crate::http::Malformed;
 use crate::http::connection::{Connection, Stopped, relay};
-use crate::http::head::{self, Body, Request, Response, Target};
+use crate::http::head::{self, Body, Request, Response};
+use crate::http::target::Target;
 
 /// Most bytes that wait of a runtime that waits for an answer: its request and what it sends ahead.
 const AHEAD: usize = head::LONGEST + (64 << 10);
@@ -26,6 +27,8 @@ pub(super) struct Exchange {
     is_reused: bool,
     /// When the upstream connection was last used.
     used: Instant,
+    /// The status of the Runtime API's last answer; 0 before the first.
+    pub(super) status: u16,
     /// When an answer of the Runtime API is waited for no longer.
     pub(super) until: Option<Instant>,
     /// Heads and small messages on their way out.
@@ -40,6 +43,7 @@ pub(super) fn serve(client: TcpStream, shared: Arc<Shared>) {
         upstream: None,
         is_reused: false,
         used: Instant::now(),
+        status: 0,
         until: None,
         scratch: Vec::new(),
     };
@@ -64,6 +68,7 @@ impl Exchange {
                 Target::Next => self.next(&request)?,
                 Target::Response(id) => self.outcome(&request, id, true)?,
                 Target::Error(id) => self.outcome(&request, id, false)?,
+                Target::StartError(start) => self.start_error(&request, *start)?,
                 Target::Other => self.pass(&request, |_| {})?,
             };
             if closes || !goes_on {
@@ -76,8 +81,15 @@ impl Exchange {
     /// The next request's head, which stays among the client's unused bytes; nothing when there is
     /// none.
     fn request(&mut self) -> io::Result<Option<Request>> {
+        let mut seen = 0;
         loop {
-            match head::request(self.client.unused()) {
+            let bytes = self.client.unused();
+            let parsed = match head::may_be_whole(bytes, seen) {
+                true => head::request(bytes),
+                false => Ok(None),
+            };
+            seen = bytes.len();
+            match parsed {
                 Ok(Some(request)) => {
                     if request.expects {
                         // The upstream is not asked: it would be waited for on the runtime's time.
@@ -158,15 +170,15 @@ impl Exchange {
 
     /// Writes the request's head, as the Runtime API is to see it, to the scratch buffer.
     pub(super) fn write_head(&mut self, request: &Request) {
+        self.write_head_framed(request, true);
+    }
+
+    /// As [`Self::write_head`], `framed`: with the fields that frame the request's body.
+    pub(super) fn write_head_framed(&mut self, request: &Request, framed: bool) {
+        let (bytes, endpoint) = (self.client.unused(), &self.shared.endpoint);
+        let bytes = bytes.get(..request.len).unwrap_or_default();
         self.scratch.clear();
-        let bytes = self.client.unused().get(..request.len).unwrap_or_default();
-        head::write_request(
-            bytes,
-            request,
-            &self.shared.endpoint,
-            true,
-            &mut self.scratch,
-        );
+        head::write_request(bytes, request, endpoint, framed, &mut self.scratch);
         self.scratch.extend_from_slice(b"\r\n");
     }
 
@@ -198,8 +210,15 @@ impl Exchange {
     /// Waits for the head of an answer; interim answers are forwarded. Ends when the runtime goes: a
     /// poll that nobody waits for would be given an event.
     fn response(&mut self, mut upstream: Connection, is_head: bool) -> io::Result<Response> {
+        let mut seen = 0;
         loop {
-            match head::response(upstream.unused(), is_head)? {
+            let bytes = upstream.unused();
+            let parsed = match head::may_be_whole(bytes, seen) {
+                true => head::response(bytes, is_head)?,
+                false => None,
+            };
+            seen = bytes.len();
+            match parsed {
                 Some(response) if response.status == 101 => {
                     return Err(Malformed("the Runtime API changes the protocol").into());
                 }
@@ -207,12 +226,14 @@ impl Exchange {
                     let head = upstream.unused().get(..response.len).unwrap_or_default();
                     self.client.send(&[head])?;
                     upstream.consume(response.len);
+                    seen = 0;
                     continue;
                 }
                 Some(response) => {
                     self.upstream = Some(upstream);
                     self.is_reused = true;
                     self.used = Instant::now();
+                    self.status = response.status;
                     return Ok(response);
                 }
                 None => {}

@@ -43,8 +43,8 @@ impl Invocations {
         state.running.push(running);
     }
 
-    /// The invocation, whose answer is now on its way until the second value is dropped.
-    pub(super) fn answer(&self, request_id: &str) -> (Option<Running>, Answering<'_>) {
+    /// The invocation, whose answer is now on its way.
+    pub(super) fn answer(&self, request_id: &str) -> Answering<'_> {
         let mut state = self.state();
         let at = state
             .running
@@ -52,7 +52,10 @@ impl Invocations {
             .position(|running| running.invocation.request_id == request_id);
         let running = at.map(|at| state.running.swap_remove(at));
         state.answering += 1;
-        (running, Answering(self))
+        Answering {
+            invocations: self,
+            running,
+        }
     }
 
     /// The request id of the one that runs; nothing when none does or several do.
@@ -87,14 +90,32 @@ impl State {
     }
 }
 
-/// An answer on its way.
+/// An answer on its way. When it is dropped, and nobody has said that the Runtime API took it, the
+/// invocation runs on: another answer may come, and what was withheld from the event is to be named
+/// in that one too.
 #[derive(Debug)]
-pub(super) struct Answering<'i>(&'i Invocations);
+pub(super) struct Answering<'i> {
+    invocations: &'i Invocations,
+    running: Option<Running>,
+}
+
+impl Answering<'_> {
+    /// The invocation, unless the runtime was not given it here.
+    pub(super) fn running(&self) -> Option<&Running> {
+        self.running.as_ref()
+    }
+
+    /// The Runtime API has taken it.
+    pub(super) fn taken(mut self) {
+        self.running = None;
+    }
+}
 
 impl Drop for Answering<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = self.invocations.state();
         state.answering = state.answering.saturating_sub(1);
+        state.running.extend(self.running.take());
     }
 }
 
@@ -120,12 +141,25 @@ mod tests {
         invocations.begin(running("a", None));
         invocations.begin(running("b", Some(1)));
         assert!(!invocations.state().is_idle());
-        let (found, answering) = invocations.answer("a");
-        assert_eq!(found.unwrap().invocation.request_id, "a");
+        let answering = invocations.answer("a");
+        let found = answering.running().unwrap();
+        assert_eq!(found.invocation.request_id, "a");
         assert!(!invocations.state().is_idle());
-        drop(answering);
+        answering.taken();
         assert!(invocations.state().is_idle());
-        assert!(invocations.answer("b").0.is_none());
+        assert!(invocations.answer("b").running().is_none());
+    }
+
+    #[test]
+    fn an_answer_that_was_not_taken_is_none() {
+        let invocations = Invocations::default();
+        invocations.begin(running("a", None));
+        drop(invocations.answer("a"));
+        assert!(!invocations.state().is_idle());
+        let again = invocations.answer("a");
+        assert!(again.running().is_some() && invocations.answer("a").running().is_none());
+        again.taken();
+        assert!(invocations.state().is_idle());
     }
 
     #[test]
@@ -134,7 +168,7 @@ mod tests {
         for n in 0..=MOST {
             invocations.begin(running(&n.to_string(), None));
         }
-        assert!(invocations.answer("0").0.is_none());
-        assert!(invocations.answer("1").0.is_some());
+        assert!(invocations.answer("0").running().is_none());
+        assert!(invocations.answer("1").running().is_some());
     }
 }

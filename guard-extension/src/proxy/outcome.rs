@@ -13,12 +13,15 @@ use std::time::Instant;
 use guard_core::policy::Mode;
 use guard_core::reply::Trimmed;
 
-use super::answer::{BLOCKED, Outcome, WITHHELD, error_body};
+use super::answer::{About, BLOCKED, Outcome, WITHHELD, error_body};
 use super::exchange::Exchange;
 use super::invocations::Running;
 use crate::http::chunked::{Chunked, Piece};
 use crate::http::connection::{Connection, Stopped};
-use crate::http::head::{Body, ERROR_BODY, ERROR_TYPE, Request, write_field, write_request};
+use crate::http::head::{
+    Body, ERROR_BODY, ERROR_TYPE, Request, check_trailers, write_field, write_request,
+};
+use crate::http::target::Start;
 
 /// How much of a response that is not streamed waits for its end: a few reads' worth, since a
 /// runtime may write head and body apart. Nothing beyond is held, whatever the response's length.
@@ -29,7 +32,7 @@ const LONGEST: usize = 8 << 20;
 
 /// What of an invocation is needed beside its request.
 struct Subject<'a> {
-    request_id: &'a str,
+    about: About<'a>,
     trace_id: Option<&'a str>,
     invocation_id: Option<&'a str>,
 }
@@ -45,33 +48,57 @@ impl Exchange {
         let shared = Arc::clone(&self.shared);
         // While the records still belong to the invocation.
         shared.drain();
-        let (mut running, answering) = shared.invocations.answer(request_id);
-        let trimmed = running.as_mut().and_then(|running| running.trimmed.take());
+        let answering = shared.invocations.answer(request_id);
+        let running = answering.running();
+        let trimmed = running.and_then(|running| running.trimmed.as_ref());
         let subject = Subject {
-            request_id,
-            trace_id: invocation(running.as_ref(), |i| i.trace_id.as_deref()),
-            invocation_id: invocation(running.as_ref(), |i| i.invocation_id.as_deref()),
+            about: About::Invocation(request_id),
+            trace_id: invocation(running, |i| i.trace_id.as_deref()),
+            invocation_id: invocation(running, |i| i.invocation_id.as_deref()),
         };
         let goes_on = match trimmed.filter(|_| is_response) {
-            Some(trimmed) => self.merged(request, &subject, &trimmed)?,
-            None if !shared.looks_at_responses() => self.pass(request, |_| {})?,
-            None if shared.mode() == Mode::Enforce => self.scanned(request, &subject)?,
-            None => {
-                let mut scanner = shared.secrets.scanner();
-                let mut is_clean = true;
-                self.pass(request, |bytes| {
-                    let start = Instant::now();
-                    // One record says it: a response that holds a secret often holds it all over.
-                    if is_clean && let Some(leak) = scanner.feed(bytes) {
-                        is_clean = false;
-                        shared.leaks(subject.request_id, subject.trace_id, &leak, start);
-                    }
-                })?
-            }
+            Some(trimmed) => self.merged(request, &subject, trimmed)?,
+            None => self.looked_at(request, &subject)?,
         };
-        drop(answering);
+        if (200..300).contains(&self.status) {
+            answering.taken();
+        } else {
+            drop(answering);
+        }
         shared.answered();
         Ok(goes_on)
+    }
+
+    /// Forwards the error that the function started with: the caller of the first invocation gets it.
+    /// Answers whether the connection can be used again.
+    pub(super) fn start_error(&mut self, request: &Request, start: Start) -> io::Result<bool> {
+        let subject = Subject {
+            about: About::Start(start),
+            trace_id: None,
+            invocation_id: None,
+        };
+        self.looked_at(request, &subject)
+    }
+
+    /// Forwards an answer as the mode says.
+    fn looked_at(&mut self, request: &Request, subject: &Subject<'_>) -> io::Result<bool> {
+        let shared = Arc::clone(&self.shared);
+        if !shared.looks_at_responses() {
+            return self.pass(request, |_| {});
+        }
+        if shared.mode() == Mode::Enforce {
+            return self.scanned(request, subject);
+        }
+        let mut scanner = shared.secrets.scanner();
+        let mut is_clean = true;
+        self.pass(request, |bytes| {
+            let start = Instant::now();
+            // One record says it: a response that holds a secret often holds it all over.
+            if is_clean && let Some(leak) = scanner.feed(bytes) {
+                is_clean = false;
+                shared.leaks(subject.about.request_id(), subject.trace_id, &leak, start);
+            }
+        })
     }
 
     /// Forwards a response with what was withheld from its event named in it.
@@ -89,7 +116,7 @@ impl Exchange {
         let start = Instant::now();
         let leaks = shared.looks_at_responses()
             && shared.secrets.find(response).is_some_and(|leak| {
-                shared.leaks(subject.request_id, subject.trace_id, &leak, start)
+                shared.leaks(subject.about.request_id(), subject.trace_id, &leak, start)
             });
         let merged = trimmed.merge(response);
         self.scratch.clear();
@@ -108,11 +135,11 @@ impl Exchange {
                 self.exchange(false)?
             }
             Err(error) => {
-                let id = subject.request_id;
-                let message = format!("blocked records could not be named: {error} (request {id})");
-                shared.records.notice(Some(id), &message);
+                let about = subject.about;
+                let message = format!("blocked records could not be named: {error} ({about})");
+                shared.records.notice(about.request_id(), &message);
                 let outcome = Outcome::Error(BLOCKED, &message);
-                self.post(id, subject.invocation_id, &outcome)?
+                self.post(about, subject.invocation_id, &outcome)?
             }
         };
         self.reply(&response)
@@ -129,7 +156,7 @@ impl Exchange {
             let start = Instant::now();
             let leak = shared.secrets.find(body);
             let is_withheld = leak.is_some_and(|leak| {
-                shared.leaks(subject.request_id, subject.trace_id, &leak, start)
+                shared.leaks(subject.about.request_id(), subject.trace_id, &leak, start)
             });
             if !is_withheld {
                 return self.pass(request, |_| {});
@@ -156,7 +183,7 @@ impl Exchange {
                 leak => leak,
             };
             if let Some(leak) = leak
-                && shared.leaks(subject.request_id, subject.trace_id, &leak, start)
+                && shared.leaks(subject.about.request_id(), subject.trace_id, &leak, start)
             {
                 held.clear();
                 while !source.is_done() {
@@ -218,7 +245,7 @@ impl Exchange {
             return self.withhold(subject);
         };
         if request.body == Body::Chunked && request.has_error_trailers {
-            let body = base64(error_body(WITHHELD, &withheld(subject.request_id)).as_bytes());
+            let body = base64(error_body(WITHHELD, &withheld(subject.about)).as_bytes());
             self.scratch.clear();
             self.scratch.extend_from_slice(b"0\r\n");
             write_field(&mut self.scratch, ERROR_TYPE, WITHHELD.as_bytes());
@@ -237,14 +264,14 @@ impl Exchange {
     /// Answers the invocation with an error; what the Runtime API says to that is the runtime's to
     /// read.
     fn withhold(&mut self, subject: &Subject<'_>) -> io::Result<crate::http::head::Response> {
-        let message = withheld(subject.request_id);
+        let message = withheld(subject.about);
         let outcome = Outcome::Error(WITHHELD, &message);
-        self.post(subject.request_id, subject.invocation_id, &outcome)
+        self.post(subject.about, subject.invocation_id, &outcome)
     }
 }
 
-fn withheld(request_id: &str) -> String {
-    format!("response withheld: it holds a secret of the function (request {request_id})")
+fn withheld(about: About<'_>) -> String {
+    format!("response withheld: it holds a secret of the function ({about})")
 }
 
 fn invocation<'r>(
@@ -320,6 +347,9 @@ impl Source {
                             at += n;
                         }
                     }
+                }
+                if chunked.is_done() {
+                    check_trailers(&self.trailers)?;
                 }
             }
         }

@@ -142,7 +142,7 @@ impl Shared {
     #[cold]
     pub(super) fn leaks(
         &self,
-        request_id: &str,
+        request_id: Option<&str>,
         trace_id: Option<&str>,
         leak: &Leak<'_>,
         start: Instant,
@@ -157,7 +157,7 @@ impl Shared {
         drop(counters);
         self.records.write_audit(&AuditRecord {
             time_ms: now_ms(),
-            request_id: Some(request_id),
+            request_id,
             trace_id,
             function: self.function(),
             rule: LEAK,

@@ -1,5 +1,8 @@
 //! Events on their way to the function.
 
+use std::io::Write as _;
+
+use crate::bad_input;
 use crate::rig::{ACCEPTED, Guard, NEXT, answer, event};
 
 const ATTACK: &str = r#"{"q":"1 UNION SELECT password FROM users--"}"#;
@@ -261,4 +264,62 @@ fn a_thousand_invocations_leave_nothing_behind() {
         guard.resident()
     );
     assert_eq!(guard.descriptors(), before.1);
+}
+
+#[test]
+fn bad_input_arrives_byte_for_byte_or_is_blocked() {
+    let guard = Guard::enforcing();
+    let mut client = guard.connect();
+    client.send(NEXT);
+    let mut upstream = guard.accept();
+    let mut passed = 0;
+    for (name, sent) in bad_input::events() {
+        upstream.read().unwrap();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: 1\r\nContent-Length: {}\r\n\r\n",
+            sent.len()
+        );
+        let whole = [head.as_bytes(), &sent].concat();
+        // More than a socket holds: someone has to read at the other end.
+        let mut sender = upstream.stream().try_clone().unwrap();
+        let sending = std::thread::spawn(move || sender.write_all(&whole));
+        let answered = client.stream().try_clone().unwrap();
+        answered.set_nonblocking(true).unwrap();
+        let mut first = [0];
+        let mut arrives = || loop {
+            if answered.peek(&mut first).is_ok_and(|count| count > 0) {
+                return true;
+            }
+            if upstream_speaks(upstream.stream()) {
+                return false;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        };
+        let arrives = arrives();
+        answered.set_nonblocking(false).unwrap();
+        if arrives {
+            passed += 1;
+            assert!(client.read().unwrap().body == sent, "{name}");
+            client.send(answer("1", "response", "{}"));
+            assert_eq!(upstream.read().unwrap().text(), "{}", "{name}");
+            upstream.send(ACCEPTED);
+            client.read().unwrap();
+            client.send(NEXT);
+        } else {
+            let got = upstream.read().unwrap();
+            assert!(got.line().contains("/1/error "), "{name}: {}", got.head);
+            upstream.send(ACCEPTED);
+        }
+        sending.join().unwrap().unwrap();
+    }
+    // None of it holds an attack.
+    assert_eq!(passed, bad_input::events().len());
+}
+
+/// Whether there is something to be read.
+fn upstream_speaks(stream: &std::net::TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let speaks = stream.peek(&mut [0]).is_ok_and(|count| count > 0);
+    stream.set_nonblocking(false).unwrap();
+    speaks
 }

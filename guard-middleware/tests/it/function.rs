@@ -11,6 +11,7 @@ use guard_middleware::GuardLayer;
 use lambda_runtime::{Error, LambdaEvent, Runtime, StreamResponse, service_fn};
 use serde_json::{Value, json};
 
+use crate::bad_events::{raw, typed};
 use crate::runtime_api::RuntimeApi;
 
 /// Not a `GUARD_` name: those have to be settings.
@@ -153,6 +154,11 @@ async fn run(name: &str) -> Result<(), Error> {
                 .run()
                 .await
         }
+        "typed" => Runtime::new(service_fn(typed)).layer(guard).run().await,
+        "typed-plain" => Runtime::new(service_fn(typed)).run().await,
+        "raw" => Runtime::new(service_fn(raw)).layer(guard).run().await,
+        "raw-plain" => Runtime::new(service_fn(raw)).run().await,
+        "value-plain" => Runtime::new(service_fn(echo)).run().await,
         _ => panic!("no function is called {name}"),
     }
 }

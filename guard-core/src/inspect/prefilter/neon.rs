@@ -8,7 +8,7 @@ use core::arch::aarch64::{
 };
 use core::hint::black_box;
 
-use super::tables::{GROUPS, NIBBLES, Nibbles};
+use super::tables::{GROUPS, NIBBLES, Nibbles, meet};
 use super::{Batch, LANES, each_block, fill};
 use crate::inspect::trigger::{PAST_END, WIDTH};
 
@@ -22,10 +22,11 @@ const BLOCK: usize = LANES + WIDTH - 1;
 pub(super) fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
     // If the compiler knew what is in the tables, it might build look-ups of its own.
     let tables = black_box(&NIBBLES);
-    fill(bytes, from, batch, |bytes| {
+    let mark = |bytes: &[u8]| {
         // SAFETY: every aarch64 processor has NEON; the function only needs that.
-        each_block(bytes, PAST_END, |block| [unsafe { mark(block, tables) }])
-    })
+        each_block(bytes, PAST_END, |block| unsafe { mark(block, tables) })
+    };
+    fill(bytes, from, batch, mark, meet)
 }
 
 #[inline]

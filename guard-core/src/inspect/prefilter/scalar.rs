@@ -1,13 +1,14 @@
 //! The search for processors without the vectors that the others need.
 
-use super::{Batch, LANES, Marks, fill, tables::MAYBE};
+use super::tables::{MAYBE, meet};
+use super::{Batch, LANES, Marks, fill};
 use crate::inspect::trigger::{PAST_END, WIDTH};
 
 /// Offsets looked at between two branches.
 const STRIDE: usize = 8;
 
 pub(super) fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
-    fill(bytes, from, batch, mark)
+    fill(bytes, from, batch, mark, meet)
 }
 
 fn mark(bytes: &[u8]) -> Marks {

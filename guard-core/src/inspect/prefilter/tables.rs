@@ -1,19 +1,14 @@
 //! The prefilter's tables, computed from the triggers at compile time.
 
-use super::grouping::GROUPING;
+use super::grouping;
 use crate::inspect::encoding;
 #[cfg(test)]
 use crate::inspect::trigger::Class;
-#[cfg(target_arch = "x86_64")]
-use crate::inspect::trigger::PAST_END;
 use crate::inspect::trigger::{Trigger, WIDTH};
 use crate::rule::{Family, RULES};
 
 /// Sets of triggers that share one bit of the first look-up.
 pub(super) const BUCKETS: usize = 32;
-
-/// Triggers a bucket holds at the most: bits of [`EXACT`]'s words.
-pub(super) const BUCKET_SIZE: usize = 16;
 
 /// A trigger and the bit its owner has in a candidate's set.
 #[derive(Clone, Copy)]
@@ -29,10 +24,6 @@ pub(super) const TRIGGERS: usize = {
         n += triggers_of(owner).len();
         owner += 1;
     }
-    assert!(
-        n <= BUCKETS * BUCKET_SIZE,
-        "more triggers than the buckets hold"
-    );
     n
 };
 
@@ -76,22 +67,27 @@ static ENTRIES: [Entry; TRIGGERS] = {
 };
 
 /// The bucket of each trigger. Which one has no bearing on what is found, only on how many first
-/// looks are in vain: [`GROUPING`] was made on benign events.
-const ASSIGNED: [u8; TRIGGERS] = {
+/// looks are in vain: the groupings were made on benign events.
+const fn assigned(grouping: &[u8]) -> [u8; TRIGGERS] {
     let mut assigned = [0; TRIGGERS];
     let mut t = 0;
     while t < TRIGGERS {
-        // Triggers have come or gone: correct with any grouping, and the test of the grouping says
-        // how to make it anew.
-        assigned[t] = if GROUPING.len() == TRIGGERS {
-            GROUPING[t]
+        // Triggers have come or gone: correct with any grouping, and the test of the groupings says
+        // how to make them anew.
+        assigned[t] = if grouping.len() == TRIGGERS {
+            grouping[t]
         } else {
             to_u8(t % BUCKETS)
         };
         t += 1;
     }
     assigned
-};
+}
+
+const KIND_BUCKETS: [u8; TRIGGERS] = assigned(grouping::BY_KIND);
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+const NIBBLE_BUCKETS: [u8; TRIGGERS] = assigned(grouping::BY_NIBBLES);
 
 /// `[position][byte]`: the buckets (bits) that hold a trigger whose class at the position holds the
 /// byte.
@@ -104,7 +100,7 @@ pub(super) static MAYBE: [[u32; 256]; WIDTH] = {
             let mut byte = 0;
             while byte < 256 {
                 if ENTRIES[t].trigger.classes[position].contains(to_u8(byte)) {
-                    maybe[position][byte] |= 1 << ASSIGNED[t];
+                    maybe[position][byte] |= 1 << KIND_BUCKETS[t];
                 }
                 byte += 1;
             }
@@ -137,7 +133,7 @@ pub(super) static NIBBLES: [[Nibbles; WIDTH]; GROUPS] = {
     let mut nibbles = [const { [const { ZERO }; WIDTH] }; GROUPS];
     let mut t = 0;
     while t < TRIGGERS {
-        let bucket = ASSIGNED[t] as usize;
+        let bucket = NIBBLE_BUCKETS[t] as usize;
         let mut position = 0;
         while position < WIDTH {
             let at = &mut nibbles[bucket / 8][position];
@@ -156,39 +152,71 @@ pub(super) static NIBBLES: [[Nibbles; WIDTH]; GROUPS] = {
     nibbles
 };
 
-/// For one group and one position: the buckets that a byte of ASCII is in, exactly, and those that
-/// another byte's high nibble is in. The last of ASCII also stands for what is past the end.
+/// Kinds of bytes that whole look-ups tell apart: as many as a vector has places.
 #[cfg(target_arch = "x86_64")]
-#[repr(C, align(64))]
-pub(super) struct Bytes {
-    pub(super) ascii: [u8; 128],
-    pub(super) high: [u8; 16],
+pub(super) const KINDS: usize = 64;
+
+/// The kind of a byte. Letters of both cases are of one kind, so are most digits, most control
+/// characters, and rare letters.
+#[cfg(any(test, target_arch = "x86_64"))]
+pub(super) const fn kind(byte: u8) -> u8 {
+    match byte.to_ascii_lowercase() {
+        letter @ b'a'..=b'i' => letter - b'a',
+        letter @ b'k'..=b'p' => letter - b'k' + 9,
+        letter @ b'r'..=b'y' => letter - b'r' + 15,
+        b'j' | b'q' | b'z' => 23,
+        b'0' => 24,
+        b'1' | b'2' => 25,
+        b'3'..=b'9' => 26,
+        mark @ b' '..=b'/' => mark - b' ' + 27,
+        mark @ b':'..=b'@' => mark - b':' + 43,
+        mark @ b'['..=b']' => mark - b'[' + 50,
+        b'^' | b'~' => 53,
+        b'_' => 54,
+        b'`' => 55,
+        mark @ b'{'..=b'}' => mark - b'{' + 56,
+        0..=0x1f | 0x7f => 59,
+        0x80..=0xbf => 60,
+        0xc0 | 0xc1 | 0xe0 => 61,
+        0xc2 | 0xef => 62,
+        _ => 63,
+    }
 }
 
+/// The kinds of all bytes.
 #[cfg(target_arch = "x86_64")]
-pub(super) static BYTES: [[Bytes; WIDTH]; GROUPS] = {
-    const ZERO: Bytes = Bytes {
-        ascii: [0; 128],
-        high: [0; 16],
-    };
-    let mut bytes = [const { [const { ZERO }; WIDTH] }; GROUPS];
+#[repr(C, align(64))]
+pub(super) struct KindOf(pub(super) [[u8; 64]; 4]);
+
+#[cfg(target_arch = "x86_64")]
+pub(super) static KIND_OF: KindOf = {
+    let mut kinds = [[0; 64]; 4];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte / 64][byte % 64] = kind(to_u8(byte));
+        byte += 1;
+    }
+    KindOf(kinds)
+};
+
+/// For one group and one position: the buckets that bytes of a kind may be in.
+#[cfg(target_arch = "x86_64")]
+#[repr(C, align(64))]
+pub(super) struct ByKind(pub(super) [u8; KINDS]);
+
+#[cfg(target_arch = "x86_64")]
+pub(super) static BY_KIND: [[ByKind; WIDTH]; GROUPS] = {
+    let mut tables = [const { [const { ByKind([0; KINDS]) }; WIDTH] }; GROUPS];
     let mut t = 0;
     while t < TRIGGERS {
-        let bucket = ASSIGNED[t] as usize;
+        let bucket = KIND_BUCKETS[t] as usize;
         let mut position = 0;
         while position < WIDTH {
-            let at = &mut bytes[bucket / 8][position];
+            let table = &mut tables[bucket / 8][position];
             let mut byte = 0;
             while byte < 256 {
                 if ENTRIES[t].trigger.classes[position].contains(to_u8(byte)) {
-                    if byte < 128 {
-                        at.ascii[byte] |= 1 << (bucket % 8);
-                    } else {
-                        if byte == PAST_END as usize {
-                            at.ascii[LAST as usize] |= 1 << (bucket % 8);
-                        }
-                        at.high[byte >> 4] |= 1 << (bucket % 8);
-                    }
+                    table.0[kind(to_u8(byte)) as usize] |= 1 << (bucket % 8);
                 }
                 byte += 1;
             }
@@ -196,50 +224,79 @@ pub(super) static BYTES: [[Bytes; WIDTH]; GROUPS] = {
         }
         t += 1;
     }
-    bytes
+    tables
 };
 
-/// The last byte of ASCII, DEL.
-#[cfg(target_arch = "x86_64")]
-pub(super) const LAST: u8 = 0x7f;
+/// Words of a set of triggers: what a vector of 64 bytes holds.
+const WORDS: usize = 8;
 
-/// `[bucket][position][byte]`: the triggers of the bucket (bits, in order of assignment) whose class
-/// at the position holds the byte. The conjunction over four positions is exact.
-pub(super) static EXACT: [[[u16; 256]; WIDTH]; BUCKETS] = {
-    let mut exact = [[[0; 256]; WIDTH]; BUCKETS];
-    let mut sizes = [0; BUCKETS];
+/// Words of it that are in use.
+const USED: usize = TRIGGERS.div_ceil(u64::BITS as usize);
+
+const _: () = assert!(USED <= WORDS, "more triggers than a set holds");
+
+/// A set of triggers.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Set(pub(super) [u64; WORDS]);
+
+/// `[position][byte]`: the triggers whose class at the position holds the byte. What is in the sets
+/// of all four positions occurs.
+pub(super) static HOLDING: [[Set; 256]; WIDTH] = {
+    let mut holding = [[Set([0; WORDS]); 256]; WIDTH];
     let mut t = 0;
     while t < TRIGGERS {
-        let bucket = ASSIGNED[t] as usize;
         let mut position = 0;
         while position < WIDTH {
             let mut byte = 0;
             while byte < 256 {
                 if ENTRIES[t].trigger.classes[position].contains(to_u8(byte)) {
-                    exact[bucket][position][byte] |= 1 << sizes[bucket];
+                    holding[position][byte].0[t / 64] |= 1 << (t % 64);
                 }
                 byte += 1;
             }
             position += 1;
         }
-        sizes[bucket] += 1;
         t += 1;
     }
-    exact
+    holding
 };
 
-/// `[bucket][trigger in it]`: the owner's bit; none behind the last one.
-pub(super) static OWNERS: [[u16; BUCKET_SIZE + 1]; BUCKETS] = {
-    let mut owners = [[0; BUCKET_SIZE + 1]; BUCKETS];
-    let mut sizes = [0; BUCKETS];
-    let mut t = 0;
-    while t < TRIGGERS {
-        let bucket = ASSIGNED[t] as usize;
-        owners[bucket][sizes[bucket]] = 1 << ENTRIES[t].owner;
-        sizes[bucket] += 1;
-        t += 1;
+/// What is in all four sets.
+#[inline(always)]
+pub(super) fn common(sets: [&Set; WIDTH]) -> [u64; USED] {
+    let [a, b, c, d] = sets;
+    core::array::from_fn(|i| a.0[i] & b.0[i] & c.0[i] & d.0[i])
+}
+
+/// Whether a trigger is in all four sets.
+#[inline(always)]
+pub(super) fn meet(sets: [&Set; WIDTH]) -> bool {
+    common(sets).into_iter().fold(0, |any, word| any | word) != 0
+}
+
+/// The bits of the owners of the triggers that are in all four sets.
+pub(super) fn owners(sets: [&Set; WIDTH]) -> u16 {
+    let mut owners = 0;
+    for (word, mut left) in common(sets).into_iter().enumerate() {
+        while left != 0 {
+            let trigger = word * 64 + left.trailing_zeros() as usize;
+            owners |= OWNER.get(trigger).copied().unwrap_or(0);
+            left &= left - 1;
+        }
     }
     owners
+}
+
+/// The bit of each trigger's owner.
+static OWNER: [u16; TRIGGERS] = {
+    let mut owner = [0; TRIGGERS];
+    let mut t = 0;
+    while t < TRIGGERS {
+        owner[t] = 1 << ENTRIES[t].owner;
+        t += 1;
+    }
+    owner
 };
 
 #[expect(

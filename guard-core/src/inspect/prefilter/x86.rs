@@ -1,5 +1,5 @@
-//! The search where the processor looks bytes up in vectors: whole bytes with AVX-512 VBMI, nibbles
-//! with AVX2 or SSSE3.
+//! The search where the processor looks bytes up in vectors: kinds of bytes with AVX-512 VBMI,
+//! nibbles with AVX2 or SSSE3.
 #![allow(
     unsafe_code,
     reason = "loads through pointers; calls into functions with target features"
@@ -14,7 +14,7 @@ use core::arch::x86_64::{
 };
 use core::hint::black_box;
 
-use super::tables::{GROUPS, NIBBLES, Nibbles};
+use super::tables::{GROUPS, NIBBLES, Nibbles, Set};
 use super::{Batch, LANES, each_block, fill};
 use crate::inspect::trigger::{PAST_END, WIDTH};
 
@@ -61,7 +61,7 @@ pub(super) fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> Option<usi
 /// tables.
 macro_rules! search {
     (
-        $search:ident, $mark:ident, $feature:literal, $lanes:literal, $table:expr,
+        $search:ident, $mark:ident, $meet:ident, $feature:literal, $lanes:literal, $table:expr,
         $load:ident, $set1:ident, $zero:ident, $and:ident, $or:ident, $shift:ident, $shuffle:ident,
         $equal:ident, $mask:ident
     ) => {
@@ -70,9 +70,23 @@ macro_rules! search {
             // If the compiler knew what is in the tables, it would build look-ups of its own, which
             // are slower.
             let tables = black_box(&NIBBLES);
-            fill(bytes, from, batch, |bytes| {
-                each_block(bytes, PAST_END, |block| [$mark(block, tables)])
-            })
+            let mark = |bytes: &[u8]| each_block(bytes, PAST_END, |block| $mark(block, tables));
+            fill(bytes, from, batch, mark, |sets| $meet(sets))
+        }
+
+        #[inline]
+        #[target_feature(enable = $feature)]
+        fn $meet([a, b, c, d]: [&Set; WIDTH]) -> bool {
+            const EACH: usize = $lanes / size_of::<u64>();
+            let mut any = $zero();
+            for first in (0..a.0.len()).step_by(EACH) {
+                // SAFETY: the words from first on are as many as a vector has, for a set is a
+                // multiple of a vector; the load needs no alignment.
+                let load = |set: &Set| unsafe { $load(set.0[first..].as_ptr().cast()) };
+                any = $or(any, $and($and(load(a), load(b)), $and(load(c), load(d))));
+            }
+            let none = $mask($equal(any, $zero())).cast_unsigned();
+            none & (u32::MAX >> (32 - $lanes)) != u32::MAX >> (32 - $lanes)
         }
 
         #[inline]
@@ -127,6 +141,7 @@ fn aligned(table: &[u8; 16]) -> *const __m128i {
 search!(
     avx2,
     avx2_mark,
+    avx2_meet,
     "avx2,bmi1,bmi2,popcnt",
     32,
     // SAFETY: every table is 16 bytes at a 16-byte boundary (`Nibbles` is aligned so).
@@ -145,6 +160,7 @@ search!(
 search!(
     ssse3,
     ssse3_mark,
+    ssse3_meet,
     "ssse3",
     16,
     // SAFETY: every table is 16 bytes at a 16-byte boundary (`Nibbles` is aligned so).

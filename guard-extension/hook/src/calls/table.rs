@@ -132,6 +132,10 @@ calls! {
         "/proc/self/exe has to name the program that runs under the loader";
     Mmap, "mmap", 9, 222, Memory,
         "maps a file as code, which is how libraries are loaded";
+    Madvise, "madvise", 28, 233, Memory,
+        "drops changed pages of code, so that the file's come back";
+    Mremap, "mremap", 25, 216, Memory,
+        "lengthens code by more of its file";
     Socket, "socket", 41, 198, Network,
         "families and types that policies do not know";
     Connect, "connect", 42, 203, Network,

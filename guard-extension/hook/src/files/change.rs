@@ -6,16 +6,21 @@
 
 use guard_core::policy::{Access, Decision};
 
-use super::judge::{EACCES, Wants, may_use};
-use super::resolve::{DENIED, O_NOFOLLOW, entry, find, name_of, object};
+use super::judge::{EACCES, Wants, may_move, may_use};
+use super::open::{EISDIR, O_LARGEFILE, openat2};
+use super::resolve::{
+    DENIED, ELOOP, O_CLOEXEC, O_NOFOLLOW, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, entry, find,
+    name_of, object,
+};
 use super::text::Spare;
-use super::{Step, argument, path_argument};
+use super::there::is_lasting;
+use super::{Step, argument, is_below, path_argument};
 use crate::calls::Name;
 use crate::process::Process;
 use crate::record::{Subject, goes_on};
 use crate::scratch::Scratch;
-use crate::shared::Kind;
-use crate::sys::{self, AT_FDCWD, Errno, number};
+use crate::shared::{Kind, TmpUse};
+use crate::sys::{self, AT_FDCWD, Errno, Fd, OpenHow, number};
 use crate::{Answer, Call};
 
 const AT_SYMLINK_NOFOLLOW: usize = 0x100;
@@ -25,8 +30,10 @@ const AT_EMPTY_PATH: usize = 0x1000;
 const RENAME_EXCHANGE: usize = 2;
 const IN_DONT_FOLLOW: usize = 0x0200_0000;
 
+const EPERM: u16 = 1;
 const ENOENT: Errno = Errno(2);
 const EEXIST: Errno = Errno(17);
+const EINVAL: Errno = Errno(22);
 
 /// What kind of operation it is, with the arguments where they are needed.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +77,12 @@ pub(super) fn decide(
     call: &Call,
     scratch: &mut Scratch,
 ) -> Answer {
+    if makes_device(name, call) && process.restricts() {
+        let subject = Subject::new(Kind::Kernel, b"mknod");
+        if !goes_on(process, call.number, &subject, Decision::Denied, EPERM) {
+            return Answer::Return(-isize::from(EPERM.cast_signed()));
+        }
+    }
     let Some(shape) = shape(name, call) else {
         return Answer::Proceed;
     };
@@ -137,6 +150,30 @@ pub(super) fn decide(
     monitored(process, answer)
 }
 
+/// Whether an ioctl(2) changes flags of a file, for which it need not be open for writing
+/// (FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR: linux/fs.h).
+pub(crate) const fn sets_flags(request: usize) -> bool {
+    matches!(request & 0xffff_ffff, 0x4008_6602 | 0x401c_5820)
+}
+
+/// Whether a call makes a file of a device: a way to disks and memory past every path, for root.
+/// Device 0 of the first kind is none (mknod(2), overlayfs).
+fn makes_device(name: Name, call: &Call) -> bool {
+    const S_IFMT: usize = 0o170_000;
+    const S_IFCHR: usize = 0o020_000;
+    const S_IFBLK: usize = 0o060_000;
+    let (mode, device) = match name {
+        Name::Mknod => (argument(call, 1), argument(call, 2)),
+        Name::Mknodat => (argument(call, 2), argument(call, 3)),
+        _ => return false,
+    };
+    match mode & S_IFMT {
+        S_IFBLK => true,
+        S_IFCHR => device & 0xffff_ffff != 0,
+        _ => false,
+    }
+}
+
 /// In monitor mode the call is made as it is.
 fn monitored(process: &Process<'_>, answer: Answer) -> Answer {
     if process.enforces() {
@@ -196,6 +233,13 @@ fn change_object(
     if !may_use(process, call.number, real.bytes(), wants, names) {
         return Err(DENIED);
     }
+    if with.number == number::TRUNCATE && process.enforces() && is_lasting(real.bytes()) {
+        return match sys::status(found.number())?.kind() {
+            sys::S_IFREG => Ok(opened_to_cut(scratch)),
+            sys::S_IFDIR => Err(EISDIR),
+            _ => Err(EINVAL),
+        };
+    }
     let link = &mut scratch.files.link;
     if !follow && sys::status(found.number())?.kind() == sys::S_IFLNK {
         // A link's own attributes, by its name in its directory's descriptor.
@@ -217,6 +261,30 @@ fn change_object(
     let call = replace_path(&followed(with), at, link.pointer());
     scratch.files.hold(found);
     Ok(call)
+}
+
+/// The open of a file that is to be cut, by the real path that was decided about: the descriptor it
+/// was found by is one that the program's threads can replace.
+fn opened_to_cut(scratch: &mut Scratch) -> Call {
+    const O_WRONLY: u64 = 1;
+    scratch.files.step = Step::Cut;
+    scratch.files.how = OpenHow {
+        flags: O_WRONLY | O_LARGEFILE | O_CLOEXEC,
+        mode: 0,
+        resolve: RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    openat2(AT_FDCWD, scratch.real[0].pointer(), &scratch.files.how)
+}
+
+/// Cuts the file that was opened for it. Whatever a thread puts in its descriptor's place meanwhile
+/// is open for writing, or is not cut.
+pub(super) fn cut(call: &Call, opened: isize) -> isize {
+    match usize::try_from(opened) {
+        Ok(opened) => sys::cut(&Fd::held(opened), argument(call, 1)),
+        // What is there now is another file.
+        Err(_) if opened == ELOOP.result() => DENIED.result(),
+        Err(_) => opened,
+    }
 }
 
 fn change_descriptor(
@@ -262,6 +330,7 @@ fn two(
         return Ok(made(link, (to, path), (to, path), 0));
     };
     // What: for a link an object, which is pinned; for a rename an entry.
+    let mut is_new = false;
     let source = if link {
         let found = if given.bytes().is_empty() {
             sys::duplicate(from)?
@@ -273,7 +342,9 @@ fn two(
         };
         name_of(found.number(), real).map_err(|_| DENIED)?;
         files.link.of(found.number());
-        if sys::status(found.number())?.kind() == sys::S_IFLNK {
+        let status = sys::status(found.number())?;
+        is_new = status.links == 0;
+        if status.kind() == sys::S_IFLNK {
             // A link to a link's own object, by its name.
             let Some(parent) = entry(from, given.bytes(), 0, real, &mut files.leaf)? else {
                 return Err(DENIED);
@@ -306,9 +377,13 @@ fn two(
         sys::exists(held.number(), &files.leaf)?;
     }
     let may = |path: &[u8], names: &mut _| may_use(process, call.number, path, Wants::WRITE, names);
-    let goes = (link || may(real.bytes(), given))
+    // A second name elsewhere would be a way around what is said of /tmp.
+    let is_bound = process.sealed.tmp() != TmpUse::Keep && is_below(real.bytes(), b"/tmp");
+    let goes = may_move(process, call.number, real.bytes())
+        && may_move(process, call.number, real_to.bytes())
+        && (link && !is_bound || may(real.bytes(), given))
         && may(real_to.bytes(), given)
-        && gains_nothing(process, call.number, real.bytes(), real_to.bytes())
+        && (is_new || gains_nothing(process, call.number, real.bytes(), real_to.bytes()))
         && (link
             || flags & RENAME_EXCHANGE == 0
             || gains_nothing(process, call.number, real_to.bytes(), real.bytes()));
@@ -348,7 +423,8 @@ fn made(link: bool, from: (usize, usize), to: (usize, usize), flags: usize) -> C
 }
 
 /// Whether a file may do no more under its new path than under the old one: otherwise moving it
-/// would be a way around the rules for where it was.
+/// would be a way around the rules for where it was. Nor may what is in it, if it is a folder: rules
+/// may speak of paths below the new one.
 fn gains_nothing(process: &Process<'_>, number: usize, from: &[u8], to: &[u8]) -> bool {
     let phase = process.sealed.phase();
     let policy = &process.policy;
@@ -365,9 +441,9 @@ fn gains_nothing(process: &Process<'_>, number: usize, from: &[u8], to: &[u8]) -
         ),
         (Kind::Exec, policy.exec(from, phase), policy.exec(to, phase)),
     ];
+    let gains_below = policy.has_rules_below(to);
     for (kind, before, behind) in sides {
-        // A file without a name has only its descriptor's rights, and is new.
-        if before.is_denied() && !behind.is_denied() && !from.ends_with(b" (deleted)") {
+        if before.is_denied() && (!behind.is_denied() || gains_below) {
             return goes_on(
                 process,
                 number,
@@ -552,6 +628,7 @@ fn shape(name: Name, call: &Call) -> Option<Shape> {
             object(arg(0), arg(1), with, 1, arg(4) & AT_SYMLINK_NOFOLLOW == 0)
         }
         Name::Fchmod | Name::Fchown | Name::Fsetxattr | Name::Fremovexattr => descriptor(arg(0)),
+        Name::Ioctl => descriptor(arg(0)),
         Name::InotifyAddWatch => Shape::Object {
             directory: AT_FDCWD,
             path: arg(1),

@@ -116,7 +116,10 @@ fn obstacle(process: &Process<'_>, path: &[u8], wants: Wants, names: &mut PathTe
     {
         return Obstacle::Of(Kind::Tamper);
     }
-    if wants.write && (path == process.children.preload || path == process.children.loader) {
+    if wants.write && is_part(process, path) {
+        return Obstacle::Of(Kind::Tamper);
+    }
+    if wants.write && process.restricts() && is_kernels(path) {
         return Obstacle::Of(Kind::Tamper);
     }
     if is_below(path, b"/tmp") {
@@ -146,6 +149,31 @@ fn obstacle(process: &Process<'_>, path: &[u8], wants: Wants, names: &mut PathTe
         }
     }
     Obstacle::None
+}
+
+/// Whether a file is one of those that programs are guarded with.
+fn is_part(process: &Process<'_>, path: &[u8]) -> bool {
+    path == process.children.preload || path == process.children.loader
+}
+
+/// Whether a path may be given to something else, or a file another path, as far as the guard's own
+/// files go: their folders stay where they are, and they have no second path, by which they could be
+/// written. Records what has to be recorded.
+pub(super) fn may_move(process: &Process<'_>, number: usize, path: &[u8]) -> bool {
+    let parts = [process.children.preload, process.children.loader];
+    if path.is_empty() || !parts.iter().any(|part| is_below(part, path)) {
+        return true;
+    }
+    let subject = Subject::new(Kind::Tamper, path);
+    goes_on(process, number, &subject, Decision::Denied, EACCES)
+}
+
+/// Whether a file is a setting of the kernel, which may start programs of root's choice when
+/// something happens (core(5), proc_sys_kernel(5)). Nobody but root may write them anyway.
+fn is_kernels(path: &[u8]) -> bool {
+    [b"/proc/sys".as_slice(), b"/proc/sysrq-trigger", b"/sys"]
+        .iter()
+        .any(|of| is_below(path, of))
 }
 
 /// Whether a file is what dynamic loaders read to link a program: a library, or where to look for

@@ -38,7 +38,7 @@ pub(super) const O_EXCL: u64 = 0o200;
 pub(super) const O_TRUNC: u64 = 0o1000;
 pub(super) const O_TMPFILE: u64 = 0o20_000_000;
 /// The kernel sets it for 64-bit programs in all calls but openat2.
-const O_LARGEFILE: u64 = if cfg!(target_arch = "x86_64") {
+pub(super) const O_LARGEFILE: u64 = if cfg!(target_arch = "x86_64") {
     0o100_000
 } else {
     0o400_000
@@ -531,7 +531,7 @@ pub(super) fn after(
                 _ => Next::Done(result),
             }
         }
-        Step::None | Step::Plain => Next::Done(result),
+        Step::None | Step::Plain | Step::Cut => Next::Done(result),
     }
 }
 

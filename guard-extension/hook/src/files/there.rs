@@ -46,9 +46,7 @@ pub(super) fn existing(
     if request.has(O_PATH) {
         return Ok(keep(scratch, found, request.has(O_CLOEXEC)));
     }
-    let path = real.bytes();
-    let is_lasting =
-        path.starts_with(b"/") && !path.starts_with(b"/memfd:") && !path.ends_with(b" (deleted)");
+    let is_lasting = is_lasting(real.bytes());
     scratch.files.link.of(found.number());
     scratch.files.hold(found);
     if !is_lasting {
@@ -65,6 +63,11 @@ pub(super) fn existing(
         scratch.real[0].pointer(),
         &scratch.files.how,
     ))
+}
+
+/// Whether what the kernel names so can be opened by that name.
+pub(super) fn is_lasting(path: &[u8]) -> bool {
+    path.starts_with(b"/") && !path.starts_with(b"/memfd:") && !path.ends_with(b" (deleted)")
 }
 
 /// The open of an object by its descriptor's name.

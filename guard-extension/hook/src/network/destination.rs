@@ -6,7 +6,8 @@ use guard_core::policy::{Decision, Protocol};
 
 use super::address::{AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, AF_UNSPEC, Address};
 use super::{
-    EAFNOSUPPORT, ECONNREFUSED, EPROTONOSUPPORT, MSG_FASTOPEN, Memory, TCP, UDP, Use, Way,
+    EAFNOSUPPORT, ECONNREFUSED, EOPNOTSUPP, EPROTONOSUPPORT, MSG_FASTOPEN, Memory, TCP, UDP, Use,
+    Way,
 };
 use super::{is_restricted, local};
 use crate::Process;
@@ -31,15 +32,11 @@ pub(super) fn decide(
 ) -> Result<Way, Errno> {
     match memory.address.family() {
         Some(family @ (AF_INET | AF_INET6)) => {
-            let protocol = sys::socket::protocol(socket)?;
-            decide_ip(
-                process,
-                number,
-                (socket, protocol),
-                how,
-                family,
-                &mut memory.address,
-            )
+            let looked_at = memory.looked_at;
+            let protocol = sys::socket::protocol(looked_at)?;
+            let address = &mut memory.address;
+            let of = (socket, looked_at, protocol);
+            decide_ip(process, number, of, how, family, address)
         }
         Some(AF_UNIX) => local::decide(process, number, how, memory),
         // Ends an association; in a send it means AF_INET, which the caller sees to.
@@ -74,6 +71,10 @@ pub(super) fn decide_send(
         if protocol == TCP && flags & MSG_FASTOPEN == 0 {
             return Ok(None);
         }
+        if protocol != TCP && flags & MSG_FASTOPEN != 0 {
+            // It means nothing here; a stream that takes the descriptor meanwhile would connect.
+            return Err(EOPNOTSUPP);
+        }
         let how = if protocol == TCP {
             Use::Connect
         } else {
@@ -90,7 +91,8 @@ pub(super) fn decide_send(
             _ => AF_INET,
         };
         let address = &mut memory.address;
-        return decide_ip(process, number, (socket, protocol), how, family, address).map(Some);
+        let of = (socket, socket, protocol);
+        return decide_ip(process, number, of, how, family, address).map(Some);
     }
     decide(process, number, socket, Use::Send, memory).map(Some)
 }
@@ -151,7 +153,7 @@ pub(super) fn closed(process: &Process<'_>) -> Decision {
 fn decide_ip(
     process: &Process<'_>,
     number: usize,
-    (socket, protocol): (usize, usize),
+    (socket, looked_at, protocol): (usize, usize, usize),
     how: Use,
     family: u16,
     address: &mut Address,
@@ -191,7 +193,7 @@ fn decide_ip(
         // Connecting a datagram socket sends nothing. Sends are decided about where they are made,
         // and under a policy the socket cannot make any that are not.
         if known.decision.is_denied() && process.enforces() {
-            sys::socket::shut_down(socket, SHUT_WR);
+            sys::socket::shut_down(looked_at, SHUT_WR);
         }
         process.local.sockets.undecided(socket);
         return Ok(usual(process));

@@ -8,7 +8,7 @@ use super::{Memory, Use, Way};
 use crate::files::{self, Wants};
 use crate::record::{Subject, goes_on};
 use crate::shared::Kind;
-use crate::sys::{self, Errno, OpenHow};
+use crate::sys::{self, Errno, Fd, OpenHow};
 use crate::text::{DescriptorPath, Text};
 use crate::{Answer, Call, Process, Scratch};
 
@@ -19,7 +19,7 @@ const O_PATH: u64 = 0o10_000_000;
 const O_CLOEXEC: u64 = 0o2_000_000;
 
 /// Decides about the local socket that the address in `memory` names. A path is resolved first; the
-/// call is made with the path that was decided about.
+/// call is made with what it led to.
 pub(super) fn decide(
     process: &Process<'_>,
     number: usize,
@@ -51,12 +51,12 @@ pub(super) fn decide(
         resolve: 0,
     };
     let mut real = Real::new();
-    match find(&path, &how, &mut real) {
-        Ok(()) => {}
+    let found = match find(&path, &how, &mut real) {
+        Ok(found) => found,
         // What is not there is reported as it is without a policy.
         Err(errno) if usual(process) == Way::Copy => return Err(errno),
         Err(_) => return Ok(Way::AsIs),
-    }
+    };
     let subject = Subject::new(Kind::Unix, real.bytes());
     let decision = process.policy.unix(real.bytes());
     if !goes_on(process, number, &subject, decision, how_used.errno().0) {
@@ -65,9 +65,11 @@ pub(super) fn decide(
     if usual(process) == Way::AsIs {
         return Ok(Way::AsIs);
     }
-    // Without links, and no longer than an address holds: policies allow no other. Who can put
-    // another socket at this path has it allowed by that.
-    memory.address.set_path(real.bytes());
+    // By the descriptor: who may write to the folder could put a link to another socket at the path.
+    let mut link = DescriptorPath::new();
+    link.of(found.number());
+    memory.address.set_path(link.bytes());
+    memory.hold(found)?;
     Ok(Way::Copy)
 }
 
@@ -107,12 +109,13 @@ pub(super) fn bind(
     Ok(super::with_address(way, call, 1, &scratch.network))
 }
 
-/// Where a path leads, without links.
-fn find<const N: usize>(path: &Text<N>, how: &OpenHow, real: &mut Real) -> Result<(), Errno> {
+/// What a path leads to, and where that is.
+fn find<const N: usize>(path: &Text<N>, how: &OpenHow, real: &mut Real) -> Result<Fd, Errno> {
     let found = sys::open_at(sys::AT_FDCWD, path, how)?;
     let mut link = DescriptorPath::new();
     link.of(found.number());
-    sys::read_link(sys::AT_FDCWD, &link, real)
+    sys::read_link(sys::AT_FDCWD, &link, real)?;
+    Ok(found)
 }
 
 /// What is remembered about sockets of this process, by descriptor. Hints, kept lossily: they save a

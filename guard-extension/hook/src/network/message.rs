@@ -26,7 +26,7 @@ const CONTROL_LENGTH: usize = 5;
 
 /// How many messages are sent by one call. The kernel may send fewer than it was asked to, and
 /// programs go on with the rest.
-const MOST: usize = 8;
+pub(super) const MOST: usize = 8;
 
 /// Words for control data. What datagrams carry (interface, hop limit, segment size, time) takes
 /// some hundred bytes.
@@ -142,6 +142,7 @@ fn prepare(
         destination::decide_connected(process, number, socket)?;
     } else {
         memory.address.load(entry[NAME], length)?;
+        memory.looked_at = socket;
         let decided = destination::decide_send(process, number, socket, flags, memory)?;
         if let Some(Way::Copy) = decided {
             way = Way::Copy;

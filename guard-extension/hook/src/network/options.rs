@@ -27,6 +27,9 @@ const IP_RETOPTS: usize = 7;
 const IPV6_RTHDR: usize = 57;
 const IPV6_2292RTHDR: usize = 5;
 const IPV6_2292PKTOPTIONS: usize = 6;
+/// Names a flow, and may give it options behind its structure of 32 bytes (linux/in6.h).
+const IPV6_FLOWLABEL_MGR: usize = 32;
+const FLOW_LABEL: usize = 32;
 /// Puts sequence numbers and peers into connections by hand.
 const TCP_REPAIR: usize = 19;
 
@@ -65,6 +68,7 @@ pub(super) fn set(process: &Process<'_>, call: &Call) -> Result<Answer, Errno> {
         // None is how they are taken away.
         (IP, IP_OPTIONS) => length != 0,
         (IPV6, IPV6_RTHDR | IPV6_2292RTHDR | IPV6_2292PKTOPTIONS) => length != 0,
+        (IPV6, IPV6_FLOWLABEL_MGR) => length > FLOW_LABEL,
         (TCP, TCP_REPAIR) => true,
         _ => false,
     };

@@ -531,6 +531,8 @@ fn source_routes_are_refused() {
         ([41, 57], 8, -1),
         ([41, 5], 8, -1),
         ([41, 6], 8, -1),
+        // A flow's name with a routing header behind it.
+        ([41, 32], 56, -1),
         ([6, 19], 4, -1),
         // Time to live.
         ([0, 2], 4, 0),

@@ -3,6 +3,7 @@
 //! The environment is copied as a whole: what was looked at is what the program gets, whatever other
 //! threads write in the meantime.
 
+use super::CHILD;
 use super::image::Line;
 use crate::process::Process;
 use crate::sys::memory::{EFAULT, Reader};
@@ -74,7 +75,7 @@ pub(super) fn arguments(
     }
     let children = &process.children;
     sizes.string(PRELOAD.len() + children.preload.len() + 1 + old_preload)?;
-    sizes.string(RENDEZVOUS.len() + children.rendezvous.len())?;
+    sizes.string(RENDEZVOUS.len() + children.rendezvous.len() + CHILD.len())?;
     // The NULL at the end of both arrays.
     sizes.words(2)?;
     let mut area = Area::map(sizes.words * WORD + sizes.bytes)?;
@@ -107,7 +108,7 @@ pub(super) fn arguments(
         writer.word(0)?;
     }
     if !children.rendezvous.is_empty() {
-        let at = writer.string(&[RENDEZVOUS, children.rendezvous])?;
+        let at = writer.string(&[RENDEZVOUS, children.rendezvous, CHILD])?;
         writer.word(at)?;
     }
     let mut preloads = (0, 0);

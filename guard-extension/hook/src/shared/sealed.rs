@@ -27,7 +27,7 @@ use crate::names::{NameTable, SLOT, address, bits};
 const MAGIC: u64 = u64::from_ne_bytes(*b"GRDseal\0");
 const CONTROL: usize = 512;
 const REDIRECT: usize = CONTROL + 8;
-const MAX_REDIRECTS: usize = 4;
+const MAX_REDIRECTS: usize = 8;
 const POLICY: usize = 2 * CONTROL;
 
 /// What becomes of /tmp.
@@ -42,15 +42,15 @@ pub enum TmpUse {
     None = 2,
 }
 
-/// A resolver whose queries go to the forwarder.
+/// A resolver whose queries go to the forwarder; or the Runtime API, whose requests go to the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs, reason = "two ends, no more")]
 pub struct Redirect {
-    /// The resolver's address, as the program knows it; IPv4 not mapped.
+    /// The address, as the program knows it; IPv4 not mapped.
     pub address: IpAddr,
-    /// The resolver's port, 53.
+    /// The port; a resolver's is 53.
     pub port: u16,
-    /// The forwarder's port on 127.0.0.1.
+    /// The forwarder's port on 127.0.0.1, or the proxy's.
     pub forwarder: u16,
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Stat {
     pub(crate) mode: u32,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+    /// Names that it has.
+    pub(crate) links: u32,
 }
 
 impl Stat {
@@ -171,20 +173,26 @@ pub(crate) fn working_directory<const N: usize>(into: &mut Text<N>) -> Result<()
 
 /// fstat(2) of a descriptor, also of one with `O_PATH`.
 pub(crate) fn status(descriptor: usize) -> Result<Stat, Errno> {
-    // `struct stat` has 144 bytes on x86_64 and 128 on aarch64; mode, uid and gid lie at 24, 28, 32
-    // and at 16, 24, 28 (asm/stat.h, asm-generic/stat.h).
+    // `struct stat` has 144 bytes on x86_64 and 128 on aarch64; mode, uid, gid and number of links
+    // lie at 24, 28, 32, 16 and at 16, 24, 28, 20 (asm/stat.h, asm-generic/stat.h).
     const WORDS: usize = 36;
     let mut raw = [0_u32; WORDS];
     let to = raw.as_mut_ptr().expose_provenance();
     // SAFETY: stores a structure into memory of ours that is long enough.
     let result = unsafe { syscall(number::FSTAT, [descriptor, to, 0, 0, 0, 0]) };
     checked(result)?;
-    let (mode, uid, gid) = if cfg!(target_arch = "x86_64") {
-        (raw[6], raw[7], raw[8])
+    let (mode, uid, gid, links) = if cfg!(target_arch = "x86_64") {
+        // Of eight bytes: the lower ones, or as many as fit.
+        (raw[6], raw[7], raw[8], raw[4].max(raw[5].min(1)))
     } else {
-        (raw[4], raw[6], raw[7])
+        (raw[4], raw[6], raw[7], raw[5])
     };
-    Ok(Stat { mode, uid, gid })
+    Ok(Stat {
+        mode,
+        uid,
+        gid,
+        links,
+    })
 }
 
 /// Whether there is something at a path, the last component not followed.
@@ -233,6 +241,12 @@ pub(crate) fn read_at(file: &Fd, offset: usize, into: &mut [u8]) -> SysResult {
         )
     };
     checked(result)
+}
+
+/// ftruncate(2); the result as the kernel gives it.
+pub(crate) fn cut(file: &Fd, length: usize) -> isize {
+    // SAFETY: no memory is touched.
+    unsafe { syscall(number::FTRUNCATE, [file.number(), length, 0, 0, 0, 0]) }
 }
 
 /// The process.

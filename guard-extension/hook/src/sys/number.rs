@@ -56,6 +56,7 @@ numbers! {
     MKNODAT = 259, 33;
     MMAP = 9, 222;
     MPROTECT = 10, 226;
+    MREMAP = 25, 216;
     MUNMAP = 11, 215;
     NEWFSTATAT = 262, 79;
     OPENAT = 257, 56;

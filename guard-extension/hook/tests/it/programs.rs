@@ -2,15 +2,17 @@
 
 use std::ffi::CString;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::Ordering;
 
 use guard_hook::shared::{Kind, Outcome, TmpUse};
-use guard_hook::sys::number::{EXECVE, OPENAT, READLINKAT};
+use guard_hook::sys::number::{self, EXECVE, OPENAT, READLINKAT};
 
-use crate::support::{CWD, Guarded, Place, alone, c, close, content, p};
+use crate::support::{CWD, Guarded, Place, alone, c, close, content, native, p};
 
 /// The loader stands for itself: it prints what it is given.
 const LOADER: &[u8] = b"/bin/echo";
@@ -105,10 +107,10 @@ fn children_are_guarded_whatever_their_environment_says() {
             ];
             let output = start(&guarded, Path::new("/usr/bin/env"), &["env"], &envp).unwrap();
             let expected = "LD_PRELOAD=/nonexistent/libguard.so:/x.so:/y.so\n\
-                            GUARD_RENDEZVOUS=name\nA=1\n";
+                            GUARD_RENDEZVOUS=name,child\nA=1\n";
             assert_eq!(text(&output), expected);
             let output = start(&guarded, Path::new("/usr/bin/env"), &["env"], &[]).unwrap();
-            let expected = "LD_PRELOAD=/nonexistent/libguard.so\nGUARD_RENDEZVOUS=name\n";
+            let expected = "LD_PRELOAD=/nonexistent/libguard.so\nGUARD_RENDEZVOUS=name,child\n";
             assert_eq!(text(&output), expected);
         }
     }
@@ -368,6 +370,11 @@ fn libraries_are_programs() {
     } else {
         215
     };
+    const MEMFD_CREATE: usize = if cfg!(target_arch = "x86_64") {
+        319
+    } else {
+        279
+    };
     let _alone = alone();
     let place = Place::new();
     for name in ["allowed", "other"] {
@@ -381,21 +388,62 @@ fn libraries_are_programs() {
         ("other", 5, false),
     ] {
         let file = std::fs::File::open(place.path(name)).unwrap();
-        let fd = std::os::fd::AsRawFd::as_raw_fd(&file) as usize;
+        let fd = file.as_raw_fd() as usize;
         let result = guarded.call(MMAP, [0, 4096, protection, 2, fd, 0]);
         assert_eq!(result > 0, is_allowed, "{name} {protection}: {result}");
         if result > 0 {
-            crate::support::native(MUNMAP, [result as usize, 4096, 0, 0, 0, 0]);
+            native(MUNMAP, [result as usize, 4096, 0, 0, 0, 0]);
         }
     }
+    // Memory under the name of a file is a compiler's when it is shared, and a library otherwise.
+    let name = c("library");
+    let memory = native(MEMFD_CREATE, [p(&name), 0, 0, 0, 0, 0]);
+    assert!(memory >= 0);
+    for (flags, is_allowed) in [(1, true), (2, false)] {
+        let result = guarded.call(MMAP, [0, 4096, 5, flags, memory as usize, 0]);
+        assert_eq!(result > 0, is_allowed, "{flags}: {result}");
+        if result > 0 {
+            native(MUNMAP, [result as usize, 4096, 0, 0, 0, 0]);
+        }
+    }
+    close(memory);
+    let records = guarded.records();
+    assert_eq!(records.len(), 2, "{records:?}");
     // Memory without a file is a compiler's.
     let result = guarded.call(MMAP, [0, 4096, 7, 0x22, usize::MAX, 0]);
     assert!(result > 0);
-    crate::support::native(MUNMAP, [result as usize, 4096, 0, 0, 0, 0]);
-    let records = guarded.records();
-    assert_eq!(records.len(), 1);
+    native(MUNMAP, [result as usize, 4096, 0, 0, 0, 0]);
+    assert!(guarded.records().is_empty());
     assert_eq!(
         (records[0].kind, &records[0].text),
         (Kind::Exec, &place.text("other"))
     );
+}
+
+#[test]
+fn what_a_program_is_made_to_link_needs_an_entry() {
+    const MMAP: usize = if cfg!(target_arch = "x86_64") { 9 } else { 222 };
+    let _alone = alone();
+    // What only root could have put there needs none, but root's.
+    if native(number::GETEUID, [0; 6]) != 0 {
+        assert!(std::env::var_os("CI").is_none(), "root is needed");
+        eprintln!("what_a_program_is_made_to_link_needs_an_entry: not run: root is needed");
+        return;
+    }
+    let file = std::fs::File::open("/bin/sh").unwrap();
+    for (is_linking, is_steered, expected) in [
+        (true, false, true),
+        (true, true, false),
+        (false, false, false),
+    ] {
+        let mut guarded = guarded(&[("GUARD_EXEC_ALLOW", "/nowhere")]);
+        guarded.writer.begin_invoke();
+        let local = guarded.process.local;
+        local.linking().store(is_linking, Ordering::Relaxed);
+        local.steered().store(is_steered, Ordering::Relaxed);
+        let descriptor = file.as_raw_fd() as usize;
+        // PROT_READ | PROT_EXEC, MAP_PRIVATE
+        let result = guarded.call(MMAP, [0, 4096, 5, 2, descriptor, 0]);
+        assert_eq!(result > 0, expected, "{is_linking} {is_steered}: {result}");
+    }
 }

@@ -127,6 +127,14 @@ impl Window {
     }
 }
 
+/// Whether a byte only modifies the instruction behind it.
+pub(super) fn is_prefix(byte: u8) -> bool {
+    matches!(
+        byte,
+        0x26 | 0x2e | 0x36 | 0x3e | 0x40..=0x4f | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3
+    )
+}
+
 /// The instruction that `bytes` start with, if they do.
 pub fn decode(bytes: &[u8]) -> Option<Instruction> {
     let window = Window::new(bytes);

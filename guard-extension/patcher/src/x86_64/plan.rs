@@ -54,6 +54,12 @@ impl Planner {
             Kind::Doubtful => return Err(Unplaceable::Doubtful),
             Kind::Int80 | Kind::Sysenter if is_foreign(text, site) => {}
             Kind::Int80 | Kind::Sysenter => return Err(Unplaceable::Doubtful),
+            // A jump behind the prefixes would be another one.
+            Kind::Prefixed => {
+                let trap = self.trap(text, site).ok_or(Unplaceable::Doubtful)?;
+                self.take(trap.site.offset(), trap.site.end());
+                return Ok(trap);
+            }
         }
         let (_, oldest) = self.oldest();
         if oldest != 0 && oldest.saturating_add(2 * AROUND) > site.offset {
@@ -135,8 +141,8 @@ impl Planner {
         })
     }
 
-    /// A trap instead of a call of the 32-bit interface that no jump can be placed for: nobody who
-    /// is to be let go on makes one in a 64-bit program.
+    /// A trap instead of a call of the 32-bit interface that no jump can be placed for, and of one
+    /// with prefixes: nobody who is to be let go on makes one in a 64-bit program.
     fn trap(&self, text: Text<'_>, site: &Site) -> Option<Patch> {
         if !is_foreign(text, site) || !self.is_free(site.offset, site.offset.saturating_add(2)) {
             return None;
@@ -198,12 +204,13 @@ impl Default for Planner {
     }
 }
 
-/// Whether a site is `int 0x80` or `sysenter`, and still there.
+/// Whether a site is one that no compiler makes, and still there.
 fn is_foreign(text: Text<'_>, site: &Site) -> bool {
     let bytes = text.from(site.offset as usize);
     match site.kind {
         Kind::Int80 => bytes.starts_with(&[0xcd, 0x80]),
         Kind::Sysenter => bytes.starts_with(&[0x0f, 0x34]),
+        Kind::Prefixed => matches!(bytes, [0x0f, 0x05 | 0x34, ..] | [0xcd, 0x80, ..]),
         _ => false,
     }
 }

@@ -1,6 +1,7 @@
 //! The search: candidates by their bytes, verified by vote, with what is known of each.
 
 use super::boundary::{Verdict, vote};
+use super::decode::{self, LENGTH_MAX};
 use super::landing::mark;
 use super::number::{is_entered, number};
 use super::scan::calls;
@@ -139,9 +140,29 @@ fn verify(text: Text<'_>, site: &mut Site) -> bool {
     match vote.verdict {
         Verdict::Boundary => {}
         Verdict::Doubtful => site.kind = Kind::Doubtful,
+        Verdict::Inside if is_prefixed(text, site.offset) => site.kind = Kind::Prefixed,
         Verdict::Inside => return false,
     }
     true
+}
+
+/// Whether an instruction starts before `offset` that has nothing but prefixes up to there.
+fn is_prefixed(text: Text<'_>, offset: u32) -> bool {
+    // Of the longest instruction, but the opcode.
+    const MOST: usize = LENGTH_MAX - 2;
+    let earlier = text.bytes().get(..offset as usize).unwrap_or_default();
+    let prefixes = earlier
+        .iter()
+        .rev()
+        .take(MOST)
+        .take_while(|byte| decode::is_prefix(**byte))
+        .count();
+    (1..=prefixes).any(|back| {
+        u32::try_from(back)
+            .ok()
+            .and_then(|back| offset.checked_sub(back))
+            .is_some_and(|start| vote(text, start).verdict == Verdict::Boundary)
+    })
 }
 
 fn kind(text: Text<'_>, offset: u32) -> Option<Kind> {

@@ -108,6 +108,45 @@ fn the_foreign_interface_is_told_apart() {
 }
 
 #[test]
+fn prefixes_hide_no_call() {
+    // rex.w, rep, data16, fs cs, and as many as there is room for; syscall, sysenter and int 0x80.
+    let hidden: [&[u8]; 6] = [
+        &[0x48, 0x0f, 0x05, 0xc3],
+        &[0xf3, 0x0f, 0x05, 0xc3],
+        &[0x66, 0x0f, 0x34, 0xc3],
+        &[0x64, 0x2e, 0x0f, 0x05, 0xc3],
+        &[0x4f, 0xcd, 0x80, 0xc3],
+        &[
+            0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x48, 0x0f,
+            0x05, 0xc3,
+        ],
+    ];
+    for tail in hidden {
+        let (code, site) = only(tail);
+        assert_eq!(site.kind, Kind::Prefixed, "{tail:x?}");
+        let patch = plan(&code, &site).unwrap();
+        let writes: Vec<_> = patch.writes().map(Write::bytes).collect();
+        assert_eq!(
+            (patch.how(), writes),
+            (How::Replaced, Vec::from([&[0x0f, 0x0b][..]]))
+        );
+        assert_eq!(site.offset as usize + 3, code.len());
+    }
+    // mov rax, [rsi + 0x050f]: the bytes of a displacement; mov eax, 0x050f48.
+    assert!(
+        sites(
+            &[
+                before(),
+                Vec::from([0x48, 0x8b, 0x86, 0x0f, 0x05, 0, 0, 0xc3])
+            ]
+            .concat()
+        )
+        .is_empty()
+    );
+    assert!(sites(&[before(), Vec::from([0xb8, 0x48, 0x0f, 0x05, 0, 0xc3])].concat()).is_empty());
+}
+
+#[test]
 fn numbers_are_constant_or_not() {
     let number = |tail: &[u8]| only(tail).1.number;
     // mov eax, 42; syscall

@@ -5,11 +5,11 @@
 //! while it was under way goes back right (it goes without the hook's [`after`](guard_hook::after)
 //! then).
 
-use guard_hook::{Answer, Call, Next, decide};
+use guard_hook::{Answer, Call, Next, decide, uncovers};
 
 use crate::slots::{self, Slot};
 use crate::sys::number;
-use crate::{start, text};
+use crate::{covered, start, text};
 
 // What `decide` and `after` tell the entry to do.
 const PROCEED: u32 = 0;
@@ -35,7 +35,11 @@ pub(crate) extern "C" fn guard_gate_decide(slot: &mut Slot) -> u32 {
         slot.result = EPERM;
         return RETURN;
     };
-    match decide(process, &slot.call, &mut slot.scratch) {
+    let answer = match covered::uncovers(&slot.call) {
+        true => uncovers(process, &slot.call),
+        false => decide(process, &slot.call, &mut slot.scratch),
+    };
+    match answer {
         Answer::Proceed if text::maps_code(&slot.call) => {
             slot.maps_code = true;
             slot.instead = slot.call;
@@ -64,7 +68,7 @@ pub(crate) extern "C" fn guard_gate_after(slot: &mut Slot) -> u32 {
     let made = unsafe { &*slot.frame }.result();
     slots::unwatch(slot);
     let result = match slot.maps_code {
-        true => text::mapped(&slot.call, made),
+        true => text::mapped(&slot.instead, made),
         false => made,
     };
     let next = match start::process() {

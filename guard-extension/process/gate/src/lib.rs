@@ -17,10 +17,12 @@
 
 #[allow(missing_docs, reason = "each name is described in `arch`")]
 pub mod arch;
+mod covered;
 pub mod entry;
 pub mod environ;
 pub mod maps;
 mod rendezvous;
+pub mod sections;
 pub mod slots;
 pub mod start;
 #[allow(missing_docs, reason = "named as in the manual pages")]

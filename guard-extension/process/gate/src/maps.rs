@@ -2,6 +2,7 @@
 
 use guard_hook::shared::TextKey;
 
+use crate::sections::Sections;
 use crate::sys::{Descriptor, Errno};
 
 /// One mapping.
@@ -37,6 +38,11 @@ impl Mapping<'_> {
             offset: self.offset,
             length: (self.end - self.start) as u64,
         }
+    }
+
+    /// What of it is code, if its file says so.
+    pub fn sections(&self) -> Option<Sections> {
+        Sections::named(self.name, self.inode, self.offset)
     }
 
     /// Whether it is code from a file, and private, so that a change does not reach the file.

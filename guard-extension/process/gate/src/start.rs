@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use guard_hook::shared::{Ring, Sealed, Status};
 use guard_hook::sys::region;
-use guard_hook::{Children, Local, Process};
+use guard_hook::{CHILD, Children, Local, Process};
 
 use crate::rendezvous::{self, Gift, Refusal};
 use crate::sys::{self, Descriptor, Errno, map, number};
@@ -49,6 +49,7 @@ static NAMES: Once<Names> = Once(UnsafeCell::new(MaybeUninit::uninit()));
 static PROCESS: Once<Process<'static>> = Once(UnsafeCell::new(MaybeUninit::uninit()));
 static LOCAL: Local = Local::new();
 static NEEDS_ALL: AtomicBool = AtomicBool::new(false);
+static IS_CHILD: AtomicBool = AtomicBool::new(false);
 static IS_READY: AtomicBool = AtomicBool::new(false);
 
 /// The program, once it is under guard.
@@ -83,6 +84,7 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
         name,
         enforces,
         needs_all,
+        is_child,
     } = match Rendezvous::find(variable) {
         Ok(found) => found.ok_or(Failure::NotAsked)?,
         Err(_) => {
@@ -93,6 +95,7 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
         }
     };
     NEEDS_ALL.store(needs_all, Ordering::Relaxed);
+    IS_CHILD.store(is_child, Ordering::Relaxed);
     let made = rendezvous::ask(name, text).and_then(|gift| {
         let kept = kept.get_mut(..program.len()).ok_or(Refusal::Garbled)?;
         kept.copy_from_slice(program);
@@ -125,15 +128,28 @@ pub fn is_enforced() -> Option<bool> {
     Some(Rendezvous::find(&mut room).ok()??.enforces)
 }
 
+/// Whether a program under guard has started this one, not the user.
+pub fn is_child() -> bool {
+    IS_CHILD.load(Ordering::Relaxed)
+}
+
+/// Whether the program may be run, by the real path of the file that was opened for it, nothing where
+/// that is not known. What the user has asked for needs no entry.
+pub fn may_run(process: &Process<'_>, path: Option<&[u8]>) -> bool {
+    !is_child() || guard_hook::may_run(process, path.unwrap_or_default())
+}
+
 /// What the variable says.
 struct Rendezvous<'v> {
-    /// All of it.
+    /// All of it, as children of this program get it too.
     variable: &'v [u8],
     /// Of the extension's socket.
     name: &'v [u8],
     enforces: bool,
     /// Whether programs with a place that passes by the check must not start.
     needs_all: bool,
+    /// Whether a program under guard has started this one.
+    is_child: bool,
 }
 
 impl<'v> Rendezvous<'v> {
@@ -142,6 +158,10 @@ impl<'v> Rendezvous<'v> {
             return Ok(None);
         };
         let variable: &'v [u8] = room.get(..length).unwrap_or_default();
+        let (variable, is_child) = match variable.strip_suffix(CHILD) {
+            Some(rest) => (rest, true),
+            None => (variable, false),
+        };
         let (rest, needs_all) = match variable.strip_suffix(COMPLETE) {
             Some(rest) => (rest, true),
             None => (variable, false),
@@ -155,6 +175,7 @@ impl<'v> Rendezvous<'v> {
             name,
             enforces,
             needs_all,
+            is_child,
         }))
     }
 }
@@ -222,9 +243,10 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
             return true;
         }
         if mapping.is_code() && !(mapping.start <= own.start && own.start < mapping.end) {
+            let sections = || mapping.sections();
             count.add(match mapping.is_readable() {
-                true => text::patch(mapping.start, mapping.end, Some(&mapping.key())),
-                false => text::patch_unreadable(mapping.start, mapping.end),
+                true => text::patch(mapping.start, mapping.end, Some(&mapping.key()), sections),
+                false => text::patch_unreadable(mapping.start, mapping.end, sections),
             });
         }
         true
@@ -238,15 +260,16 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
 
 /// Patches the text between two addresses, part of a file that was mapped there as a whole.
 pub fn patch_image(start: usize, end: usize) -> Count {
-    let mut key = None;
-    // Without a list it is searched.
+    let mut count = None;
     let _ = maps::each(|mapping| {
         if mapping.start == start && mapping.end == end && mapping.is_file() {
-            key = Some(mapping.key());
+            let sections = || mapping.sections();
+            count = Some(text::patch(start, end, Some(&mapping.key()), sections));
         }
         mapping.start < start
     });
-    text::patch(start, end, key.as_ref())
+    // Without a list it is searched.
+    count.unwrap_or_else(|| text::patch(start, end, None, || None))
 }
 
 /// Says what became of the sites, in this process's status. Ends a program that passes by the check

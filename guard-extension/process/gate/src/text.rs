@@ -14,7 +14,9 @@ use guard_hook::shared::{KnownText, TextKey};
 use guard_patcher::{Kind, Place, Site, Text, Write};
 
 use crate::arch::{self, ALIGN, ISLAND, Planner, REACH, guard_gate_entry};
+use crate::covered;
 use crate::maps;
+use crate::sections::Sections;
 use crate::sys::{self, Descriptor, Errno, map, number};
 
 /// Sites looked at before what they need is written: more than a libc has, since the whole text is
@@ -69,14 +71,14 @@ pub fn maps_code(call: &Call) -> bool {
     call.number == number::MMAP && protection & map::EXEC != 0 && is_file
 }
 
-/// Patches what a call has mapped, for which [`maps_code`] is true. Returns the result for the
+/// Patches what `call` has mapped, for which [`maps_code`] is true. Returns the result for the
 /// program: where a policy is enforced, text that cannot be patched is taken away again.
 pub fn mapped(call: &Call, result: isize) -> isize {
     const ENOMEM: isize = -12;
     let Ok(start) = usize::try_from(result) else {
         return result;
     };
-    let [_, length, protection, ..] = call.args;
+    let [_, length, protection, _, file, offset] = call.args;
     let whole = start.saturating_add(length.next_multiple_of(4096));
     // Without a list, which takes a descriptor, it is as long as was asked for.
     let (mut end, mut is_own, mut key) = (whole, false, None);
@@ -91,9 +93,10 @@ pub fn mapped(call: &Call, result: isize) -> isize {
     if is_own {
         return result;
     }
+    let sections = || Sections::read(file, offset as u64);
     let count = match protection & map::READ != 0 {
-        true => patch(start, end, key.as_ref()),
-        false => patch_unreadable(start, end),
+        true => patch(start, end, key.as_ref(), sections),
+        false => patch_unreadable(start, end, sections),
     };
     crate::start::found_more(count);
     let enforces = crate::start::process().is_some_and(|process| process.enforces());
@@ -108,7 +111,11 @@ pub fn mapped(call: &Call, result: isize) -> isize {
 }
 
 /// Patches text that may be run, but not read; it may be from then on.
-pub fn patch_unreadable(start: usize, end: usize) -> Count {
+pub fn patch_unreadable(
+    start: usize,
+    end: usize,
+    sections: impl FnOnce() -> Option<Sections>,
+) -> Count {
     let args = [start, end - start, map::READ | map::EXEC, 0, 0, 0];
     // SAFETY: a mapping that is code; to be readable as well changes nothing for who runs it.
     if unsafe { sys::call(number::MPROTECT, args) }.is_err() {
@@ -116,7 +123,7 @@ pub fn patch_unreadable(start: usize, end: usize) -> Count {
         count.lose(1);
         return count;
     }
-    patch(start, end, None)
+    patch(start, end, None, sections)
 }
 
 /// Whether code can be made to pass through the entry here: memory for trampolines is to be had in
@@ -138,19 +145,13 @@ fn readable(start: usize, end: usize) -> usize {
         asked != Err(EFAULT)
     };
     let first = start & !(PAGE - 1);
-    let mut low = 0;
-    let mut high = end.saturating_sub(first).div_ceil(PAGE);
-    if high > 0 && can_read(first + (high - 1) * PAGE) {
-        return end;
+    let mut pages = end.saturating_sub(first).div_ceil(PAGE);
+    // From the end, page by page: behind one that cannot be read there may be others that can, in a
+    // program made for that.
+    while pages > 0 && !can_read(first + (pages - 1) * PAGE) {
+        pages -= 1;
     }
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match can_read(first + middle * PAGE) {
-            true => low = middle + 1,
-            false => high = middle,
-        }
-    }
-    (first + low * PAGE).clamp(start, end)
+    (first + pages * PAGE).clamp(start, end)
 }
 
 /// Whether all of the memory between two addresses can be read.
@@ -159,8 +160,15 @@ pub(crate) fn is_readable(start: usize, end: usize) -> bool {
 }
 
 /// Patches the text between two addresses: as the extension knows it, where that is which part of
-/// which file it is, else all of it is searched.
-pub fn patch(start: usize, end: usize, key: Option<&TextKey>) -> Count {
+/// which file it is, else all of it is searched. `sections` says what of it is code, if anybody
+/// knows.
+pub fn patch(
+    start: usize,
+    end: usize,
+    key: Option<&TextKey>,
+    sections: impl FnOnce() -> Option<Sections>,
+) -> Count {
+    covered::remember(start, end);
     let sealed = crate::start::process().map(|process| process.sealed);
     let known = sealed.zip(key).and_then(|(sealed, key)| sealed.text(key));
     if let Some(count) = known.and_then(|known| patch_known(start, end, &known)) {
@@ -184,18 +192,26 @@ pub fn patch(start: usize, end: usize, key: Option<&TextKey>) -> Count {
     } = work.get();
     let room = cleared(room);
     let mut island: Option<Island> = None;
+    // Most texts have no site: nobody has to know.
+    let (mut sections, mut parts) = (Some(sections), None);
     let mut from = Some(0);
     while let Some(offset) = from {
         let batch = arch::survey(text, offset, room);
         from = batch.next;
         for site in batch.sites.iter() {
+            if let Some(read) = sections.take() {
+                parts = read();
+            }
+            if parts.as_ref().is_some_and(|parts| !parts.has(site.offset)) {
+                continue;
+            }
             count.found += 1;
             if site.kind == Kind::Call && site.number.is_some_and(|number| !passes(number)) {
                 count.left += 1;
                 continue;
             }
             // Nothing but a policy that is enforced changes what a call does.
-            let is_foreign = matches!(site.kind, Kind::Int80 | Kind::Sysenter);
+            let is_foreign = site.kind.is_odd();
             if is_foreign && !crate::start::process().is_some_and(|process| process.enforces()) {
                 count.open += 1;
                 continue;

@@ -23,10 +23,13 @@ const PT_PHDR: u32 = 6;
 
 /// The beginning of a file.
 #[derive(Debug)]
-pub(crate) struct Head {
-    bytes: [u8; PAGE],
-    length: usize,
+pub(crate) struct Head<'b> {
+    bytes: &'b [u8],
 }
+
+/// Room for a [`Head`]. Programs may start with little stack: it is not handed around.
+pub(crate) type Room = [u8; PAGE];
+pub(crate) const EMPTY: Room = [0; PAGE];
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,21 +67,19 @@ pub(crate) struct Image {
     pub(crate) base: usize,
 }
 
-impl Head {
+impl<'b> Head<'b> {
     /// Reads it.
-    pub(crate) fn read(file: &Descriptor) -> Result<Self, Errno> {
-        let mut head = Self {
-            bytes: [0; PAGE],
-            length: 0,
-        };
-        while head.length < PAGE {
-            let room = head.bytes.get_mut(head.length..).unwrap_or_default();
-            match file.read_at(room, head.length as u64)? {
+    pub(crate) fn read(file: &Descriptor, room: &'b mut Room) -> Result<Self, Errno> {
+        let mut length = 0;
+        while length < PAGE {
+            let rest = room.get_mut(length..).unwrap_or_default();
+            match file.read_at(rest, length as u64)? {
                 0 => break,
-                read => head.length += read,
+                read => length += read,
             }
         }
-        Ok(head)
+        let bytes = room.get(..length).unwrap_or_default();
+        Ok(Self { bytes })
     }
 
     /// What the file is.
@@ -87,8 +88,7 @@ impl Head {
         const MAGIC: &[u8] = b"\x7fELF";
         const EXECUTABLE: u16 = 2;
         const SHARED: u16 = 3;
-        let bytes = self.bytes.get(..self.length).unwrap_or_default();
-        let is_program = bytes.starts_with(MAGIC)
+        let is_program = self.bytes.starts_with(MAGIC)
             && self.half(18) == MACHINE
             && matches!(self.half(16), EXECUTABLE | SHARED)
             && usize::from(self.half(54)) == PROGRAM_HEADER;
@@ -100,11 +100,11 @@ impl Head {
     }
 
     /// The path of the dynamic loader.
-    pub(crate) fn interpreter<'b>(
+    pub(crate) fn interpreter<'p>(
         &self,
         file: &Descriptor,
-        into: &'b mut [u8],
-    ) -> Result<&'b CStr, Errno> {
+        into: &'p mut [u8],
+    ) -> Result<&'p CStr, Errno> {
         let mut parts = self.parts();
         let part = parts.find(|part| part.kind == PT_INTERP).ok_or(ENOEXEC)?;
         let into = into.get_mut(..part.in_file).ok_or(ENOEXEC)?;
@@ -134,7 +134,7 @@ impl Head {
     fn parts(&self) -> impl Iterator<Item = Part> + '_ {
         (0..self.count().min(MOST)).filter_map(|index| {
             let at = self.table().checked_add(index * PROGRAM_HEADER)?;
-            if at.checked_add(PROGRAM_HEADER)? > self.length {
+            if at.checked_add(PROGRAM_HEADER)? > self.bytes.len() {
                 return None;
             }
             let kind = self.word(at);

@@ -63,6 +63,17 @@ impl Stack {
             .count()
     }
 
+    /// Whether a variable that begins so has a value.
+    pub(crate) fn says(self, prefix: &[u8]) -> bool {
+        let first = self.count() + 2;
+        (first..first + self.variable_count()).any(|at| {
+            // SAFETY: the kernel's strings end in a NUL byte, and the stack lives for ever.
+            let text = unsafe { CStr::from_ptr(self.get(at) as *const c_char) };
+            let value = text.to_bytes().strip_prefix(prefix);
+            value.is_some_and(|value| !value.is_empty())
+        })
+    }
+
     /// Takes variables that begin so away, and their text: what is preloaded later finds that the
     /// program is under guard already.
     pub(crate) fn forget(self, prefix: &[u8]) {

@@ -8,7 +8,7 @@ use guard_gate::{environ, start as gate, text};
 use guard_hook::{Answer, Call, Scratch};
 
 use crate::begin::{self, guard_loader_jump};
-use crate::image::{self, Form, Head, Image};
+use crate::image::{self, EMPTY, Form, Head, Image, Room};
 use crate::stack::Stack;
 
 /// As sysexits.h numbers them: the command line is not understood.
@@ -19,6 +19,8 @@ const UNAVAILABLE: u8 = 69;
 /// No such file, no memory (errno(3)).
 const ENOENT: Errno = Errno(2);
 const ENOMEM: Errno = Errno(12);
+/// Permission denied (errno(3)).
+const DENIED: Errno = Errno(13);
 
 /// Longest path (PATH_MAX, limits.h).
 const PATH: usize = 4096;
@@ -34,7 +36,8 @@ pub(crate) fn start(stack: usize) -> ! {
         sys::exit(USAGE);
     }
     let path = stack.argument(1);
-    let opened = image::open(path).and_then(|file| Ok((Head::read(&file)?, file)));
+    let mut room = EMPTY;
+    let opened = image::open(path).and_then(|file| Ok((Head::read(&file, &mut room)?, file)));
     match opened {
         Ok((head, file)) if is_run(head.form()) => run(stack, path, &head, file),
         Ok((head, _)) if head.form() == Form::Dynamic => preloaded(stack, path),
@@ -64,19 +67,19 @@ fn is_run(form: Form) -> bool {
 }
 
 /// A program's dynamic loader.
-struct Linker {
-    head: Head,
+struct Linker<'b> {
+    head: Head<'b>,
     image: Image,
 }
 
-impl Linker {
-    fn map(head: &Head, file: &Descriptor) -> Result<Option<Self>, Errno> {
+impl<'b> Linker<'b> {
+    fn map(head: &Head<'_>, file: &Descriptor, room: &'b mut Room) -> Result<Option<Self>, Errno> {
         if head.form() != Form::Dynamic {
             return Ok(None);
         }
         let mut buffer = [0; PATH];
         let file = image::open(head.interpreter(file, &mut buffer)?)?;
-        let head = Head::read(&file)?;
+        let head = Head::read(&file, room)?;
         if head.form() != Form::Static {
             return Err(image::BAD_LIBRARY);
         }
@@ -86,12 +89,14 @@ impl Linker {
 }
 
 /// Becomes a program.
-fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
+fn run(stack: Stack, path: &CStr, head: &Head<'_>, file: Descriptor) -> ! {
+    let mut room = EMPTY;
     let mut buffer = [0; PATH];
-    let real = real_path(&file, &mut buffer).unwrap_or_else(|| path.to_bytes());
+    let found = real_path(&file, &mut buffer);
+    let real = found.unwrap_or_else(|| path.to_bytes());
     let mapped = head
         .map(&file)
-        .and_then(|image| Ok((image, Linker::map(head, &file)?)));
+        .and_then(|image| Ok((image, Linker::map(head, &file, &mut room)?)));
     let (mut image, linker) = match mapped {
         Ok(mapped) => mapped,
         Err(error) => fail(path, error),
@@ -100,6 +105,9 @@ fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     // After the program is mapped: the extension sees which files it is to know.
     let process = gate::prepare(real).ok();
     if let Some(process) = process {
+        if !gate::may_run(process, found) {
+            fail(path, DENIED);
+        }
         let begin = sys::now();
         let mut count = text::Count::default();
         let mut patch = |start, end| count.add(gate::patch_image(start, end));
@@ -112,6 +120,11 @@ fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
         gate::report(count, begin, real);
         stack.forget(b"GUARD_RENDEZVOUS=");
         stack.unload(process.children.preload);
+        let is_steered = [b"LD_PRELOAD=".as_slice(), b"LD_LIBRARY_PATH="]
+            .iter()
+            .any(|name| stack.says(name));
+        let is_steered = is_steered && !is_root();
+        process.local.steered().store(is_steered, Ordering::Relaxed);
     }
     name(path);
     let (base, entry) = match &linker {
@@ -121,6 +134,12 @@ fn run(stack: Stack, path: &CStr, head: &Head, file: Descriptor) -> ! {
     stack.describe(&image, base, path);
     // SAFETY: the program is mapped, and the stack holds what it expects.
     unsafe { guard_loader_jump(stack.without_two(), entry) }
+}
+
+fn is_root() -> bool {
+    // SAFETY: takes no arguments and changes nothing.
+    let user = unsafe { sys::call(number::GETEUID, [0; 6]) };
+    user == Ok(0)
 }
 
 /// Becomes any other program. What cannot be read may be startable all the same, the kernel knows;
@@ -153,7 +172,8 @@ fn start_guarded(stack: Stack, path: &CStr) -> Errno {
     let Ok(process) = gate::prepare(&[]) else {
         return execute(path, arguments, variables);
     };
-    process.local.starting().store(true, Ordering::Relaxed);
+    let is_users = !gate::is_child();
+    process.local.starting().store(is_users, Ordering::Relaxed);
     let Ok(memory) = sys::map_new(size_of::<Scratch>()) else {
         return ENOMEM;
     };

@@ -71,6 +71,7 @@ impl Found {
         match (self.kind, self.number, self.row) {
             (Kind::Int80, ..) => "int 0x80".into(),
             (Kind::Sysenter, ..) => "sysenter".into(),
+            (Kind::Prefixed, ..) => "a call with prefixes".into(),
             (_, Some(number), Some(row)) => format!("{} ({number})", row.name).into(),
             (_, Some(number), None) => format!("call {number}").into(),
             _ => "any call".into(),

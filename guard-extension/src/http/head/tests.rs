@@ -5,34 +5,6 @@ fn endpoint(text: &str) -> Endpoint {
 }
 
 #[test]
-fn targets() {
-    let of = |line: &str| {
-        let head = format!("{line} HTTP/1.1\r\nHost: x\r\n\r\n");
-        request(head.as_bytes()).unwrap().unwrap().target
-    };
-    assert_eq!(of("GET /2018-06-01/runtime/invocation/next"), Target::Next);
-    let id = || "7f3c".to_owned();
-    assert_eq!(
-        of("POST /2018-06-01/runtime/invocation/7f3c/response"),
-        Target::Response(id())
-    );
-    assert_eq!(
-        of("POST /2018-06-01/runtime/invocation/7f3c/error"),
-        Target::Error(id())
-    );
-    for other in [
-        "POST /2018-06-01/runtime/invocation/next",
-        "GET /2018-06-01/runtime/invocation/7f3c/response",
-        "POST /2018-06-01/runtime/init/error",
-        "GET /2018-06-01/runtime/restore/next",
-        "GET /2020-01-01/extension/event/next",
-        "OPTIONS *",
-    ] {
-        assert_eq!(of(other), Target::Other, "{other}");
-    }
-}
-
-#[test]
 fn bodies() {
     let cases = [
         ("", Some(Body::NONE)),
@@ -95,8 +67,36 @@ fn a_head_that_two_may_read_differently_is_refused() {
         "GET / HTTP/1.1\r\nHost: x\r\n\n",
         "GET / HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n",
         "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\n y\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\ry\r\n\r\n",
+        "GET / HTTP/1.1\r\nA: \0\r\n\r\n",
+        "\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nConnection: close, Content-Length\r\nContent-Length: 1\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: \x0bchunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding:\r\nContent-Length: 1\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 0x1\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 1 1\r\n\r\n",
+        "GET http://127.0.0.1:9001/2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n",
+        "GET 127.0.0.1:9001 HTTP/1.1\r\n\r\n",
+        "CONNECT 127.0.0.1:9001 HTTP/1.1\r\n\r\n",
+        "CONNECT /x HTTP/1.1\r\n\r\n",
+        "GET /a b HTTP/1.1\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ] {
         assert!(request(head.as_bytes()).is_err(), "{head:?}");
+    }
+    for head in [
+        "HTTP/1.1 200 OK\nContent-Length: 1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\n Content-Length: 1\r\n\r\n",
+        "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ] {
+        assert!(response(head.as_bytes(), false).is_err(), "{head:?}");
     }
     let mut out = Vec::new();
     let head = b"\r\nGET / HTTP/1.0\r\nA: b\r\n\r\n";
@@ -126,5 +126,52 @@ fn an_id_that_could_change_a_path_is_none() {
     assert_eq!(head("7f3c-1"), Some("7f3c-1".to_owned()));
     for id in ["", "a/b", "a b", "a?b"] {
         assert_eq!(head(id), None);
+    }
+}
+
+#[test]
+fn a_head_is_read_when_its_end_has_come() {
+    for head in [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\nrest".as_slice(),
+        b"GET / HTTP/1.1\nHost: x\n\nrest",
+        b"GET / HTTP/1.1\nHost: x\n\r\nrest",
+    ] {
+        for step in 1..head.len() {
+            let whole = head.len() - b"rest".len();
+            let mut seen = 0;
+            for at in (step..head.len() + step).step_by(step) {
+                let at = at.min(head.len());
+                let looks = seen == 0 || (seen < whole + 2 && whole <= at);
+                assert!(
+                    may_be_whole(&head[..at], seen) == looks || seen >= whole,
+                    "{step} {at}"
+                );
+                seen = at;
+            }
+        }
+    }
+    assert!(may_be_whole(&vec![b'a'; LONGEST + 1], LONGEST));
+}
+
+#[test]
+fn trailers_that_would_change_a_head_are_refused() {
+    for good in [
+        "\r\n",
+        "X: y\r\n\r\n",
+        "Lambda-Runtime-Function-Error-Type: E\r\nLambda-Runtime-Function-Error-Body: e30=\r\n\r\n",
+    ] {
+        assert_eq!(check_trailers(good.as_bytes()), Ok(()), "{good:?}");
+    }
+    for bad in [
+        "Content-Length: 5\r\n\r\n",
+        "X: y\r\ntransfer-encoding: chunked\r\n\r\n",
+        "Host: x\r\n\r\n",
+        "Lambda-Runtime-Invocation-Id: 2\r\n\r\n",
+        "Trailer: X\r\n\r\n",
+        "no field\r\n\r\n",
+        "X : y\r\n\r\n",
+        "X: y\r\n",
+    ] {
+        assert!(check_trailers(bad.as_bytes()).is_err(), "{bad:?}");
     }
 }

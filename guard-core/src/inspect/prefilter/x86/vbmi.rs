@@ -1,118 +1,126 @@
-//! Sixty-four bytes at a time, each byte of ASCII looked up as a whole: buckets are told exactly.
-#![allow(unsafe_code, reason = "loads through pointers")]
+//! Sixty-four bytes at a time: each becomes its kind, which is looked up as a whole.
+#![allow(unsafe_code, reason = "loads and stores through pointers")]
 
 use core::arch::x86_64::{
-    __m128i, __m512i, _mm_load_si128, _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_load_si512,
-    _mm512_loadu_si512, _mm512_mask_shuffle_epi8, _mm512_movepi8_mask, _mm512_or_si512,
-    _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_setzero_si512, _mm512_srli_epi16,
-    _mm512_test_epi8_mask,
+    __m512i, _mm512_and_si512, _mm512_load_si512, _mm512_loadu_si512, _mm512_mask_loadu_epi8,
+    _mm512_mask_mov_epi8, _mm512_movepi8_mask, _mm512_or_si512, _mm512_permutex2var_epi8,
+    _mm512_permutexvar_epi8, _mm512_set1_epi8, _mm512_setzero_si512, _mm512_store_si512,
+    _mm512_test_epi8_mask, _mm512_test_epi64_mask,
 };
+use core::hint::black_box;
 
-use crate::inspect::prefilter::tables::{BYTES, Bytes, LAST};
-use crate::inspect::prefilter::{Batch, LANES, each_block, fill};
-use crate::inspect::trigger::WIDTH;
-
-/// Vectors that share a load of the tables, which are more than the registers hold.
-const SHARING: usize = 4;
+use crate::inspect::prefilter::tables::{BY_KIND, ByKind, GROUPS, KIND_OF, Set};
+use crate::inspect::prefilter::{Batch, LANES, Marks, WORDS, fill};
+use crate::inspect::trigger::{PAST_END, WIDTH};
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi1,bmi2,popcnt")]
 pub(super) fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
-    fill(bytes, from, batch, |bytes| {
-        if bytes.len() <= LANES {
-            each_block(bytes, LAST, |block: &[u8; LANES + WIDTH - 1]| {
-                mark::<1>(block)
-            })
-        } else {
-            each_block(bytes, LAST, |block: &[u8; SHARING * LANES + WIDTH - 1]| {
-                mark::<SHARING>(block)
-            })
-        }
-    })
+    // If the compiler knew what is in the tables, it would read them anew for each candidate.
+    let tables = black_box(&BY_KIND);
+    fill(
+        bytes,
+        from,
+        batch,
+        |bytes| marks(bytes, tables),
+        |sets| meet(sets),
+    )
 }
 
-/// The marks of the first `N` vectors of `block`, which holds them and three bytes more.
+/// The kinds of the bytes that are marked in one go and of those that follow.
+#[repr(C, align(64))]
+struct Kinds([[u8; LANES]; WORDS + 1]);
+
+/// Kinds are stored first and loaded from each of the four positions then: cheaper than to put
+/// them together from two vectors for each.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn mark<const N: usize>(block: &[u8]) -> [u64; N] {
-    let mut loaded = [[_mm512_setzero_si512(); N]; WIDTH];
-    let mut high = _mm512_setzero_si512();
-    for (position, loaded) in loaded.iter_mut().enumerate() {
-        for (vector, loaded) in loaded.iter_mut().enumerate() {
-            let from: &[u8] = &block[position + vector * LANES..][..LANES];
-            // SAFETY: from is LANES readable bytes; the load needs no alignment.
-            *loaded = unsafe { _mm512_loadu_si512(from.as_ptr().cast()) };
-            high = _mm512_or_si512(high, *loaded);
+fn marks(bytes: &[u8], tables: &[[ByKind; WIDTH]; GROUPS]) -> Marks {
+    let mut marks = Marks::default();
+    let mut all = Kinds([[0; LANES]; WORDS + 1]);
+    let words = bytes.len().div_ceil(LANES).min(WORDS);
+    let mut word = 0;
+    while word <= words {
+        let kinds = kinds(load(bytes, word * LANES));
+        // SAFETY: a row is LANES writable bytes at a 64-byte boundary (`Kinds` is aligned so).
+        unsafe { _mm512_store_si512(all.0[word].as_mut_ptr().cast(), kinds) };
+        word += 1;
+    }
+    let all = all.0.as_flattened();
+    let mut word = 0;
+    while word < words {
+        marks[word] = mark(&all[word * LANES..], tables);
+        word += 1;
+    }
+    marks
+}
+
+/// The marks of the bytes whose kinds `kinds` begins with.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn mark(kinds: &[u8], tables: &[[ByKind; WIDTH]; GROUPS]) -> u64 {
+    let mut here = [_mm512_setzero_si512(); WIDTH];
+    for (position, here) in here.iter_mut().enumerate() {
+        let from: &[u8] = &kinds[position..][..LANES];
+        // SAFETY: from is LANES readable bytes; the load needs no alignment.
+        *here = unsafe { _mm512_loadu_si512(from.as_ptr().cast()) };
+    }
+    let mut any = _mm512_setzero_si512();
+    for tables in tables {
+        let mut group = _mm512_set1_epi8(-1);
+        for (table, here) in tables.iter().zip(here) {
+            group = _mm512_and_si512(group, _mm512_permutexvar_epi8(here, row(&table.0)));
         }
+        any = _mm512_or_si512(any, group);
     }
-    if _mm512_movepi8_mask(high) != 0 {
-        mark_all(&loaded)
-    } else {
-        mark_ascii(&loaded)
+    _mm512_test_epi8_mask(any, any)
+}
+
+/// The kinds of bytes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn kinds(bytes: __m512i) -> __m512i {
+    let [a, b, c, d] = &KIND_OF.0;
+    let ascii = _mm512_permutex2var_epi8(row(a), bytes, row(b));
+    let others = _mm512_permutex2var_epi8(row(c), bytes, row(d));
+    _mm512_mask_mov_epi8(ascii, _mm512_movepi8_mask(bytes), others)
+}
+
+/// The bytes at `bytes[at..]`, with what stands for the end behind the last.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn load(bytes: &[u8], at: usize) -> __m512i {
+    let rest = bytes.get(at..).unwrap_or_default();
+    if let Some(all) = rest.first_chunk::<LANES>() {
+        // SAFETY: all is LANES readable bytes; the load needs no alignment.
+        return unsafe { _mm512_loadu_si512(all.as_ptr().cast()) };
     }
+    let end = _mm512_set1_epi8(PAST_END.cast_signed());
+    let there = (1 << rest.len()) - 1;
+    // SAFETY: rest is fewer than LANES bytes, so no others than these are read.
+    unsafe { _mm512_mask_loadu_epi8(end, there, rest.as_ptr().cast()) }
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn mark_ascii<const N: usize>(loaded: &[[__m512i; N]; WIDTH]) -> [u64; N] {
-    // The look-up takes seven bits of a byte.
-    marks(loaded, |tables, byte| {
-        _mm512_permutex2var_epi8(low(tables), byte, upper(tables))
-    })
-}
-
-#[cold]
-#[inline(never)]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn mark_all<const N: usize>(loaded: &[[__m512i; N]; WIDTH]) -> [u64; N] {
-    marks(loaded, |tables, byte| {
-        let buckets = _mm512_permutex2var_epi8(low(tables), byte, upper(tables));
-        let nibbles = _mm512_and_si512(_mm512_srli_epi16::<4>(byte), _mm512_set1_epi8(0x0f));
-        let high = _mm512_movepi8_mask(byte);
-        _mm512_mask_shuffle_epi8(buckets, high, beyond(tables), nibbles)
-    })
-}
-
-/// Marks where all positions agree on a bucket; `look_up` tells the buckets of each byte.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn marks<const N: usize>(
-    loaded: &[[__m512i; N]; WIDTH],
-    look_up: impl Fn(&Bytes, __m512i) -> __m512i,
-) -> [u64; N] {
-    let mut any = [_mm512_setzero_si512(); N];
-    for tables in &BYTES {
-        let mut group = [_mm512_set1_epi8(-1); N];
-        for (tables, loaded) in tables.iter().zip(loaded) {
-            for (all, loaded) in group.iter_mut().zip(loaded) {
-                *all = _mm512_and_si512(*all, look_up(tables, *loaded));
-            }
-        }
-        for (any, group) in any.iter_mut().zip(group) {
-            *any = _mm512_or_si512(*any, group);
-        }
-    }
-    any.map(|any| _mm512_test_epi8_mask(any, any))
+#[target_feature(enable = "avx512f,avx512bw")]
+fn meet([a, b, c, d]: [&Set; WIDTH]) -> bool {
+    let all = _mm512_and_si512(
+        _mm512_and_si512(set(a), set(b)),
+        _mm512_and_si512(set(c), set(d)),
+    );
+    _mm512_test_epi64_mask(all, all) != 0
 }
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn low(tables: &Bytes) -> __m512i {
-    // SAFETY: the first 64 of 128 bytes that begin at a 64-byte boundary (`Bytes` is aligned so).
-    unsafe { _mm512_load_si512(tables.ascii.as_ptr().cast()) }
+fn set(set: &Set) -> __m512i {
+    // SAFETY: a set is 64 bytes at a 64-byte boundary.
+    unsafe { _mm512_load_si512(set.0.as_ptr().cast()) }
 }
 
+/// A row of a table, which is at a 64-byte boundary.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn upper(tables: &Bytes) -> __m512i {
-    let upper = tables.ascii[64..].as_ptr();
-    // SAFETY: the last 64 of 128 bytes that begin at a 64-byte boundary (`Bytes` is aligned so).
-    unsafe { _mm512_load_si512(upper.cast()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn beyond(tables: &Bytes) -> __m512i {
-    let high = tables.high.as_ptr().cast::<__m128i>();
-    // SAFETY: 16 bytes, 128 after a 64-byte boundary.
-    _mm512_broadcast_i32x4(unsafe { _mm_load_si128(high) })
+fn row(row: &[u8; LANES]) -> __m512i {
+    // SAFETY: LANES readable bytes; the load needs no alignment.
+    unsafe { _mm512_loadu_si512(row.as_ptr().cast()) }
 }

@@ -1,0 +1,388 @@
+/* Ways around rules for files and programs, and around the changed code: escape-files TECHNIQUE
+ * read|write|exec FILE ALLOWED_FILE. Prints what it read, or MARK when the file was cut; each works
+ * where nothing guards it. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *self, *file, *allowed_file;
+
+static int failed(const char *what) {
+    perror(what);
+    return 1;
+}
+
+static int show(int fd) {
+    char buffer[4096];
+    ssize_t n = pread(fd, buffer, sizeof buffer, 0);
+    if (n > 0) fwrite(buffer, 1, n, stdout);
+    fflush(stdout);
+    return n > 0 ? 0 : 1;
+}
+
+static int open_plain(const char *path) {
+    int fd = open(path, O_RDONLY);
+    return fd < 0 ? failed("open") : show(fd);
+}
+
+/* The folder that a path is in. */
+static const char *folder_of(const char *path, char *into, size_t size) {
+    snprintf(into, size, "%.*s", (int)(strrchr(path, '/') - path), path);
+    return into;
+}
+
+static const char *name_of(const char *path) { return strrchr(path, '/') + 1; }
+
+/* A name in the folder that a path is in. */
+static void beside(const char *path, const char *name, char *into, size_t size) {
+    char folder[4096];
+    snprintf(into, size, "%s/%s-%d", folder_of(path, folder, sizeof folder), name, getpid());
+}
+
+/* Changed code -------------------------------------------------------------------------------- */
+
+/* The bare instruction, in this program's own text. */
+static long __attribute__((noinline)) bare(long n, long a, long b, long c) {
+    long result;
+    register long r10 __asm__("r10") = 0;
+    __asm__ volatile("syscall" : "=a"(result) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
+    return result;
+}
+
+static int by_call(long (*call)(long, long, long, long)) {
+    long fd = call(SYS_openat, AT_FDCWD, (long)file, O_RDONLY);
+    return fd < 0 ? 1 : show(fd);
+}
+
+/* Has the kernel drop the pages that were changed, so that the file's come back. */
+static int dropped(int advice) {
+    long page = (long)bare & ~4095;
+    if (madvise((void *)page, 8192, advice)) return failed("madvise");
+    return by_call(bare);
+}
+
+static int dropped_pages(void) { return dropped(MADV_DONTNEED); }
+static int dropped_locked_pages(void) { return dropped(24); }
+
+/* A mapping of this program's file: its first page alone is looked at when it is mapped. */
+extern char __executable_start[];
+
+static int in_mapping(int lengthened) {
+    int fd = open("/proc/self/exe", O_RDONLY);
+    long place = (char *)bare - __executable_start, length = (place & ~4095) + 4096;
+    char *code = mmap(NULL, lengthened ? 4096 : length, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+    if (code == MAP_FAILED) return failed("mmap");
+    /* MREMAP_DONTUNMAP: what is left behind is read from the file once more. */
+    char *moved = lengthened ? mremap(code, 4096, length, MREMAP_MAYMOVE)
+                             : mremap(code, length, length, MREMAP_MAYMOVE | 4);
+    if (moved == MAP_FAILED) return failed("mremap");
+    return by_call((void *)((lengthened ? moved : code) + place));
+}
+
+static int lengthened_mapping(void) { return in_mapping(1); }
+static int left_mapping(void) { return in_mapping(0); }
+
+/* Prefixes that change nothing about the instruction. */
+#define PREFIXED(name, bytes)                                                                      \
+    static long __attribute__((noinline)) name(long n, long a, long b, long c) {                   \
+        long result;                                                                               \
+        register long r10 __asm__("r10") = 0;                                                      \
+        __asm__ volatile(".byte " bytes ", 0x0f, 0x05" : "=a"(result)                              \
+                         : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");     \
+        return result;                                                                             \
+    }
+PREFIXED(with_rex, "0x48")
+PREFIXED(with_repeat, "0xf3")
+PREFIXED(with_many, "0x64, 0x66, 0x66, 0x2e, 0x4f")
+
+static int prefixed_rex(void) { return by_call(with_rex); }
+static int prefixed_repeat(void) { return by_call(with_repeat); }
+static int prefixed_many(void) { return by_call(with_many); }
+
+/* Names --------------------------------------------------------------------------------------- */
+
+/* A thread that leaves the table of descriptors: what /proc/self says of its numbers is about
+ * others. */
+static volatile int step;
+
+static void *with_own_descriptors(void *got) {
+    char path[4200];
+    if (unshare(CLONE_FILES)) return NULL;
+    step = 1;
+    while (step == 1) usleep(100);
+    beside(allowed_file, "moved", path, sizeof path);
+    if (rename(file, path)) perror("rename");
+    *(int *)got = open_plain(path);
+    rename(path, file);
+    return NULL;
+}
+
+static int own_descriptors(void) {
+    pthread_t thread;
+    char folder[4096];
+    int got = 1;
+    pthread_create(&thread, NULL, with_own_descriptors, &got);
+    while (!step) usleep(100);
+    int good = open(folder_of(allowed_file, folder, sizeof folder), O_RDONLY | O_DIRECTORY);
+    for (int n = 3; n < 32; n++)
+        if (n != good) dup2(good, n);
+    step = 2;
+    pthread_join(thread, NULL);
+    return got;
+}
+
+/* Puts another folder in the place of the one above what may be read: what is in it is called as
+ * that is. */
+static int folder_above(void) {
+    char folder[4096], above[4096], denied[4096], made[4200], within[8400], path[8800];
+    folder_of(allowed_file, folder, sizeof folder);
+    folder_of(folder, above, sizeof above);
+    folder_of(file, denied, sizeof denied);
+    snprintf(made, sizeof made, "%s.made", above);
+    snprintf(within, sizeof within, "%s/%s", made, name_of(folder));
+    snprintf(path, sizeof path, "%s/%s", folder, name_of(file));
+    /* There is no other one. */
+    if (!strcmp(folder, denied)) return 1;
+    if (mkdir(made, 0755)) return failed("mkdir");
+    int got = 1;
+    if (rename(denied, within)) return failed("rename");
+    if (renameat2(AT_FDCWD, made, AT_FDCWD, above, RENAME_EXCHANGE)) {
+        perror("renameat2");
+    } else {
+        got = open_plain(path);
+        if (renameat2(AT_FDCWD, made, AT_FDCWD, above, RENAME_EXCHANGE)) perror("exchange back");
+    }
+    if (rename(within, denied)) perror("rename back");
+    rmdir(made);
+    return got;
+}
+
+/* A file that is called as what has no name any more, and may have another name for that. */
+static int called_deleted(void) {
+    char from[4200], to[4200];
+    beside(file, "x", from, sizeof from - 16);
+    strcat(from, " (deleted)");
+    beside(allowed_file, "y", to, sizeof to);
+    if (rename(file, from)) return failed("rename");
+    int got = link(from, to) ? failed("link") : open_plain(to);
+    unlink(to);
+    rename(from, file);
+    return got;
+}
+
+static int through_folders_descriptor(void) {
+    char folder[4096], path[4300];
+    int fd = open(folder_of(file, folder, sizeof folder), O_PATH | O_DIRECTORY);
+    snprintf(path, sizeof path, "/proc/thread-self/fd/%d/%s", fd, name_of(file));
+    return open_plain(path);
+}
+
+static int as_other_root(void) {
+    char folder[4096], path[4200];
+    struct open_how how = {.flags = O_RDONLY, .resolve = RESOLVE_IN_ROOT};
+    int root = open(folder_of(file, folder, sizeof folder), O_PATH | O_DIRECTORY);
+    snprintf(path, sizeof path, "/../%s", name_of(file));
+    int fd = syscall(SYS_openat2, root, path, &how, sizeof how);
+    return fd < 0 ? failed("openat2") : show(fd);
+}
+
+/* As long as a path may be, and up to the end of what can be read. */
+static int long_path(void) {
+    char *memory = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(memory + 4096, 4096);
+    size_t length = strlen(file), at = 0;
+    while (at + 2 + length < 4095) memcpy(memory + at, "/.", 2), at += 2;
+    if (at + length < 4095) memcpy(memory + at++, "/", 1);
+    memcpy(memory + at, file, length + 1);
+    return open_plain(memory);
+}
+
+/* Out of what may be read by the kernel's own steps. */
+static int climbing(void) {
+    char folder[4096], denied[4096], path[12600];
+    folder_of(allowed_file, folder, sizeof folder);
+    folder_of(file, denied, sizeof denied);
+    snprintf(path, sizeof path, "%s/./../%s/../%s//%s", folder, name_of(folder), name_of(denied), name_of(file));
+    return open_plain(path);
+}
+
+/* A working folder that another thread changes for its process alone. */
+static void *elsewhere(void *got) {
+    char folder[4096];
+    unshare(CLONE_FS);
+    if (!chdir(folder_of(file, folder, sizeof folder))) *(int *)got = open_plain(name_of(file));
+    return NULL;
+}
+
+static int own_working_folder(void) {
+    pthread_t thread;
+    char folder[4096];
+    int got = 1;
+    if (chdir(folder_of(allowed_file, folder, sizeof folder))) return failed("chdir");
+    pthread_create(&thread, NULL, elsewhere, &got);
+    pthread_join(thread, NULL);
+    return got;
+}
+
+/* Files that are changed ---------------------------------------------------------------------- */
+
+static int good, bad, held, next;
+static volatile int stop;
+
+static void *replace(void *unused) {
+    (void)unused;
+    while (!stop) {
+        dup2(good, held);
+        dup2(bad, held);
+        dup2(bad, next);
+    }
+    return NULL;
+}
+
+/* Cuts a file by its descriptor's name, while another thread puts another file in the descriptor's
+ * place, and in that of the one that comes next, which is a checker's. */
+static int race_of_cuts(void) {
+    pthread_t thread;
+    struct stat status;
+    char path[64];
+    time_t end = time(NULL) + 5;
+    good = open(allowed_file, O_PATH), bad = open(file, O_PATH);
+    held = open("/", O_PATH), next = open("/", O_PATH);
+    if (bad < 0 || next < 0) return failed("open");
+    close(next);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", held);
+    pthread_create(&thread, NULL, replace, NULL);
+    while (time(NULL) < end) {
+        truncate(path, 0);
+        truncate(allowed_file, 0);
+        if (!stat(file, &status) && status.st_size == 0) {
+            stop = 1;
+            puts(MARK);
+            return 0;
+        }
+    }
+    stop = 1;
+    fprintf(stderr, "never in 5 s\n");
+    return 1;
+}
+
+static int cut(void) { return truncate(file, 0) ? failed("truncate") : puts(MARK) < 0; }
+
+static int cut_when_opened(void) {
+    return open(file, O_RDONLY | O_TRUNC) < 0 ? failed("open") : puts(MARK) < 0;
+}
+
+/* Programs ------------------------------------------------------------------------------------ */
+
+static int started(char *const words[]) {
+    execv(words[0], words);
+    return failed(words[0]);
+}
+
+static int plain_start(void) { return started((char *[]){(char *)file, NULL}); }
+
+/* The dynamic loader maps the program as it maps libraries. */
+static int by_dynamic_loader(void) {
+    return started((char *[]){"/lib64/ld-linux-x86-64.so.2", (char *)file, NULL});
+}
+
+static int by_interpreter(void) {
+    char path[4200], line[4300];
+    beside(allowed_file, "script", path, sizeof path);
+    snprintf(line, sizeof line, "#!%s\n", file);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0755);
+    if (fd < 0 || write(fd, line, strlen(line)) < 0) return failed("write");
+    close(fd);
+    return started((char *[]){path, NULL});
+}
+
+static int by_link(void) {
+    char path[4200];
+    beside(allowed_file, "link", path, sizeof path);
+    if (symlink(file, path)) return failed("symlink");
+    return started((char *[]){path, NULL});
+}
+
+/* Puts a link to the program in the place of one that may be started, while that is started. */
+static char racing[4200], linked[4200];
+
+static void *exchange(void *unused) {
+    (void)unused;
+    while (!stop) renameat2(AT_FDCWD, racing, AT_FDCWD, linked, RENAME_EXCHANGE);
+    return NULL;
+}
+
+static int race_of_programs(void) {
+    pthread_t thread;
+    time_t end = time(NULL) + 5;
+    int status = 1;
+    beside(self, "racing", racing, sizeof racing);
+    beside(self, "linked", linked, sizeof linked);
+    if (link(self, racing) || symlink(file, linked)) return failed("link");
+    pthread_create(&thread, NULL, exchange, NULL);
+    while (status && time(NULL) < end) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            /* Without words this program does nothing. */
+            execl(racing, racing, NULL);
+            _exit(1);
+        }
+        waitpid(pid, &status, 0);
+    }
+    stop = 1;
+    pthread_join(thread, NULL);
+    unlink(racing);
+    unlink(linked);
+    return status != 0;
+}
+
+static const struct {
+    const char *name, *what;
+    int (*run)(void);
+} TECHNIQUES[] = {
+    {"dropped-pages", "read", dropped_pages},
+    {"dropped-locked-pages", "read", dropped_locked_pages},
+    {"lengthened-mapping", "read", lengthened_mapping},
+    {"left-mapping", "read", left_mapping},
+    {"prefixed-rex", "read", prefixed_rex},
+    {"prefixed-repeat", "read", prefixed_repeat},
+    {"prefixed-many", "read", prefixed_many},
+    {"own-descriptors", "read", own_descriptors},
+    {"folder-above", "read", folder_above},
+    {"called-deleted", "read", called_deleted},
+    {"through-folders-descriptor", "read", through_folders_descriptor},
+    {"as-other-root", "read", as_other_root},
+    {"long-path", "read", long_path},
+    {"climbing", "read", climbing},
+    {"own-working-folder", "read", own_working_folder},
+    {"race-of-cuts", "write", race_of_cuts},
+    {"cut", "write", cut},
+    {"cut-when-opened", "write", cut_when_opened},
+    {"plain-start", "exec", plain_start},
+    {"by-dynamic-loader", "exec", by_dynamic_loader},
+    {"by-interpreter", "exec", by_interpreter},
+    {"by-link", "exec", by_link},
+    {"race-of-programs", "exec", race_of_programs},
+};
+
+int main(int argc, char **argv) {
+    setvbuf(stdout, NULL, _IONBF, 0);
+    if (argc < 5) return 2;
+    self = argv[0], file = argv[3], allowed_file = argv[4];
+    for (size_t i = 0; i < sizeof TECHNIQUES / sizeof *TECHNIQUES; i++)
+        if (!strcmp(argv[1], TECHNIQUES[i].name) && !strcmp(argv[2], TECHNIQUES[i].what))
+            return TECHNIQUES[i].run();
+    return 2;
+}
