@@ -285,30 +285,32 @@ impl<'s> Decoder<'s> {
 }
 
 /// The first stretch of `bytes[from..]` that a round of [`Layer::Loose`] changes, with what is up
-/// to `margin` bytes away on either side; and where to look for the next. Changes with fewer than
+/// to `margin` bytes away on either side; and where to look for the next. Changes with no more than
 /// twice as many bytes between them are one stretch.
 pub(super) fn changed(bytes: &[u8], from: usize, margin: usize) -> Option<(Range<usize>, usize)> {
-    let next = |from: usize| {
-        let mut at = from;
-        loop {
-            at += plain::skip_loose(bytes.get(at..)?);
-            if let Some(unit) = unit(Layer::Loose, bytes, at) {
-                return Some((at, at + unit.source));
-            }
-            at += 1;
+    let changes = |at: usize| {
+        let introduces = bytes.get(at).is_some_and(|byte| loose::introduces(*byte));
+        let unit = introduces.then(|| unit(Layer::Loose, bytes, at)).flatten();
+        unit.map(|unit| at + unit.source)
+    };
+    let mut first = from;
+    let mut end = loop {
+        first += plain::skip_loose(bytes.get(first..)?);
+        if let Some(end) = changes(first) {
+            break end;
+        }
+        first += 1;
+    };
+    // From the far end: where changes are many, one in each step is enough to know of.
+    let reach = loop {
+        let reach = (end + 2 * margin).min(bytes.len());
+        match (end..reach).rev().find_map(changes) {
+            Some(last) => end = last,
+            None => break reach,
         }
     };
-    let (first, mut end) = next(from)?;
-    let mut go_on = bytes.len();
-    while let Some((at, after)) = next(end) {
-        if at - end > 2 * margin {
-            go_on = at;
-            break;
-        }
-        end = after;
-    }
     let stretch = first.saturating_sub(margin)..(end + margin).min(bytes.len());
-    Some((stretch, go_on))
+    Some((stretch, reach))
 }
 
 /// Whether `byte` may introduce a unit of `layer`.
