@@ -411,22 +411,10 @@ fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
     skip_blocks(bytes, at)
 }
 
-fn skip_blocks(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<32>) {
-        // No early exit, so that the compiler makes vector compares of it.
-        let words = block.chunks_exact(8).filter_map(<[u8]>::first_chunk::<8>);
-        if words.fold(0, |all, word| all | marks(word)) != 0 {
-            break;
-        }
-        at += 32;
-    }
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        if let Some(offset) = marked(word) {
-            return at + offset;
-        }
-        at += 8;
-    }
-    skip_last(bytes, at)
+/// The same for a long string.
+fn skip_blocks(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len())
 }
 
 fn skip_last(bytes: &[u8], at: usize) -> usize {
@@ -441,7 +429,7 @@ fn skip_last(bytes: &[u8], at: usize) -> usize {
 pub(crate) fn position(bytes: &[u8], byte: u8) -> Option<usize> {
     let mut at = 0;
     while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<32>) {
-        // As above.
+        // No early exit, so that the compiler makes vector compares of it.
         if block.iter().fold(0, |hits, b| hits + u8::from(*b == byte)) != 0 {
             break;
         }

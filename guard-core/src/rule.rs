@@ -188,20 +188,16 @@ pub(crate) struct Rules {
     pub(crate) triggers: &'static [Trigger],
     /// What `context` costs, in units of effort.
     pub(crate) glance: usize,
-    /// `(text, at)`: whether `confirm` is sure to refuse, told by less than `context` takes. Asked
-    /// once the text is decoded and whole values are known: of a value's many lines, say, most.
-    pub(crate) hopeless: fn(&Text<'_>, usize) -> bool,
+    /// `(text, at)`: whether `confirm` is sure to refuse, told by less than `context` takes.
+    /// Asked once the text is decoded and whole values are known: of a value's many lines, say,
+    /// most. None for families that can tell nothing beforehand.
+    pub(crate) hopeless: Option<fn(&Text<'_>, usize) -> bool>,
     /// `(bytes, at)`: whether the occurrence of a trigger at `bytes[at..]` deserves a closer look.
     /// Cheap and bounded (some tens of bytes). It also runs on bytes that are still encoded: on a
     /// backslash, `%` or `&` in its way, or the end of the bytes, it says yes.
     pub(crate) context: fn(&[u8], usize) -> bool,
     /// `(text, at, effort)`: parses around the occurrence of a trigger at `text.bytes[at..]`.
     pub(crate) confirm: fn(&Text<'_>, usize, &mut Effort) -> Option<Match>,
-}
-
-/// For families that can tell nothing beforehand.
-const fn never(_: &Text<'_>, _: usize) -> bool {
-    false
 }
 
 /// The rules of every family, in the order of [`Family::ALL`].

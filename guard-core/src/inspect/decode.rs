@@ -10,6 +10,7 @@ mod base64;
 mod gzip;
 mod loose;
 mod numbers;
+mod plain;
 
 pub(super) use base64::digit as base64_digit;
 pub(super) use gzip::Gunzip;
@@ -136,41 +137,12 @@ impl Output for Buffer<'_> {
     }
 
     fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize {
-        let mut taken = 0;
-        while let (Some(word), Some(free)) = (
-            bytes.get(taken..).and_then(<[u8]>::first_chunk::<8>),
-            self.bytes
-                .get_mut(self.len..)
-                .and_then(<[u8]>::first_chunk_mut::<8>),
-        ) {
-            let word = u64::from_le_bytes(*word);
-            let plain = plain_bytes(layer, word);
-            let word = if layer == Layer::Form {
-                spaced(word)
-            } else {
-                word
-            };
-            *free = word.to_le_bytes();
-            taken += plain;
-            self.len += plain;
-            if plain < 8 {
-                return taken;
-            }
-        }
-        let rest = &bytes[taken..];
-        let end = rest
-            .iter()
-            .position(|byte| introduces(layer, *byte))
-            .unwrap_or(rest.len());
-        let end = end.min(self.room());
-        let start = self.len;
-        self.put(&rest[..end]);
-        if layer == Layer::Form {
-            for byte in &mut self.bytes[start..self.len] {
-                *byte = if *byte == b'+' { b' ' } else { *byte };
-            }
-        }
-        taken + end
+        let Some(free) = self.bytes.get_mut(self.len..) else {
+            return 0;
+        };
+        let taken = plain::copy(layer, bytes, free);
+        self.len += taken;
+        taken
     }
 }
 
@@ -203,26 +175,6 @@ impl Output for Count {
     }
 }
 
-/// What a byte is to a form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum InForm {
-    Plain,
-    Space,
-    Percent,
-    Equals,
-    Separator,
-}
-
-static IN_FORM: [InForm; 256] = {
-    let mut kinds = [InForm::Plain; 256];
-    kinds[b'+' as usize] = InForm::Space;
-    kinds[b'%' as usize] = InForm::Percent;
-    kinds[b'=' as usize] = InForm::Equals;
-    kinds[b'&' as usize] = InForm::Separator;
-    kinds[b'?' as usize] = InForm::Separator;
-    kinds
-};
-
 /// A name or value of a form that was undone.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FormPart {
@@ -234,38 +186,31 @@ pub(super) struct FormPart {
 
 /// Undoes a name or value of a form, up to `&`, `?` or the end, a name also up to `=`. None if it
 /// takes more room than there is, or than it needs undone.
-pub(super) fn form_part(
-    source: &[u8],
-    start: usize,
-    is_name: bool,
-    out: &mut [u8],
-) -> Option<FormPart> {
-    let (mut at, mut len) = (start, 0);
-    while let Some(byte) = source.get(at) {
-        let mut plain = *byte;
-        match IN_FORM[usize::from(*byte)] {
-            InForm::Plain => {}
-            InForm::Space => plain = b' ',
-            InForm::Percent => {
-                if let Some([_, high, low]) = source.get(at..at + 3)
-                    && let Some(byte) = loose::hex_byte(*high, *low)
-                {
-                    plain = byte;
-                    at += 2;
-                } else if let Some(unit) = unit(Layer::Form, source, at) {
-                    let bytes = unit.bytes();
-                    out.get_mut(len..len + bytes.len())?.copy_from_slice(bytes);
-                    len += bytes.len();
-                    at += unit.source;
-                    continue;
-                }
+#[inline(always)]
+pub(super) fn form_part(source: &[u8], is_name: bool, out: &mut [u8]) -> Option<FormPart> {
+    let (mut at, mut len) = (0, 0);
+    loop {
+        let plain = plain::copy_field(source.get(at..)?, is_name, out.get_mut(len..)?);
+        at += plain;
+        len += plain;
+        let Some(rest @ [byte, ..]) = source.get(at..) else {
+            break;
+        };
+        match byte {
+            b'%' => {
+                let undone = match rest {
+                    [_, high, low, ..] => loose::hex_byte(*high, *low),
+                    _ => None,
+                };
+                *out.get_mut(len)? = undone.unwrap_or(*byte);
+                at += if undone.is_some() { 3 } else { 1 };
+                len += 1;
             }
-            InForm::Equals if !is_name => {}
-            InForm::Equals | InForm::Separator => break,
+            b'&' | b'?' => break,
+            b'=' if is_name => break,
+            // Nothing keeps it from being copied but that there is no room.
+            _ => return None,
         }
-        *out.get_mut(len)? = plain;
-        len += 1;
-        at += 1;
     }
     Some(FormPart { end: at, len })
 }
@@ -339,6 +284,35 @@ impl<'s> Decoder<'s> {
     }
 }
 
+/// The first stretch of `bytes[from..]` that a round of [`Layer::Loose`] changes, with what is up
+/// to `margin` bytes away on either side; and where to look for the next. Changes with no more than
+/// twice as many bytes between them are one stretch.
+pub(super) fn changed(bytes: &[u8], from: usize, margin: usize) -> Option<(Range<usize>, usize)> {
+    let changes = |at: usize| {
+        let introduces = bytes.get(at).is_some_and(|byte| loose::introduces(*byte));
+        let unit = introduces.then(|| unit(Layer::Loose, bytes, at)).flatten();
+        unit.map(|unit| at + unit.source)
+    };
+    let mut first = from;
+    let mut end = loop {
+        first += plain::skip_loose(bytes.get(first..)?);
+        if let Some(end) = changes(first) {
+            break end;
+        }
+        first += 1;
+    };
+    // From the far end: where changes are many, one in each step is enough to know of.
+    let reach = loop {
+        let reach = (end + 2 * margin).min(bytes.len());
+        match (end..reach).rev().find_map(changes) {
+            Some(last) => end = last,
+            None => break reach,
+        }
+    };
+    let stretch = first.saturating_sub(margin)..(end + margin).min(bytes.len());
+    Some((stretch, reach))
+}
+
 /// Whether `byte` may introduce a unit of `layer`.
 const fn introduces(layer: Layer, byte: u8) -> bool {
     match layer {
@@ -348,36 +322,6 @@ const fn introduces(layer: Layer, byte: u8) -> bool {
         Layer::Loose => loose::introduces(byte),
         Layer::Base64 | Layer::Numbers => false,
     }
-}
-
-/// How many of `word`'s first bytes (in memory's order) may not introduce a unit of `layer`; a few
-/// that do not either may be taken for one that does.
-#[inline(always)]
-fn plain_bytes(layer: Layer, word: u64) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    // Sets the high bit of each byte that is zero (and perhaps of those above it).
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
-    let is = |byte: u8| zero(word ^ (ONES * u64::from(byte)));
-    let marks = match layer {
-        Layer::Json => is(b'\\'),
-        Layer::Form => is(b'%'),
-        // Bytes beyond ASCII introduce some.
-        Layer::Loose | Layer::Base64 | Layer::Numbers => {
-            is(b'%') | is(b'&') | is(b'\\') | word & (ONES << 7)
-        }
-    };
-    (marks.trailing_zeros() / 8) as usize
-}
-
-/// Eight bytes of a form, with a space for each `+`.
-#[inline(always)]
-const fn spaced(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    let differing = word ^ (ONES * b'+' as u64);
-    // The high bit of each byte that differs in any other, exactly.
-    let low = (differing & (ONES * 0x7f)) + ONES * 0x7f;
-    let plus = !(low | differing) & (ONES * 0x80);
-    word ^ ((plus >> 7) * (b'+' ^ b' ') as u64)
 }
 
 impl Source for Decoder<'_> {

@@ -49,7 +49,7 @@ pub(super) fn is_escaped_json(content: &[u8]) -> bool {
 }
 
 /// How much of a text [`Container::of`] looks at.
-const SNIFFED: usize = 256;
+pub(super) const SNIFFED: usize = 256;
 
 /// What a text seems to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

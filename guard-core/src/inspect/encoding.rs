@@ -76,6 +76,10 @@ const SHORTEST: usize = 12;
 /// token's header and payload are two.
 pub(super) fn token(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let rest = bytes.get(at..)?;
+    // Most that is asked about is a percent sign.
+    if !matches!(rest.first(), Some(b'e' | b'W')) {
+        return None;
+    }
     let begins = TOKENS.iter().any(|token| rest.starts_with(token));
     let inside = at > 0 && bytes.get(at - 1).is_some_and(is_digit);
     if !begins || inside {
@@ -137,6 +141,11 @@ pub(super) fn is_base64(value: &[u8]) -> bool {
         .is_some_and(|digits| matches!(value.get(digits..), Some(b"" | b"=" | b"==")))
 }
 
+/// Whether a value that begins like this may be base64 as a whole.
+pub(super) fn may_be_base64(head: &[u8]) -> bool {
+    head.iter().all(|byte| is_digit(byte) || *byte == b'=')
+}
+
 /// Whether `byte` is a digit of either base64 alphabet (RFC 4648, sections 4 and 5).
 fn is_digit(byte: &u8) -> bool {
     decode::base64_digit(*byte).is_some()
@@ -147,10 +156,12 @@ const REFERENCE: usize = 10;
 
 /// Whether `bytes[at]` is the `;` that ends a numeric character reference. It means nothing by
 /// itself: what it ends is undone in the next round, and a shell takes `#` for a comment.
+#[inline]
 pub(super) fn ends_reference(bytes: &[u8], at: usize) -> bool {
-    if bytes.get(at) != Some(&b';') {
-        return false;
-    }
+    bytes.get(at) == Some(&b';') && follows_reference(bytes, at)
+}
+
+fn follows_reference(bytes: &[u8], at: usize) -> bool {
     let behind = &bytes[at.saturating_sub(REFERENCE)..at];
     let digits = behind
         .iter()

@@ -16,6 +16,7 @@ use super::prefilter::{Candidate, Candidates};
 use super::text::{Effort, Match, Place, Text, Work};
 
 mod fields;
+mod rounds;
 
 /// How many encodings may lie around a value: JSON in a JSON string in a queue's record, with a
 /// form's double percent encoding inside, takes seven.
@@ -499,8 +500,8 @@ impl Scan {
                     if span.start > 0 || !encoding::is_base64(text.bytes) {
                         self.embedded(text.bytes, span, depth, hits);
                     }
-                } else {
-                    encoded = encoded || encoding::undoes(text.bytes, at);
+                } else if !encoded {
+                    encoded = encoding::undoes(text.bytes, at);
                 }
             }
             if encoding::ends_reference(text.bytes, at) {
@@ -510,7 +511,7 @@ impl Scan {
                 let rules = &RULES[index];
                 if !self.wanted.contains(rules.family)
                     || hits.families().contains(rules.family)
-                    || (rules.hopeless)(text, at)
+                    || rules.hopeless.is_some_and(|hopeless| hopeless(text, at))
                     || !self.effort.spend(rules.glance)
                     || !(rules.context)(text.bytes, at)
                 {
@@ -534,21 +535,7 @@ impl Scan {
             return;
         }
         if encoded && depth < DEPTH {
-            let unit = Unit {
-                span: 0..text.bytes.len(),
-                starts: text.starts,
-                ends: text.ends,
-                encoded: true,
-                place: text.place,
-            };
-            let mut source = Decoder::new(Layer::Loose, text.bytes);
-            let mut inner = Hits::default();
-            let len = text.bytes.len();
-            self.decoded(&mut source, len, None, &unit, depth + 1, &mut inner);
-            hits.adopt(&inner, |hit| Match {
-                span: decode::origin(Layer::Loose, text.bytes, &hit.span),
-                ..hit
-            });
+            self.next_round(text, depth, hits);
         }
     }
 }

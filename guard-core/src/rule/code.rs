@@ -6,7 +6,7 @@
 //! a server directive, a static reference of an expression language.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules, never};
+use crate::rule::{Family, RuleId, Rules};
 
 mod argument;
 mod call;
@@ -20,7 +20,7 @@ pub(super) const RULES: Rules = Rules {
     triggers: TRIGGERS,
     glance: 11,
     context,
-    hopeless: never,
+    hopeless: None,
     confirm,
 };
 

@@ -4,7 +4,7 @@
 //! JSON), and where a format also carries plain data, by the classes it names.
 
 use crate::inspect::{Effort, Match, Place, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules, never};
+use crate::rule::{Family, RuleId, Rules};
 
 mod class;
 mod grammar;
@@ -17,7 +17,7 @@ pub(super) const RULES: Rules = Rules {
     triggers: TRIGGERS,
     glance: 8,
     context,
-    hopeless: never,
+    hopeless: None,
     confirm,
 };
 

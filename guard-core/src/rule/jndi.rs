@@ -2,7 +2,7 @@
 //! or by running something.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules, never};
+use crate::rule::{Family, RuleId, Rules};
 
 mod substitute;
 
@@ -13,7 +13,7 @@ pub(super) const RULES: Rules = Rules {
     triggers: TRIGGERS,
     glance: 8,
     context,
-    hopeless: never,
+    hopeless: None,
     confirm,
 };
 

@@ -2,14 +2,14 @@
 //! their own (RFC 4515).
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules, never};
+use crate::rule::{Family, RuleId, Rules};
 
 pub(super) const RULES: Rules = Rules {
     family: Family::Ldap,
     triggers: TRIGGERS,
     glance: 6,
     context,
-    hopeless: never,
+    hopeless: None,
     confirm,
 };
 

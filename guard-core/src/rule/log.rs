@@ -16,7 +16,7 @@ pub(super) const RULES: Rules = Rules {
     triggers: TRIGGERS,
     glance: 12,
     context,
-    hopeless,
+    hopeless: Some(hopeless),
     confirm,
 };
 

@@ -5,7 +5,7 @@
 //! framing of Redis. It has no notion of SQL: conditions such as `' || '1'=='1` are that family's.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules, never};
+use crate::rule::{Family, RuleId, Rules};
 
 mod command;
 mod operator;
@@ -16,7 +16,7 @@ pub(super) const RULES: Rules = Rules {
     triggers: TRIGGERS,
     glance: 13,
     context,
-    hopeless: never,
+    hopeless: None,
     confirm,
 };
 

@@ -5,7 +5,7 @@
 //! in, and whether the path is the value or is talked about in one.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules, never};
+use crate::rule::{Family, RuleId, Rules};
 
 mod name;
 mod table;
@@ -21,7 +21,7 @@ pub(super) const RULES: Rules = Rules {
     triggers: TRIGGERS,
     glance: 10,
     context,
-    hopeless: never,
+    hopeless: None,
     confirm,
 };
 

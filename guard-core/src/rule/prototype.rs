@@ -7,14 +7,14 @@
 use core::ops::Range;
 
 use crate::inspect::{Effort, Match, Place, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules, never};
+use crate::rule::{Family, RuleId, Rules};
 
 pub(super) const RULES: Rules = Rules {
     family: Family::Prototype,
     triggers: TRIGGERS,
     glance: 7,
     context,
-    hopeless: never,
+    hopeless: None,
     confirm,
 };
 

@@ -23,7 +23,7 @@ pub(super) const RULES: Rules = Rules {
     triggers: TRIGGERS,
     glance: 15,
     context,
-    hopeless,
+    hopeless: None,
     confirm,
 };
 
@@ -95,24 +95,6 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("-exe"),
     Trigger::new("[dt]-[pa][ac]"),
 ];
-
-/// A line break of a text of many lines: a script or listing.
-fn hopeless(text: &Text<'_>, at: usize) -> bool {
-    let Some([b'\n', first, rest @ ..]) = text.bytes.get(at..) else {
-        return false;
-    };
-    // What `separated` skips before a word may hold breaks that do not count.
-    if !first.is_ascii_alphanumeric() {
-        return false;
-    }
-    let rest = rest
-        .get(..rest.len().min(separated::LISTED))
-        .unwrap_or_default();
-    memchr::memchr_iter(b'\n', rest)
-        .nth(separated::LINES)
-        .and_then(|third| rest.get(third + 1))
-        .is_some_and(|b| !b.is_ascii_whitespace())
-}
 
 /// On raw bytes: whether the word after the separator could be a command's name and is no key.
 fn context(bytes: &[u8], at: usize) -> bool {
@@ -216,6 +198,9 @@ fn may_command(rest: &[u8]) -> bool {
 }
 
 fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
+    if is_listing(text, at) {
+        return None;
+    }
     let rest = text.bytes.get(at..)?;
     match rest {
         [b';' | b'|' | b'&' | b'\n', next, ..] if *next != b'$' => {
@@ -254,6 +239,24 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'i' | b'I', ..] => separated::terminated(text, at),
         _ => program::option(text, at),
     }
+}
+
+/// A line break of a text of many lines: a script or listing, of which no line is a command.
+fn is_listing(text: &Text<'_>, at: usize) -> bool {
+    let Some([b'\n', first, rest @ ..]) = text.bytes.get(at..) else {
+        return false;
+    };
+    // What `separated` skips before a word may hold breaks that do not count.
+    if !first.is_ascii_alphanumeric() {
+        return false;
+    }
+    let rest = rest
+        .get(..rest.len().min(separated::LISTED))
+        .unwrap_or_default();
+    memchr::memchr_iter(b'\n', rest)
+        .nth(separated::LINES)
+        .and_then(|third| rest.get(third + 1))
+        .is_some_and(|b| !b.is_ascii_whitespace())
 }
 
 fn found(rule: RuleId, start: usize, end: usize) -> Option<Match> {

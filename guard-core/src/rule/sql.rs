@@ -8,7 +8,7 @@ use core::cell::Cell;
 use core::ops::Deref;
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules, never};
+use crate::rule::{Family, RuleId, Rules};
 
 use self::before::Look;
 use self::token::Tokens;
@@ -28,7 +28,7 @@ pub(super) const RULES: Rules = Rules {
     triggers: TRIGGERS,
     glance: 16,
     context,
-    hopeless: never,
+    hopeless: None,
     confirm,
 };
 

@@ -5,7 +5,7 @@
 //! URL in the middle of a sentence or a log line does not.
 
 use crate::inspect::{Effort, Match, Place, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules, never};
+use crate::rule::{Family, RuleId, Rules};
 
 mod address;
 mod location;
@@ -20,7 +20,7 @@ pub(super) const RULES: Rules = Rules {
     triggers: TRIGGERS,
     glance: 7,
     context,
-    hopeless: never,
+    hopeless: None,
     confirm,
 };
 

@@ -5,7 +5,7 @@
 //! behind the template.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules, never};
+use crate::rule::{Family, RuleId, Rules};
 
 mod expression;
 mod form;
@@ -18,7 +18,7 @@ pub(super) const RULES: Rules = Rules {
     triggers: TRIGGERS,
     glance: 5,
     context,
-    hopeless: never,
+    hopeless: None,
     confirm,
 };
 

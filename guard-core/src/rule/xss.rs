@@ -9,7 +9,7 @@
 use core::ops::Range;
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules, never};
+use crate::rule::{Family, RuleId, Rules};
 
 mod breakout;
 mod element;
@@ -24,7 +24,7 @@ pub(super) const RULES: Rules = Rules {
     triggers: TRIGGERS,
     glance: 9,
     context,
-    hopeless: never,
+    hopeless: None,
     confirm,
 };
 

@@ -7,7 +7,7 @@
 use core::ops::Range;
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules, never};
+use crate::rule::{Family, RuleId, Rules};
 
 mod location;
 
@@ -18,7 +18,7 @@ pub(super) const RULES: Rules = Rules {
     triggers: TRIGGERS,
     glance: 4,
     context,
-    hopeless: never,
+    hopeless: None,
     confirm,
 };
 

@@ -6,7 +6,7 @@
 //! closer look is then searched as the unit it is.
 
 use super::{CLEARED, FIELD, Hits, OVERLAP, Progress, Scan, Work};
-use crate::inspect::decode::{self, FormPart};
+use crate::inspect::decode;
 use crate::inspect::document::{Container, Unit};
 use crate::inspect::prefilter::Candidates;
 use crate::inspect::text::Text;
@@ -34,6 +34,8 @@ struct Batch<'a> {
     len: usize,
     parts: &'a mut [Part],
     count: usize,
+    /// What taking the parts cost.
+    cost: usize,
 }
 
 /// A name or value: where it is in the form, and where its decoded bytes end.
@@ -62,15 +64,6 @@ struct Undone {
     len: Option<usize>,
 }
 
-impl From<FormPart> for Undone {
-    fn from(part: FormPart) -> Self {
-        Self {
-            end: part.end,
-            len: Some(part.len),
-        }
-    }
-}
-
 impl<'a> Batch<'a> {
     const fn new(bytes: &'a mut [u8], parts: &'a mut [Part]) -> Self {
         Self {
@@ -78,24 +71,28 @@ impl<'a> Batch<'a> {
             len: 0,
             parts,
             count: 0,
+            cost: 0,
         }
     }
 
     /// Undoes the name or value that begins at `at` behind what the batch holds, without taking it.
     /// None if there is no room for it.
-    fn undo(&mut self, text: &[u8], at: usize, is_name: bool) -> Option<FormPart> {
+    #[inline(always)]
+    fn undo(&mut self, text: &[u8], at: usize, is_name: bool) -> Option<Undone> {
+        if self.count == self.parts.len() {
+            return None;
+        }
         let free = self.bytes.get_mut(self.len..)?;
-        let free = free.len().checked_sub(GAP.len())?.min(LONGEST);
-        let part = decode::form_part(
-            text,
-            at,
-            is_name,
-            self.bytes.get_mut(self.len..)?.get_mut(..free)?,
-        )?;
-        (self.count < self.parts.len()).then_some(part)
+        let room = free.len().checked_sub(GAP.len())?.min(LONGEST);
+        let part = decode::form_part(text.get(at..)?, is_name, free.get_mut(..room)?)?;
+        Some(Undone {
+            end: at + part.end,
+            len: Some(part.len),
+        })
     }
 
     /// Takes what was undone of the part at `at` in the field from `from` on.
+    #[inline(always)]
     fn take(&mut self, len: usize, from: usize, at: usize) {
         self.len += len;
         if let Some(part) = self.parts.get_mut(self.count) {
@@ -152,25 +149,24 @@ impl Scan {
         hits: &mut Hits,
     ) -> usize {
         let bytes = text.bytes;
-        let mut from = 0;
-        let mut start = 0;
-        while start < bytes.len() && !self.effort.is_spent() {
-            let mut at = start;
-            let mut part = self.undo(&mut batch, text, at, true, depth, hits);
-            if bytes.get(part.end) == Some(&b'=') {
-                self.take(&mut batch, text, (from, at), part, depth, hits);
-                at = part.end + 1;
-                part = self.undo(&mut batch, text, at, false, depth, hits);
-            }
-            if part.end == bytes.len() && !text.ends && at > bytes.len() / 2 {
+        // Where the field begins, or its value, and the separator before the field.
+        let (mut at, mut from) = (0, 0);
+        let mut is_name = true;
+        while at < bytes.len() && !self.effort.is_spent() || !is_name {
+            let part = self.undo(&mut batch, text, at, is_name, depth, hits);
+            let named = is_name && bytes.get(part.end) == Some(&b'=');
+            if !named && part.end == bytes.len() && !text.ends && at > bytes.len() / 2 {
                 // The rest of it comes with the next window: it is looked at then, as a whole.
                 self.flush(&mut batch, text, depth, hits);
                 progress.inside = false;
                 return at;
             }
             self.take(&mut batch, text, (from, at), part, depth, hits);
-            from = part.end;
-            start = part.end + 1;
+            at = part.end + 1;
+            if !named {
+                from = part.end;
+            }
+            is_name = !named;
         }
         self.flush(&mut batch, text, depth, hits);
         if text.ends {
@@ -183,6 +179,7 @@ impl Scan {
 
     /// Undoes the name or value that begins at `at` behind what the batch holds, which is searched
     /// first if that makes room for it.
+    #[inline(always)]
     fn undo(
         &mut self,
         batch: &mut Batch<'_>,
@@ -193,11 +190,25 @@ impl Scan {
         hits: &mut Hits,
     ) -> Undone {
         if let Some(part) = batch.undo(text.bytes, at, is_name) {
-            return Undone::from(part);
+            return part;
         }
+        self.undo_first(batch, text, at, is_name, depth, hits)
+    }
+
+    /// The same with an empty batch.
+    #[inline(never)]
+    fn undo_first(
+        &mut self,
+        batch: &mut Batch<'_>,
+        text: &Text<'_>,
+        at: usize,
+        is_name: bool,
+        depth: u32,
+        hits: &mut Hits,
+    ) -> Undone {
         self.flush(batch, text, depth, hits);
         if let Some(part) = batch.undo(text.bytes, at, is_name) {
-            return Undone::from(part);
+            return part;
         }
         let rest = text.bytes.get(at..).unwrap_or_default();
         let end = if is_name {
@@ -212,6 +223,7 @@ impl Scan {
     }
 
     /// Adds the name or value at `at` of the field behind `from` to the batch.
+    #[inline(always)]
     fn take(
         &mut self,
         batch: &mut Batch<'_>,
@@ -222,10 +234,10 @@ impl Scan {
         hits: &mut Hits,
     ) {
         let encoded = part.end - at;
-        let cost = FIELD + encoded / CLEARED;
-        if encoded == 0 || !self.effort.spend_on(Work::Dividing, cost) {
+        if encoded == 0 {
             return;
         }
+        batch.cost += FIELD + encoded / CLEARED;
         match part.len {
             Some(len) => batch.take(len, from, at),
             None => self.field(text, from, at, depth, hits),
@@ -234,6 +246,11 @@ impl Scan {
 
     /// Searches what the batch holds and empties it.
     fn flush(&mut self, batch: &mut Batch<'_>, text: &Text<'_>, depth: u32, hits: &mut Hits) {
+        // At most a batch was undone before this was known.
+        let cost = core::mem::take(&mut batch.cost);
+        if !self.effort.spend_on(Work::Dividing, cost) {
+            return;
+        }
         let mut candidates = Candidates::new(batch.bytes.get(..batch.len).unwrap_or_default(), 0);
         let mut parts = batch.parts.get(..batch.count).unwrap_or_default().iter();
         let mut part = parts.next();
@@ -262,6 +279,7 @@ impl Scan {
     }
 
     /// Searches the name or value that begins at `at`, behind the separator at `from`.
+    #[inline(never)]
     fn field(&mut self, text: &Text<'_>, from: usize, at: usize, depth: u32, hits: &mut Hits) {
         if let Some(unit) = Container::Form.unit(text.bytes, from, at, false) {
             let unit = Unit {
