@@ -1,9 +1,11 @@
-//! What the process tier costs: calls, starts of programs, memory and a mixed workload, native
-//! against guarded in turn, in one run. `--record` writes a dated record beside the others.
+//! What the process tier costs: calls, starts of programs, memory, a mixed workload and a function
+//! that serves HTTP, native against guarded in turn, in one run. `--record` writes a dated record
+//! beside the others.
 //!
 //! Run by root it drops to another user first, as functions run: programs of root may change any
 //! file, so that nothing which the extension knows of files is taken for true.
 
+mod function;
 mod parts;
 mod report;
 
@@ -53,6 +55,7 @@ fn measure(is_recorded: bool, is_quick: bool) -> Result<()> {
     }
     report.end_calls();
     starts(&parts, &port, &mut report, is_quick)?;
+    function::measure(&parts, &port, &mut report, is_quick)?;
     report.finish()
 }
 

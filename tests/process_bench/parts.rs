@@ -43,8 +43,10 @@ impl Parts {
             let mode = fs::Permissions::from_mode(0o755);
             fs::set_permissions(&to, mode).map_err(|error| parts.failed(&error))?;
         }
-        fs::copy(source("mixed.py"), parts.place.join("mixed.py"))
-            .map_err(|error| parts.failed(&error))?;
+        for script in ["mixed.py", "function.js"] {
+            fs::copy(source(script), parts.place.join(script))
+                .map_err(|error| parts.failed(&error))?;
+        }
         fs::write(parts.place.join("file"), "x").map_err(|error| parts.failed(&error))?;
         std::os::unix::fs::symlink("file", parts.place.join("file.link"))
             .map_err(|error| parts.failed(&error))?;

@@ -119,6 +119,46 @@ impl Report {
         );
     }
 
+    /// Requests a second and most KiB, of each run.
+    pub(crate) fn function(&mut self, name: &str, native: &[(f64, f64)], guarded: &[(f64, f64)]) {
+        let best = |runs: &[(f64, f64)]| runs.iter().map(|run| run.0).fold(f64::NAN, f64::max);
+        let middle = |of: fn(&(f64, f64)) -> f64, runs: &[(f64, f64)]| {
+            let mut values: Vec<f64> = runs.iter().map(of).collect();
+            values.sort_by(f64::total_cmp);
+            values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+        };
+        let (rate, rate_guarded) = (middle(|run| run.0, native), middle(|run| run.0, guarded));
+        let (kib, kib_guarded) = (middle(|run| run.1, native), middle(|run| run.1, guarded));
+        println!(
+            "\n{:<20}{:>10}{:>10}{:>8}{:>12}{:>12}{:>12}{:>12}\n\
+             {name:<20}{rate:>10.0}{rate_guarded:>10.0}{:>8.1}{:>12.0}{:>12.0}\
+             {kib:>12.0}{kib_guarded:>12.0}",
+            "requests a second",
+            "native",
+            "guarded",
+            "%",
+            "best native",
+            "guarded",
+            "KiB native",
+            "guarded",
+            100.0 * (rate_guarded - rate) / rate,
+            best(native),
+            best(guarded),
+        );
+        let _ = writeln!(
+            self.rows,
+            "requests per s {name},{rate:.0},{rate_guarded:.0},{:.0},{:.0},{:.0}",
+            rate_guarded - rate,
+            best(native),
+            best(guarded)
+        );
+        let _ = writeln!(
+            self.rows,
+            "peak KiB {name},{kib:.0},{kib_guarded:.0},{:.0},,",
+            kib_guarded - kib
+        );
+    }
+
     /// Writes the record.
     pub(crate) fn finish(self) -> Result<()> {
         if !self.is_recorded {

@@ -146,7 +146,7 @@ pub fn after(process: &Process<'_>, call: &Call, scratch: &mut Scratch, result: 
         Treatment::File => files::after(process, row.call, call, scratch, result),
         Treatment::Memory => code::after(scratch, result),
         Treatment::Network => network::after(process, row.call, call, scratch, result),
-        Treatment::Process => tamper::after(result),
+        Treatment::Process => tamper::after(scratch, result),
         Treatment::Program => programs::after(process, scratch, result),
         Treatment::Kernel | Treatment::Unchecked => Next::Done(result),
     }

@@ -9,13 +9,14 @@ use crate::process::Process;
 use crate::record::{Subject, goes_on};
 use crate::scratch::Scratch;
 use crate::shared::Kind;
-use crate::sys::{self, Errno, int, memory};
+use crate::sys::{self, Errno, Fd, int, memory};
 use crate::text::Text;
 use crate::{Answer, Call, Next};
 
 const EPERM: u16 = 1;
 const EINVAL: u16 = 22;
 const ENOENT: Errno = Errno(2);
+const BAD_DESCRIPTOR: Errno = Errno(9);
 
 // prctl(2)
 const PR_SET_DUMPABLE: usize = 4;
@@ -47,15 +48,25 @@ const TIOCLINUX: usize = 0x541c;
 const FIOSETOWN: usize = 0x8901;
 const SIOCSPGRP: usize = 0x8902;
 
-/// Copies of small structures that name a process.
+/// Copies of small structures that name a process, and a descriptor of ours that stands for one.
 #[derive(Debug)]
 pub(crate) struct Memory {
     owner: [u32; 2],
+    held: Option<usize>,
 }
 
 impl Memory {
     pub(crate) const fn new() -> Self {
-        Self { owner: [0; 2] }
+        Self {
+            owner: [0; 2],
+            held: None,
+        }
+    }
+}
+
+impl Memory {
+    fn release(&mut self) {
+        drop(self.held.take().map(Fd::held));
     }
 }
 
@@ -76,7 +87,13 @@ pub(crate) fn decide(
     call: &Call,
     scratch: &mut Scratch,
 ) -> Answer {
-    let errno = match aim(process, row.call, call, &mut scratch.tamper) {
+    let memory = &mut scratch.tamper;
+    memory.held = None;
+    let aim = aim(process, row.call, call, memory);
+    if !matches!(aim, Aim::Copied(_)) || !process.enforces() {
+        memory.release();
+    }
+    let errno = match aim {
         Aim::None => return Answer::Proceed,
         Aim::Copied(copied) if process.enforces() => return Answer::Instead(copied),
         Aim::Copied(_) => return Answer::Proceed,
@@ -90,7 +107,8 @@ pub(crate) fn decide(
 }
 
 /// Continues after a call with our copy.
-pub(crate) const fn after(result: isize) -> Next {
+pub(crate) fn after(scratch: &mut Scratch, result: isize) -> Next {
+    scratch.tamper.release();
     Next::Done(result)
 }
 
@@ -103,24 +121,39 @@ fn aim(process: &Process<'_>, name: Name, call: &Call, memory: &mut Memory) -> A
     match name {
         // The null signal only asks whether somebody is there (kill(2)).
         Name::Kill if int(second) == 0 => Aim::None,
-        Name::Kill if reaches_extension(process, int(first)) => Aim::At(EPERM),
         // To the group that it is now: another thread may be about to leave it for another.
         Name::Kill if int(first) == 0 => match sys::process_group(0) {
             // The first group's number, negative, stands for everybody.
-            Some(0 | 1) => Aim::None,
-            Some(group) => {
+            Some(group) if group > 1 => {
                 let mut copy = *call;
                 copy.args[0] = (group as usize).wrapping_neg();
-                Aim::Copied(copy)
+                match in_group(process, group.cast_signed()) {
+                    true => Aim::At(EPERM),
+                    false => Aim::Copied(copy),
+                }
             }
-            None => Aim::At(EPERM),
+            _ => at(in_group(process, 0)),
         },
+        Name::Kill if reaches_extension(process, int(first)) => Aim::At(EPERM),
         Name::Kill => Aim::None,
         Name::Tkill | Name::RtSigqueueinfo => at(int(second) != 0 && is_guarded(first)),
         Name::Tgkill | Name::RtTgsigqueueinfo => {
             at(int(third) != 0 && (is_guarded(first) || is_guarded(second)))
         }
-        Name::PidfdSendSignal => at(int(second) != 0 && is_handle(process, first)),
+        Name::PidfdSendSignal if int(second) == 0 => Aim::None,
+        // Of our own, so that no other thread puts another process's handle in its place.
+        Name::PidfdSendSignal => match sys::duplicate(first) {
+            Ok(own) if is_handle(process, own.number()) => Aim::At(EPERM),
+            Ok(own) => {
+                let mut copy = *call;
+                copy.args[0] = own.number();
+                memory.held = Some(own.keep());
+                Aim::Copied(copy)
+            }
+            // The kernel says so, too.
+            Err(BAD_DESCRIPTOR) => Aim::None,
+            Err(_) => at(process.sealed.extension() != 0),
+        },
         Name::PidfdOpen => at(is_guarded(first)),
         Name::PidfdGetfd | Name::Ptrace | Name::ProcessMadvise | Name::ProcessMrelease => {
             Aim::At(EPERM)
@@ -220,7 +253,7 @@ fn is_self(id: usize) -> bool {
 }
 
 /// Whether an id is the extension's process or one of its threads.
-fn is_extension(process: &Process<'_>, id: i32) -> bool {
+pub(crate) fn is_extension(process: &Process<'_>, id: i32) -> bool {
     let extension = process.sealed.extension();
     let Ok(id) = u32::try_from(id) else {
         return false;
@@ -305,5 +338,6 @@ fn is_handle(process: &Process<'_>, descriptor: usize) -> bool {
     let Ok(()) = sys::read_link(sys::AT_FDCWD, &link, &mut name) else {
         return false;
     };
-    crate::files::of_process(name.bytes()).is_some_and(|of| of.id == extension)
+    crate::files::of_process(name.bytes())
+        .is_some_and(|of| is_extension(process, of.id.cast_signed()))
 }

@@ -343,6 +343,8 @@ fn parse(line: &str) -> Option<Mapping<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
     #[test]
@@ -382,7 +384,7 @@ mod tests {
     #[test]
     fn data_among_code_is_no_site() {
         let bytes = [0x90, 0x90, 0x0f, 0x05, 0xc3, 0x90, 0x90, 0x90].repeat(40);
-        let (all, _) = survey(&bytes, &[0..u64::MAX]).unwrap();
+        let (all, _) = survey(&bytes, slice::from_ref(&(0..u64::MAX))).unwrap();
         let (some, sites) = survey(&bytes, &[0..16, 160..168]).unwrap();
         assert_eq!((all[0], some[0]), (40, 3));
         assert!(sites.len() <= 3);
@@ -396,7 +398,7 @@ mod tests {
         let elf = Elf::parse(&bytes).unwrap();
         let mut any = 0;
         for code in elf.code() {
-            let (counts, sites) = survey(code.bytes, &[0..u64::MAX]).unwrap();
+            let (counts, sites) = survey(code.bytes, slice::from_ref(&(0..u64::MAX))).unwrap();
             assert_eq!(
                 counts[0] - counts[1] - counts[2],
                 u32::try_from(sites.len()).unwrap()

@@ -89,8 +89,8 @@ impl Exchange {
         if shared.mode() == Mode::Enforce {
             return self.scanned(request, subject);
         }
+        let mut is_clean = !self.leaks_in_head(request, subject);
         let mut scanner = shared.secrets.scanner();
-        let mut is_clean = true;
         self.pass(request, |bytes| {
             let start = Instant::now();
             // One record says it: a response that holds a secret often holds it all over.
@@ -98,6 +98,18 @@ impl Exchange {
                 is_clean = false;
                 shared.leaks(subject.about.request_id(), subject.trace_id, &leak, start);
             }
+        })
+    }
+
+    /// Whether a request's head holds a secret: some of its fields reach the caller too.
+    fn leaks_in_head(&self, request: &Request, subject: &Subject<'_>) -> bool {
+        let start = Instant::now();
+        let head = self.client.unused().get(..request.len).unwrap_or_default();
+        let leak = self.shared.secrets.find(head);
+        leak.is_some_and(|leak| {
+            let id = subject.about.request_id();
+            self.shared.leaks(id, subject.trace_id, &leak, start);
+            true
         })
     }
 
@@ -115,7 +127,7 @@ impl Exchange {
         let response = bytes.get(request.len..).unwrap_or_default();
         let start = Instant::now();
         let leaks = shared.looks_at_responses()
-            && shared.secrets.find(response).is_some_and(|leak| {
+            && shared.secrets.find(bytes).is_some_and(|leak| {
                 shared.leaks(subject.about.request_id(), subject.trace_id, &leak, start)
             });
         let merged = trimmed.merge(response);
@@ -148,6 +160,17 @@ impl Exchange {
     /// Forwards an answer as far as it holds no secret.
     fn scanned(&mut self, request: &Request, subject: &Subject<'_>) -> io::Result<bool> {
         let shared = Arc::clone(&self.shared);
+        if self.leaks_in_head(request, subject) {
+            self.client.consume(request.len);
+            let mut source = Source::new(request.body);
+            let mut held = Vec::new();
+            while !source.is_done() {
+                source.read(&mut self.client, &mut held)?;
+                held.clear();
+            }
+            let response = self.withhold(subject)?;
+            return self.reply(&response);
+        }
         if let Body::Length(length) = request.body
             && let Some(body) = self.client.unused().get(request.len..)
             && let Some(body) = usize::try_from(length).ok().and_then(|n| body.get(..n))

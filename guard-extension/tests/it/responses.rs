@@ -185,6 +185,50 @@ fn a_secret_in_the_error_that_a_function_starts_with_stays() {
 }
 
 #[test]
+fn a_secret_in_a_field_stays() {
+    for (mode, stays) in [("enforce", true), ("monitor", false)] {
+        let mut guard = Guard::start(&[("GUARD_MODE", mode)]);
+        let mut client = guard.connect();
+        let mut upstream = None;
+        for head in [
+            format!("Content-Type: text/{SECRET}\r\nContent-Length: 2\r\n\r\n{{}}"),
+            format!("X: {SECRET}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"),
+        ] {
+            client.send(format!(
+                "POST /2018-06-01/runtime/invocation/1/response HTTP/1.1\r\nHost: h\r\n{head}"
+            ));
+            let upstream = upstream.get_or_insert_with(|| guard.accept());
+            let got = upstream.read().unwrap();
+            assert_eq!(!got.head.contains(SECRET), stays, "{}", got.head);
+            assert_eq!(got.text().contains("Guard.Withheld"), stays);
+            upstream.send(ACCEPTED);
+            client.read().unwrap();
+            guard.record("leak");
+        }
+    }
+}
+
+#[test]
+fn a_secret_in_the_error_behind_a_stream_stays() {
+    // {"errorMessage":"correct-horse-battery","errorType":"E"} in base64 (RFC 4648, section 4), and
+    // the same with the secret one byte and two bytes further on.
+    for body in [
+        "eyJlcnJvck1lc3NhZ2UiOiJjb3JyZWN0LWhvcnNlLWJhdHRlcnkiLCJlcnJvclR5cGUiOiJFIn0=",
+        "eyJlcnJvck1lc3NhZ2UiOiJ4Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5IiwiZXJyb3JUeXBlIjoiRSJ9",
+        "eyJlcnJvck1lc3NhZ2UiOiJ4eWNvcnJlY3QtaG9yc2UtYmF0dGVyeSIsImVycm9yVHlwZSI6IkUifQ==",
+    ] {
+        let guard = Guard::enforcing();
+        let end = format!(
+            "0\r\nLambda-Runtime-Function-Error-Type: E\r\nLambda-Runtime-Function-Error-Body: \
+             {body}\r\n\r\n"
+        );
+        let got = streamed(&guard, &[b"hello".to_vec()], &end);
+        assert!(!got.trailers.contains(body), "{}", got.trailers);
+        assert!(got.trailers.contains("Guard.Withheld") || got.text().contains("Guard.Withheld"));
+    }
+}
+
+#[test]
 fn a_long_response_is_cut_before_a_secret_far_behind() {
     let guard = Guard::enforcing();
     let mut client = guard.connect();

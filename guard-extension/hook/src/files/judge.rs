@@ -9,6 +9,7 @@ use crate::process::Process;
 use crate::record::{Subject, goes_on};
 use crate::shared::{Kind, TmpUse};
 use crate::sys;
+use crate::tamper::is_extension;
 use crate::text::{PathText, Text};
 
 /// What is asked for.
@@ -216,7 +217,8 @@ fn allows(process: &Process<'_>, path: &[u8], access: Access) -> bool {
 /// Memory and variables of processes, and whatever leads into the extension.
 fn is_tampering(process: &Process<'_>, of: ProcPath<'_>, wants: Wants) -> bool {
     let leaf = of.rest;
-    if of.id != 0 && of.id == process.sealed.extension() {
+    // Threads have folders there that are not listed.
+    if is_extension(process, of.id.cast_signed()) {
         // What `ps` shows.
         return wants.write
             || !matches!(

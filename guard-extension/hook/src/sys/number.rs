@@ -67,6 +67,7 @@ numbers! {
     PWRITE64 = 18, 68;
     READ = 0, 63;
     READLINKAT = 267, 78;
+    RECVFROM = 45, 207;
     RECVMSG = 47, 212;
     REMOVEXATTR = 197, 14;
     REMOVEXATTRAT = 466, 466;
@@ -74,6 +75,7 @@ numbers! {
     RT_SIGPROCMASK = 14, 135;
     SCHED_SETAFFINITY = 203, 122;
     SENDTO = 44, 206;
+    SETSOCKOPT = 54, 208;
     SETXATTR = 188, 5;
     SETXATTRAT = 463, 463;
     SET_TID_ADDRESS = 218, 96;

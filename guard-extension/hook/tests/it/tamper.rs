@@ -5,8 +5,9 @@ use std::process::{Child, Command};
 use guard_hook::Answer;
 use guard_hook::calls::CALLS;
 use guard_hook::shared::{Kind, Outcome, TmpUse};
+use guard_hook::sys::number::DUP3;
 
-use crate::support::{Guarded, alone};
+use crate::support::{Guarded, alone, native};
 
 fn number(name: &str) -> usize {
     let row = CALLS.iter().find(|row| row.name == name);
@@ -158,7 +159,7 @@ fn a_handle_made_otherwise_is_no_way_around() {
     let mut guarded = Guarded::with(&[], TmpUse::Keep, id, b"");
     for (process, is_refused) in [(&extension, true), (&other, false)] {
         // As inherited: opened before there was a guard.
-        let pidfd = crate::support::native(number("pidfd_open"), [process.id(), 0, 0, 0, 0, 0]);
+        let pidfd = native(number("pidfd_open"), [process.id(), 0, 0, 0, 0, 0]);
         assert!(pidfd >= 0);
         let directory = std::fs::File::open(format!("/proc/{}", process.id())).unwrap();
         let directory = std::os::fd::AsRawFd::as_raw_fd(&directory) as usize;
@@ -223,4 +224,49 @@ fn the_kernels_wide_interfaces_are_closed() {
             assert_eq!(answer == Answer::Return(-38), is_enforced);
         }
     }
+}
+
+/// A handle on another process, and one on the extension, at one number in turns.
+#[test]
+fn a_handle_that_is_swapped_leads_to_nobody_else() {
+    use std::os::fd::AsRawFd as _;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let _alone = alone();
+    let mut extension = Process::new();
+    let mut guarded = Guarded::with(
+        &[("GUARD_MODE", "enforce")],
+        TmpUse::Keep,
+        extension.id() as u32,
+        b"",
+    );
+    let own = std::fs::File::open("/proc/self").unwrap();
+    let other = std::fs::File::open(format!("/proc/{}", extension.id())).unwrap();
+    let shared = own.try_clone().unwrap();
+    let at = shared.as_raw_fd();
+    let stop = AtomicBool::new(false);
+    let (mut sent, mut refused) = (0, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let args = |from: &std::fs::File| [from.as_raw_fd() as usize, at as usize, 0, 0, 0, 0];
+            while !stop.load(Ordering::Relaxed) {
+                native(DUP3, args(&other));
+                native(DUP3, args(&own));
+            }
+        });
+        let end = std::time::Instant::now() + std::time::Duration::from_millis(1500);
+        while std::time::Instant::now() < end {
+            // SIGPIPE: tests ignore it, and other programs end.
+            let args = [at as usize, 13, 0, 0, 0, 0];
+            match guarded.call(number("pidfd_send_signal"), args) {
+                0 => sent += 1,
+                -1 => refused += 1,
+                other => panic!("{other}"),
+            }
+            guarded.records();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(sent > 0 && refused > 0, "{sent} {refused}");
+    assert!(extension.0.try_wait().unwrap().is_none());
 }
