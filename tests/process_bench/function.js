@@ -1,5 +1,5 @@
-// A function as many are: each request reads a file, asks a service, and answers in JSON. Arguments:
-// a file, the service's port. Prints its process id and its port.
+// A function as many are: each request reads a file, asks a service, and answers in JSON.
+// Arguments: a file, the port of the service. Prints its process id and its port.
 const { createHash } = require("crypto");
 const { promises: fs } = require("fs");
 const { createServer } = require("http");
