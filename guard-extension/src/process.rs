@@ -127,6 +127,7 @@ fn around_the_proxy(policy: &Policy, proxy: u16) -> Option<Redirect> {
         address,
         port,
         forwarder: proxy,
+        is_resolver: false,
     })
 }
 
@@ -159,6 +160,7 @@ impl ProcessTier {
             address: asked.ip().to_canonical(),
             port: asked.port(),
             forwarder,
+            is_resolver: true,
         });
         let redirects: Vec<Redirect> = past.into_iter().chain(redirects).collect();
         let image = policy.compile();

@@ -182,7 +182,9 @@ fn decide_ip(
     let mut redirects = process.sealed.redirects();
     if let Some(found) = redirects.find(|to| to.address == ip && to.port == port) {
         address.set_ip(family, Ipv4Addr::LOCALHOST.into(), found.forwarder);
-        process.local.sockets.leads_to_forwarder(socket);
+        if found.is_resolver {
+            process.local.sockets.leads_to_forwarder(socket);
+        }
         return Ok(Way::Copy);
     }
     if forwarder_at(process, ip, port).is_some() {
@@ -214,7 +216,8 @@ pub(super) fn forwarder_at(
     if ip != IpAddr::V4(Ipv4Addr::LOCALHOST) {
         return None;
     }
-    process.sealed.redirects().find(|to| to.forwarder == port)
+    let mut redirects = process.sealed.redirects();
+    redirects.find(|to| to.is_resolver && to.forwarder == port)
 }
 
 /// What is known about an address.

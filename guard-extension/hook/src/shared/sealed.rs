@@ -12,7 +12,8 @@
 //!
 //! Control page, counted from its first word: 0 phase (0 init, 1 invoke), 1 mode (as in the policy's
 //! image), 2 use of /tmp, 3 process id of the extension, 4 flags of the tier, 5 number of redirects,
-//! 8.. redirects of 4 words each: 0-1 address, 2 port, 3 port of the forwarder on loopback.
+//! 8.. redirects of 4 words each: 0-1 address, 2 port and whether it leads to the proxy, 3 port of
+//! the forwarder or the proxy on loopback.
 
 use core::net::IpAddr;
 use core::sync::atomic::AtomicU64;
@@ -27,6 +28,8 @@ use crate::names::{NameTable, SLOT, address, bits};
 const MAGIC: u64 = u64::from_ne_bytes(*b"GRDseal\0");
 const CONTROL: usize = 512;
 const REDIRECT: usize = CONTROL + 8;
+/// Set in the port of what leads to the proxy.
+const PROXY: u64 = 1 << 16;
 const MAX_REDIRECTS: usize = 8;
 const POLICY: usize = 2 * CONTROL;
 
@@ -52,6 +55,8 @@ pub struct Redirect {
     pub port: u16,
     /// The forwarder's port on 127.0.0.1, or the proxy's.
     pub forwarder: u16,
+    /// Whether it is a resolver's: nobody knows of the forwarder then. Programs know the proxy.
+    pub is_resolver: bool,
 }
 
 /// What the extension puts into the control page.
@@ -137,17 +142,18 @@ impl<'a> Sealed<'a> {
         u32::try_from(get(self.words, CONTROL + 3)).unwrap_or(0)
     }
 
-    /// Resolvers whose queries go to the forwarder.
+    /// What leads to the forwarder or the proxy instead.
     pub fn redirects(&self) -> impl Iterator<Item = Redirect> + use<'a> {
         let words = self.words;
         let count = self.at(CONTROL + 5).min(MAX_REDIRECTS);
         (0..count).map(move |index| {
             let at = REDIRECT + 4 * index;
-            let port = |at| u16::try_from(get(words, at)).unwrap_or(0);
+            let port = |at| u16::try_from(get(words, at) & 0xffff).unwrap_or(0);
             Redirect {
                 address: address(get(words, at), get(words, at + 1)),
                 port: port(at + 2),
                 forwarder: port(at + 3),
+                is_resolver: get(words, at + 2) & PROXY == 0,
             }
         })
     }
@@ -214,7 +220,8 @@ impl<'a> SealedWriter<'a> {
             let (high, low) = bits(redirect.address);
             set(words, at, high);
             set(words, at + 1, low);
-            set(words, at + 2, u64::from(redirect.port));
+            let end = if redirect.is_resolver { 0 } else { PROXY };
+            set(words, at + 2, u64::from(redirect.port) | end);
             set(words, at + 3, u64::from(redirect.forwarder));
             set(words, CONTROL + 5, index as u64 + 1);
         }

@@ -37,6 +37,7 @@ fn world(variables: &[(&str, &str)]) -> (&'static World, u16) {
         address: address.parse().unwrap(),
         port: 53,
         forwarder: port,
+        is_resolver: true,
     };
     // The second would answer under the first's address; ports tell them apart in the field.
     let six = Redirect {
@@ -148,6 +149,7 @@ fn streams_too_and_other_ports_of_a_resolver_are_addresses() {
         address: "192.0.2.53".parse().unwrap(),
         port: 53,
         forwarder: port(&listener),
+        is_resolver: true,
     };
     let variables = [("GUARD_MODE", "enforce"), ("GUARD_EGRESS_ALLOW", "")];
     let world = World::new(&variables, &[redirect]);
@@ -167,4 +169,28 @@ fn streams_too_and_other_ports_of_a_resolver_are_addresses() {
     let (mut accepted, _) = listener.accept().unwrap();
     drop(peer);
     assert_eq!(accepted.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn the_proxy_is_an_address_that_programs_know() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let redirect = Redirect {
+        address: "192.0.2.1".parse().unwrap(),
+        port: 80,
+        forwarder: port(&listener),
+        is_resolver: false,
+    };
+    let connected = |variables: &[(&str, &str)], ip, port| {
+        let world = World::new(variables, &[redirect]);
+        let client = socket(2, 1);
+        let address = v4(ip, port);
+        world.call(CONNECT, &[number(&client), at(&address), 16])
+    };
+    let monitor = [("GUARD_MODE", "monitor")];
+    assert_eq!(connected(&monitor, "192.0.2.1", 80), 0);
+    assert_eq!(connected(&monitor, "127.0.0.1", port(&listener)), 0);
+    // Who is led there needs no entry; who goes there by himself does.
+    let enforce = [("GUARD_MODE", "enforce"), ("GUARD_EGRESS_ALLOW", "")];
+    assert_eq!(connected(&enforce, "192.0.2.1", 80), 0);
+    assert_eq!(connected(&enforce, "127.0.0.1", port(&listener)), REFUSED);
 }
