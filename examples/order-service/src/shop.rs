@@ -1,5 +1,6 @@
 //! What the service owns: a SQLite database and a folder of invoices, both made at start.
 
+use std::io;
 use std::path::PathBuf;
 
 use lambda_runtime::Error;
@@ -31,20 +32,30 @@ const SCHEMA: &str = "
 impl Shop {
     /// Makes the database and the invoices anew under the temporary folder.
     pub fn open() -> Result<Self, Error> {
-        let home = std::env::temp_dir().join(format!("order-service-{}", std::process::id()));
+        let home = new_folder()?;
         let invoices = home.join("invoices");
         std::fs::create_dir_all(&invoices)?;
         std::fs::write(invoices.join("a-1.txt"), "invoice a-1: one kettle, 39.00\n")?;
         std::fs::write(home.join("inbox.csv"), "id,customer\n")?;
-        let path = home.join("orders.db");
-        // A process id may come round again.
-        if path.exists() {
-            std::fs::remove_file(&path)?;
-        }
-        let database = Connection::open(path)?;
+        let database = Connection::open(home.join("orders.db"))?;
         // The folder lives as long as the sandbox: nothing here has to survive a power cut.
         database.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")?;
         database.execute_batch(SCHEMA)?;
         Ok(Self { database, invoices })
+    }
+}
+
+/// A folder that nobody has. Sandboxes that share the temporary folder count their processes alike, so
+/// an id does not make a name of one's own.
+fn new_folder() -> io::Result<PathBuf> {
+    let mut n = 0;
+    loop {
+        let name = format!("order-service-{}-{n}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => n += 1,
+            Err(error) => return Err(error),
+        }
     }
 }
