@@ -410,13 +410,6 @@ mod tests {
     fn spent(event: &[u8]) -> f64 {
         let spent = Inspector::new(Families::ALL).spent(event);
         let parts = spent.map(|(spent, share)| spent as f64 / share as f64);
-        if parts.iter().any(|p| *p > 0.65) {
-            eprintln!(
-                "PARTS {parts:.2?} {} {:?}",
-                event.len(),
-                std::str::from_utf8(&event[..40])
-            );
-        }
         parts.into_iter().fold(0.0, f64::max)
     }
 
