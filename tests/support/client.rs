@@ -329,12 +329,9 @@ pub fn serve_tcp() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
     let port = listener.local_addr().map_err(|e| e.to_string())?.port();
     thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(stream) = stream else { continue };
-            thread::spawn(move || {
-                let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
-                answer(stream);
-            });
+        for stream in listener.incoming().flatten() {
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+            thread::spawn(move || answer(stream));
         }
     });
     Ok(port)
@@ -347,12 +344,9 @@ pub fn serve_tcp() -> Result<u16> {
 pub fn serve_unix(path: &Path) -> Result<()> {
     let listener = UnixListener::bind(path).map_err(|e| format!("{}: {e}", path.display()))?;
     thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(stream) = stream else { continue };
-            thread::spawn(move || {
-                let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
-                answer(stream);
-            });
+        for stream in listener.incoming().flatten() {
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+            thread::spawn(move || answer(stream));
         }
     });
     Ok(())

@@ -43,10 +43,7 @@ fn a_benign_event_passes_byte_for_byte() {
 #[test]
 fn an_event_in_chunks_arrives_whole() {
     let guard = Guard::enforcing();
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     upstream.send(
         "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: 1\r\nTransfer-Encoding: chunked\r\n\r\n\
          3\r\n{\"a\r\n",
@@ -92,10 +89,7 @@ fn a_blocked_event_is_answered_and_the_runtime_gets_the_next() {
 #[test]
 fn in_monitor_an_attack_is_recorded_and_passes() {
     let mut guard = Guard::start(&[]);
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     upstream.send(event("1", ATTACK));
     assert_eq!(client.read().unwrap().text(), ATTACK);
     assert!(guard.record("finding").contains("\"verdict\":\"report\""));
@@ -120,10 +114,7 @@ fn batch() -> String {
 #[test]
 fn a_batch_loses_its_blocked_record_and_the_answer_names_it() {
     let guard = Guard::start(&[("GUARD_MODE", "enforce"), ("GUARD_ON_BLOCK", "partial")]);
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     upstream.send(event("1", &batch()));
     let got = client.read().unwrap();
     assert!(got.text().contains("hello") && !got.text().contains("UNION"));
@@ -145,10 +136,7 @@ fn a_batch_loses_its_blocked_record_and_the_answer_names_it() {
 #[test]
 fn a_response_that_cannot_name_blocked_records_becomes_an_error() {
     let guard = Guard::start(&[("GUARD_MODE", "enforce"), ("GUARD_ON_BLOCK", "partial")]);
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     upstream.send(event("1", &batch()));
     client.read().unwrap();
     client.send(answer("1", "response", "{\"batchItemFailures\":17}"));
@@ -195,10 +183,7 @@ fn many_runtimes_poll_at_once() {
     let guard = Guard::enforcing();
     let mut pairs: Vec<_> = (0..64)
         .map(|_| {
-            let mut client = guard.connect();
-            client.send(NEXT);
-            let mut upstream = guard.accept();
-            upstream.read().unwrap();
+            let (client, upstream) = guard.polled();
             (client, upstream)
         })
         .collect();

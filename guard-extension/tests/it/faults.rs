@@ -18,10 +18,7 @@ fn a_malformed_answer_ends_the_connection_and_leaves_a_notice() {
     ];
     let mut guard = Guard::enforcing();
     for answer in cases {
-        let mut client = guard.connect();
-        client.send(NEXT);
-        let mut upstream = guard.accept();
-        upstream.read().unwrap();
+        let (mut client, mut upstream) = guard.polled();
         upstream.send(answer);
         assert_eq!(client.rest(), b"", "{answer:?}");
         assert!(guard.record("notice").contains("Runtime API"));
@@ -31,10 +28,7 @@ fn a_malformed_answer_ends_the_connection_and_leaves_a_notice() {
 #[test]
 fn an_answer_that_breaks_off_never_reaches_the_function() {
     let guard = Guard::enforcing();
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     let whole = event("1", "{\"a\":\"b\"}");
     upstream.send(&whole[..whole.len() - 3]);
     upstream.stream().shutdown(Shutdown::Both).unwrap();
@@ -44,10 +38,7 @@ fn an_answer_that_breaks_off_never_reaches_the_function() {
 #[test]
 fn a_slow_answer_arrives() {
     let guard = Guard::enforcing();
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     for byte in event("1", "{\"a\":\"b\"}").as_bytes() {
         upstream.send([*byte]);
         std::thread::sleep(Duration::from_micros(300));
@@ -58,10 +49,7 @@ fn a_slow_answer_arrives() {
 #[test]
 fn a_runtime_that_goes_takes_its_poll_along() {
     let guard = Guard::enforcing();
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (client, mut upstream) = guard.polled();
     drop(client);
     // An event given to this poll would be lost: it ends.
     assert_eq!(upstream.rest(), b"");
@@ -83,10 +71,7 @@ fn a_closed_connection_is_replaced_before_it_is_used() {
 #[test]
 fn a_connection_closed_under_a_request_is_replaced_once() {
     let guard = Guard::enforcing();
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     upstream.send(event("1", "{}"));
     client.read().unwrap();
     client.send(answer("1", "response", "{}"));
@@ -217,10 +202,7 @@ fn connections_that_stand_half_open_hold_up_no_other() {
     poll.send(NEXT);
     let _mute = guard.accept();
     // One that does all it should is served at once.
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     upstream.send(event("1", "{}"));
     assert_eq!(client.read().unwrap().text(), "{}");
     drop((
@@ -280,10 +262,7 @@ fn heads_without_end_and_broken_heads_end_the_connection() {
         many.as_str(),
         "HTTP/1.1 200 OK\r\nLambda-Run",
     ] {
-        let mut client = guard.connect();
-        client.send(NEXT);
-        let mut upstream = guard.accept();
-        upstream.read().unwrap();
+        let (mut client, upstream) = guard.polled();
         // The long one may be refused before it is sent.
         let _ = std::io::Write::write_all(&mut upstream.stream(), answer.as_bytes());
         let _ = upstream.stream().shutdown(Shutdown::Write);
@@ -297,10 +276,7 @@ const ATTACK: &str = r#"{"q":"1 UNION SELECT password FROM users--"}"#;
 #[test]
 fn a_refused_answer_to_a_blocked_event_is_said_and_the_next_event_is_fetched() {
     let mut guard = Guard::enforcing();
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     upstream.send(event("1", ATTACK));
     assert!(upstream.read().unwrap().line().contains("/1/error "));
     upstream.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}");
@@ -314,10 +290,7 @@ fn a_refused_answer_to_a_blocked_event_is_said_and_the_next_event_is_fetched() {
 #[test]
 fn an_answer_that_nobody_takes_is_given_up_in_time() {
     let mut guard = Guard::enforcing();
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     let start = std::time::Instant::now();
     upstream.send(event("1", ATTACK));
     // Read, never answered: the event stays blocked, and the runtime sees its connection end.
@@ -334,10 +307,7 @@ fn an_answer_that_nobody_takes_is_given_up_in_time() {
 #[test]
 fn a_killed_proxy_is_a_closed_connection() {
     let guard = Guard::enforcing();
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     guard.kill();
     assert_eq!(client.rest(), b"");
     assert_eq!(upstream.rest(), b"");
@@ -348,10 +318,7 @@ fn a_connection_for_every_invocation_leaves_nothing_behind() {
     let guard = Guard::enforcing();
     let (mut memory, mut descriptors) = (0, 0);
     for n in 0..600 {
-        let mut client = guard.connect();
-        client.send(NEXT);
-        let mut upstream = guard.accept();
-        upstream.read().unwrap();
+        let (mut client, mut upstream) = guard.polled();
         upstream.send(event(&n.to_string(), "{}"));
         client.read().unwrap();
         client.send(answer(&n.to_string(), "response", "{}"));

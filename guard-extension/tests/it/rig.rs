@@ -70,6 +70,15 @@ impl Guard {
         Peer::new(self.upstream.accept().unwrap().0)
     }
 
+    /// A runtime that waits for an event, and the Runtime API that it asked.
+    pub(crate) fn polled(&self) -> (Peer, Peer) {
+        let mut client = self.connect();
+        client.send(NEXT);
+        let mut upstream = self.accept();
+        upstream.read().unwrap();
+        (client, upstream)
+    }
+
     /// The next line that the proxy writes whose `type` is `kind`.
     pub(crate) fn record(&mut self, kind: &str) -> String {
         loop {

@@ -10,10 +10,7 @@ const REFUSED: &str = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n";
 
 /// The guard between a runtime and a Runtime API that have been through one event already.
 fn connected(guard: &Guard) -> (Peer, Peer) {
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     upstream.send(event("1", "{}"));
     client.read().unwrap();
     (client, upstream)
@@ -246,10 +243,7 @@ fn an_answer_that_was_refused_leaves_the_next_one_the_blocked_records_names() {
         message("good", "hello")
     );
     let guard = Guard::start(&[("GUARD_MODE", "enforce"), ("GUARD_ON_BLOCK", "partial")]);
-    let mut client = guard.connect();
-    client.send(NEXT);
-    let mut upstream = guard.accept();
-    upstream.read().unwrap();
+    let (mut client, mut upstream) = guard.polled();
     upstream.send(event("1", &batch));
     client.read().unwrap();
     for reply in [REFUSED, ACCEPTED] {
