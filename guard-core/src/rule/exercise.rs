@@ -43,7 +43,7 @@ pub(super) fn work_ends(rules: &Rules, dear: &str) {
 
 /// Runs the rules over random strings made of `pieces`: nothing panics, and spans lie inside of the
 /// text.
-pub(super) fn exercise(rules: &Rules, pieces: &[&[u8]]) {
+pub(super) fn exercise(rules: &Rules, pieces: &[impl AsRef<[u8]>]) {
     let rounds = if cfg!(debug_assertions) {
         4_000
     } else {
@@ -62,7 +62,7 @@ pub(super) fn exercise(rules: &Rules, pieces: &[&[u8]]) {
         for _ in 0..1 + random(12) {
             match random(8) {
                 0 => bytes.push(u8::try_from(random(256)).unwrap()),
-                _ => bytes.extend_from_slice(pieces[random(pieces.len())]),
+                _ => bytes.extend_from_slice(pieces[random(pieces.len())].as_ref()),
             }
         }
         let place = match random(3) {
@@ -78,11 +78,9 @@ pub(super) fn exercise(rules: &Rules, pieces: &[&[u8]]) {
             place,
         };
         let mut effort = Effort::new(1 << 16);
+        // Every offset, triggered or not: the prefilter is not what keeps `confirm` total.
         for at in 0..bytes.len() {
-            let close = (rules.context)(&bytes, at);
-            if !close || !rules.triggers.iter().any(|t| t.occurs(&bytes, at)) {
-                continue;
-            }
+            let _ = (rules.context)(&bytes, at);
             if let Some(found) = (rules.confirm)(&text, at, &mut effort) {
                 let span = found.span;
                 assert!(
