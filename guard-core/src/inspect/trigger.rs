@@ -4,8 +4,9 @@
 /// events), and a fifth would be a quarter more look-ups.
 pub(crate) const WIDTH: usize = 4;
 
-/// What stands for the bytes past the end of a text: never part of valid UTF-8.
-pub(crate) const PAST_END: u8 = 0xff;
+/// What stands for the bytes past the end of a text: a control character that no trigger names and
+/// that look-ups do not take for a letter.
+pub(crate) const PAST_END: u8 = 0x1f;
 
 /// A set of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,29 +41,32 @@ fn load(from: &[u8; WIDE]) -> uint8x16_t {
 fn mark(block: &[u8; BLOCK], nibbles: &[[Nibbles; WIDTH]; GROUPS]) -> u64 {
     /// The bit that each byte of half a vector has in a byte of marks.
     const BITS: [u8; WIDE] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
-    let mut low = [[vdupq_n_u8(0); VECTORS]; WIDTH];
-    let mut high = low;
+    let nibble = vdupq_n_u8(0x0f);
+    // Position by position: what stays in registers then is what is left of each group.
+    let mut groups = [[vdupq_n_u8(0xff); VECTORS]; GROUPS];
     for position in 0..WIDTH {
+        let mut low = [vdupq_n_u8(0); VECTORS];
+        let mut high = low;
         for vector in 0..VECTORS {
             let Some(from) = block[position + vector * WIDE..].first_chunk() else {
                 continue;
             };
             let loaded = load(from);
-            low[position][vector] = vandq_u8(loaded, vdupq_n_u8(0x0f));
-            high[position][vector] = vshrq_n_u8::<4>(loaded);
+            low[vector] = vandq_u8(loaded, nibble);
+            high[vector] = vandq_u8(vshrq_n_u8::<3>(loaded), nibble);
         }
-    }
-    let mut any = [vdupq_n_u8(0); VECTORS];
-    for tables in nibbles {
-        let mut group = [vdupq_n_u8(0xff); VECTORS];
-        for (position, tables) in tables.iter().enumerate() {
+        for (group, tables) in groups.iter_mut().zip(nibbles) {
+            let tables = &tables[position];
             let (lows, highs) = (load(&tables.low), load(&tables.high));
             for (vector, group) in group.iter_mut().enumerate() {
-                let lows = vqtbl1q_u8(lows, low[position][vector]);
-                let highs = vqtbl1q_u8(highs, high[position][vector]);
+                let lows = vqtbl1q_u8(lows, low[vector]);
+                let highs = vqtbl1q_u8(highs, high[vector]);
                 *group = vandq_u8(*group, vandq_u8(lows, highs));
             }
         }
+    }
+    let mut any = [vdupq_n_u8(0); VECTORS];
+    for group in groups {
         for (any, group) in any.iter_mut().zip(group) {
             *any = vorrq_u8(*any, group);
         }

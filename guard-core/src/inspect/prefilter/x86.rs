@@ -95,30 +95,32 @@ macro_rules! search {
             const VECTORS: usize = LANES / $lanes;
             let table = $table;
             let nibble = $set1(0x0f);
-            let mut low = [[$zero(); VECTORS]; WIDTH];
-            let mut high = low;
+            // Position by position: what stays in registers then is what is left of each group.
+            let mut groups = [[$set1(-1); VECTORS]; GROUPS];
             for position in 0..WIDTH {
+                let mut low = [$zero(); VECTORS];
+                let mut high = low;
                 for vector in 0..VECTORS {
                     let from = block[position + vector * $lanes..].as_ptr();
                     // SAFETY: position is at most WIDTH - 1 and vector at most VECTORS - 1, so as
                     // many bytes as a vector has, from there on, are within BLOCK; the load needs
                     // no alignment.
                     let loaded = unsafe { $load(from.cast()) };
-                    low[position][vector] = $and(loaded, nibble);
-                    high[position][vector] = $and($shift::<4>(loaded), nibble);
+                    low[vector] = $and(loaded, nibble);
+                    high[vector] = $and($shift::<3>(loaded), nibble);
                 }
-            }
-            let mut any = [$zero(); VECTORS];
-            for tables in nibbles {
-                let mut group = [$set1(-1); VECTORS];
-                for (position, tables) in tables.iter().enumerate() {
+                for (group, tables) in groups.iter_mut().zip(nibbles) {
+                    let tables = &tables[position];
                     let (lows, highs) = (table(&tables.low), table(&tables.high));
                     for (vector, group) in group.iter_mut().enumerate() {
-                        let lows = $shuffle(lows, low[position][vector]);
-                        let highs = $shuffle(highs, high[position][vector]);
+                        let lows = $shuffle(lows, low[vector]);
+                        let highs = $shuffle(highs, high[vector]);
                         *group = $and(*group, $and(lows, highs));
                     }
                 }
+            }
+            let mut any = [$zero(); VECTORS];
+            for group in groups {
                 for (any, group) in any.iter_mut().zip(group) {
                     *any = $or(*any, group);
                 }
