@@ -102,8 +102,9 @@ trait Output {
     fn room(&self) -> usize;
     /// Takes bytes that number no more than the room.
     fn put(&mut self, bytes: &[u8]);
-    /// Takes the first `N` of some bytes, for all of which there is room.
-    fn put_first<const N: usize>(&mut self, bytes: [u8; 8]);
+    /// Takes what digits of base64 become that are nothing else for a while, if there is room for it
+    /// and a little more; returns how many digits.
+    fn put_digits(&mut self, digits: &[u8]) -> usize;
     /// Takes bytes up to the next that may introduce a unit of `layer`, as far as there is room;
     /// returns how many. It may stop a little early.
     fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize;
@@ -126,14 +127,13 @@ impl Output for Buffer<'_> {
         }
     }
 
-    #[inline(always)]
-    fn put_first<const N: usize>(&mut self, bytes: [u8; 8]) {
-        // One store of a word is cheaper than one of its part.
-        let free = self.bytes.get_mut(self.len..);
-        if let Some(free) = free.and_then(<[u8]>::first_chunk_mut) {
-            *free = bytes;
-            self.len += N;
-        }
+    fn put_digits(&mut self, digits: &[u8]) -> usize {
+        let Some(free) = self.bytes.get_mut(self.len..) else {
+            return 0;
+        };
+        let taken = base64::blocks(digits, free);
+        self.len += taken / 4 * 3;
+        taken
     }
 
     fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize {
@@ -160,8 +160,9 @@ impl Output for Count {
         self.left = self.left.saturating_sub(bytes.len());
     }
 
-    fn put_first<const N: usize>(&mut self, _: [u8; 8]) {
-        self.left = self.left.saturating_sub(N);
+    fn put_digits(&mut self, _: &[u8]) -> usize {
+        // Who counts does so for a finding: a group at a time will do.
+        0
     }
 
     fn put_plain(&mut self, bytes: &[u8], layer: Layer) -> usize {
@@ -184,22 +185,25 @@ pub(super) struct FormPart {
     pub(super) len: usize,
 }
 
-/// Undoes a name or value of a form, up to `&`, `?` or the end, a name also up to `=`. None if it
-/// takes more room than there is, or than it needs undone.
+/// Undoes the name or value of a form that begins at `source[at]`, up to `&`, `?` or the end, a name
+/// also up to `=`. None if it takes more room than there is, or than it needs undone.
 #[inline(always)]
-pub(super) fn form_part(source: &[u8], is_name: bool, out: &mut [u8]) -> Option<FormPart> {
-    let (mut at, mut len) = (0, 0);
+pub(super) fn form_part(
+    source: &[u8],
+    mut at: usize,
+    is_name: bool,
+    out: &mut [u8],
+) -> Option<FormPart> {
+    let mut len = 0;
     loop {
-        let plain = plain::copy_field(source.get(at..)?, is_name, out.get_mut(len..)?);
-        at += plain;
-        len += plain;
-        let Some(rest @ [byte, ..]) = source.get(at..) else {
+        (at, len) = plain::copy_field(source, at, is_name, out, len);
+        let Some(byte) = source.get(at) else {
             break;
         };
         match byte {
             b'%' => {
-                let undone = match rest {
-                    [_, high, low, ..] => loose::hex_byte(*high, *low),
+                let undone = match source.get(at + 1..at + 3) {
+                    Some([high, low]) => loose::hex_byte(*high, *low),
                     _ => None,
                 };
                 *out.get_mut(len)? = undone.unwrap_or(*byte);

@@ -45,20 +45,14 @@ static PLACED: [[u32; 256]; 4] = {
 const BAD: u32 = 1 << 31;
 
 /// Decodes from `source[at..]` on until `out` is full; returns where to go on, the source's end once
-/// no digit is left. Characters outside the alphabets (line breaks)
-/// are left out; padding ends the text.
+/// no digit is left. Characters outside the alphabets (line breaks) are left out; padding ends the
+/// text.
 pub(super) fn run(source: &[u8], mut at: usize, out: &mut impl Output) -> usize {
     while out.room() >= 3 {
-        if out.room() >= 8
-            && let Some(&[a, b, c, d, e, f, g, h]) = source.get(at..).and_then(<[u8]>::first_chunk)
-        {
-            let (first, second) = (placed([a, b, c, d]), placed([e, f, g, h]));
-            if (first | second) & BAD == 0 {
-                let both = (u64::from(first) << 24 | u64::from(second)) << 16;
-                out.put_first::<6>(both.to_be_bytes());
-                at += 8;
-                continue;
-            }
+        let taken = out.put_digits(source.get(at..).unwrap_or_default());
+        at += taken;
+        if taken > 0 {
+            continue;
         }
         let Some(&digits) = source.get(at..).and_then(<[u8]>::first_chunk) else {
             return last(source, at, out);
@@ -78,6 +72,40 @@ pub(super) fn run(source: &[u8], mut at: usize, out: &mut impl Output) -> usize 
         at = next;
     }
     at
+}
+
+/// Digits that are decoded without asking in between whether there is room for what they become.
+const BLOCK: usize = 16;
+/// What is written of a block, of which the last two bytes mean nothing.
+const WRITTEN: usize = 14;
+/// What a block becomes.
+const DECODED: usize = BLOCK / 4 * 3;
+
+/// Decodes whole blocks of digits into `out`, up to the first with something else in it; returns how
+/// many digits.
+pub(super) fn blocks(source: &[u8], out: &mut [u8]) -> usize {
+    let mut len = 0;
+    for block in source.chunks_exact(BLOCK) {
+        let Some(to) = out
+            .get_mut(len..len + WRITTEN)
+            .and_then(<[u8]>::first_chunk_mut::<WRITTEN>)
+        else {
+            break;
+        };
+        let &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = block else {
+            break;
+        };
+        let first = (placed([a, b, c, d]), placed([e, f, g, h]));
+        let second = (placed([i, j, k, l]), placed([m, n, o, p]));
+        if (first.0 | first.1 | second.0 | second.1) & BAD != 0 {
+            break;
+        }
+        let bytes = |(high, low)| ((u64::from(high) << 24 | u64::from(low)) << 16).to_be_bytes();
+        to[..8].copy_from_slice(&bytes(first));
+        to[6..].copy_from_slice(&bytes(second));
+        len += DECODED;
+    }
+    len / DECODED * BLOCK
 }
 
 /// The 24 bits of four digits, or [`BAD`] and whatever else.

@@ -17,13 +17,26 @@ const HIGH: u64 = ONES << 7;
 #[inline(always)]
 pub(super) fn copy(layer: Layer, source: &[u8], out: &mut [u8]) -> usize {
     match layer {
-        Layer::Json => copied::<true>(source, out, |word| is(word, b'\\'), |word| word),
-        // `+` is undone here.
-        Layer::Form => copied::<true>(source, out, |word| is(word, b'%'), spaced),
-        // Bytes beyond ASCII introduce some.
-        Layer::Loose | Layer::Base64 | Layer::Numbers => copied::<true>(
+        Layer::Json => copied(
             source,
             out,
+            |byte| byte == b'\\',
+            |word| is(word, b'\\'),
+            |word| word,
+        ),
+        // `+` is undone here.
+        Layer::Form => copied(
+            source,
+            out,
+            |byte| byte == b'%',
+            |word| is(word, b'%'),
+            spaced,
+        ),
+        // Bytes beyond ASCII introduce some.
+        Layer::Loose | Layer::Base64 | Layer::Numbers => copied(
+            source,
+            out,
+            |byte| matches!(byte, b'%' | b'&' | b'\\' | 0x80..),
             |word| is(word, b'%') | is(word, b'&') | is(word, b'\\') | word & HIGH,
             |word| word,
         ),
@@ -50,36 +63,59 @@ pub(super) fn skip_loose(source: &[u8]) -> usize {
     at + plain.unwrap_or(rest.len())
 }
 
-/// The same for a name or value of a form, up to what ends it as well: `&`, `?`, a name also `=`.
-/// Most are shorter than a block.
+/// Copies from `source[at]` to `out[len]` what [`copy`] would of a name or value of a form, up to
+/// what ends it as well: `&`, `?`, a name also `=`; returns both offsets behind it. Most are shorter
+/// than a block.
 #[inline(always)]
-pub(super) fn copy_field(source: &[u8], is_name: bool, out: &mut [u8]) -> usize {
+pub(super) fn copy_field(
+    source: &[u8],
+    mut at: usize,
+    is_name: bool,
+    out: &mut [u8],
+    mut len: usize,
+) -> (usize, usize) {
     let names = if is_name { HIGH } else { 0 };
     let ends = |word| is(word, b'%') | is(word, b'&') | is(word, b'?') | is(word, b'=') & names;
-    copied::<false>(source, out, ends, spaced)
+    while let (Some(from), Some(to)) = (
+        source.get(at..at + WORD).and_then(<[u8]>::first_chunk),
+        out.get_mut(len..len + WORD)
+            .and_then(<[u8]>::first_chunk_mut::<WORD>),
+    ) {
+        let word = u64::from_le_bytes(*from);
+        *to = spaced(word).to_le_bytes();
+        let ends = ends(word);
+        if ends != 0 {
+            let taken = (ends.trailing_zeros() / 8) as usize;
+            return (at + taken, len + taken);
+        }
+        at += WORD;
+        len += WORD;
+    }
+    let taken = last(source.get(at..), out.get_mut(len..), ends, spaced);
+    (at + taken, len + taken)
 }
 
-/// Copies up to the first byte that `marks` sets the high bit of, each word made into another;
-/// whole `BLOCKS` first if stretches are likely to be long.
+/// Copies bytes of `source` up to the next that may introduce a unit of a layer, whole blocks first,
+/// for stretches are likely to be long. `introduces` tells whether a byte does; `marks` sets the
+/// high bit of the first that does of a word, each of which is made into another.
 #[inline(always)]
-fn copied<const BLOCKS: bool>(
+fn copied(
     source: &[u8],
     out: &mut [u8],
+    introduces: impl Fn(u8) -> bool,
     marks: impl Fn(u64) -> u64,
     made: impl Fn(u64) -> u64,
 ) -> usize {
     let mut at = 0;
-    while BLOCKS
-        && let (Some(from), Some(to)) = (
-            source.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>),
-            out.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<BLOCK>),
-        )
-    {
-        let words: [u64; BLOCK / WORD] = words(from);
-        if words.iter().fold(0, |all, word| all | marks(*word)) != 0 {
+    while let (Some(from), Some(to)) = (
+        source.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>),
+        out.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<BLOCK>),
+    ) {
+        // Without a branch for each byte, compilers make it a comparison of vectors.
+        if from.iter().fold(false, |any, byte| any | introduces(*byte)) {
             break;
         }
-        for (to, word) in to.chunks_exact_mut(WORD).zip(words) {
+        for (to, word) in to.chunks_exact_mut(WORD).zip(words(from)) {
             to.copy_from_slice(&made(word).to_le_bytes());
         }
         at += BLOCK;
@@ -96,17 +132,28 @@ fn copied<const BLOCKS: bool>(
         }
         at += WORD;
     }
-    // The last bytes, of the source or of the room.
-    let rest = source.get(at..).unwrap_or_default().iter();
-    for (from, to) in rest.zip(out.get_mut(at..).unwrap_or_default()) {
+    at + last(source.get(at..), out.get_mut(at..), marks, made)
+}
+
+/// The same for the last bytes, of the source or of the room.
+#[inline(always)]
+fn last(
+    source: Option<&[u8]>,
+    out: Option<&mut [u8]>,
+    marks: impl Fn(u64) -> u64,
+    made: impl Fn(u64) -> u64,
+) -> usize {
+    let mut taken = 0;
+    let rest = source.unwrap_or_default().iter();
+    for (from, to) in rest.zip(out.unwrap_or_default()) {
         let word = u64::from(*from);
         if marks(word) & 0x80 != 0 {
             break;
         }
         *to = made(word).to_le_bytes()[0];
-        at += 1;
+        taken += 1;
     }
-    at
+    taken
 }
 
 #[inline(always)]
@@ -193,7 +240,8 @@ mod tests {
             }
             for is_name in [true, false] {
                 let mut out = vec![0; room];
-                let copied = copy_field(&source, is_name, &mut out);
+                let (copied, len) = copy_field(&source, 0, is_name, &mut out, 0);
+                assert_eq!(copied, len);
                 let expected = naive(Layer::Form, Some(is_name), &source, room);
                 assert_eq!(out[..copied], expected, "{is_name} {source:?}");
             }

@@ -82,11 +82,11 @@ impl<'a> Batch<'a> {
         if self.count == self.parts.len() {
             return None;
         }
-        let free = self.bytes.get_mut(self.len..)?;
-        let room = free.len().checked_sub(GAP.len())?.min(LONGEST);
-        let part = decode::form_part(text.get(at..)?, is_name, free.get_mut(..room)?)?;
+        let end = (self.bytes.len().checked_sub(GAP.len())?).min(self.len + LONGEST);
+        let free = self.bytes.get_mut(self.len..end)?;
+        let part = decode::form_part(text, at, is_name, free)?;
         Some(Undone {
-            end: at + part.end,
+            end: part.end,
             len: Some(part.len),
         })
     }
