@@ -6,8 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use guard_tests::{Result, extension, skip};
 
@@ -51,17 +54,16 @@ const ALLOWED: [(&str, &str); 5] = [
     ("GUARD_EXEC_ALLOW", "/usr:/bin:/tmp"),
 ];
 
-/// Tests that end in another way under enforcement, and why that is meant.
-const DIFFERENT: [(&str, &str); 1] = [(
-    "test.test_subprocess.POSIXProcessTestCase.test_user",
-    "starts programs as another user, whom the extension does not answer; only root can",
-)];
-
 /// Tests that never end on a machine whose hypervisor has such sockets and leads them nowhere.
 const ENDLESS: &str = "*VSOCK*";
 
-/// Seconds after which a suite that does not end is taken for failed.
-const PATIENCE: &str = "1500";
+/// How long a suite may take by itself.
+const PATIENCE: Duration = Duration::from_secs(1500);
+
+/// How many times as long as natively, on the same machine at the same time, suites may take under
+/// guard; and what they may take besides.
+const FACTOR: u32 = 3;
+const REST: Duration = Duration::from_secs(60);
 
 /// Prints each test of a JUnit file with what became of it.
 const OUTCOMES: &str = "
@@ -74,8 +76,41 @@ for case in xml.etree.ElementTree.parse(sys.argv[1]).iter('testcase'):
 /// Each test's outcome.
 type Outcomes = BTreeMap<String, String>;
 
+/// How long the suites took natively, once that is known.
+type Natively = OnceLock<Duration>;
+
+/// Waits for what leads a group of processes, and ends the group when it takes too long. Returns
+/// how long it took.
+fn wait(mut child: Child, natively: Option<&Natively>) -> Result<Duration> {
+    let begin = Instant::now();
+    loop {
+        let ended = child.try_wait().map_err(|error| error.to_string())?;
+        let took = begin.elapsed();
+        if ended.is_some() {
+            return Ok(took);
+        }
+        let native = natively.and_then(Natively::get);
+        let most = native.map_or(PATIENCE * FACTOR, |native| *native * FACTOR + REST);
+        if took > most {
+            let group = rustix::process::Pid::from_child(&child);
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            let _ = child.wait();
+            return Err(match native {
+                Some(native) => format!("did not end in {most:?}, natively in {native:?}"),
+                None => format!("did not end in {most:?}"),
+            });
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Runs the suites in a folder of their own.
-fn outcomes(name: &str, suites: &[&str], variables: Option<&[(&str, &str)]>) -> Result<Outcomes> {
+fn outcomes(
+    name: &str,
+    suites: &[&str],
+    variables: Option<&[(&str, &str)]>,
+    natively: &Natively,
+) -> Result<Outcomes> {
     // Sockets of the local machine have short paths.
     let folder = Path::new("/tmp").join(format!("guard-cpython-{}-{name}", std::process::id()));
     let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", folder.display());
@@ -92,7 +127,7 @@ fn outcomes(name: &str, suites: &[&str], variables: Option<&[(&str, &str)]>) -> 
         }
     };
     command
-        .args(["-m", "test", "--timeout", PATIENCE])
+        .args(["-m", "test", "--timeout", &PATIENCE.as_secs().to_string()])
         .args(["--ignore", ENDLESS, "--junit-xml"])
         .arg(&report)
         .args(suites)
@@ -105,16 +140,25 @@ fn outcomes(name: &str, suites: &[&str], variables: Option<&[(&str, &str)]>) -> 
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(errors)
-        .status()
-        .map_err(|error| failed(&error))?;
+        .process_group(0);
+    let child = command.spawn().map_err(|error| failed(&error))?;
+    let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
+    let took = match variables {
+        None => wait(child, None),
+        Some(_) => wait(child, Some(natively)),
+    }
+    .map_err(|error| failed(&format!("{error}: {}", log())))?;
+    if variables.is_none() {
+        let _ = natively.set(took);
+    }
+    println!("{name}: {} s", took.as_secs());
     let listed = Command::new(PYTHON)
         .args(["-c", OUTCOMES])
         .arg(&report)
         .output()
         .map_err(|error| failed(&error))?;
     if !listed.status.success() {
-        let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-        return Err(failed(&format!("no report: {log}")));
+        return Err(failed(&format!("no report: {}", log())));
     }
     let outcomes = String::from_utf8_lossy(&listed.stdout)
         .lines()
@@ -125,12 +169,11 @@ fn outcomes(name: &str, suites: &[&str], variables: Option<&[(&str, &str)]>) -> 
     Ok(outcomes)
 }
 
-/// Tests that ended otherwise than natively, where that is not meant, and how.
-fn differences(native: &Outcomes, guarded: &Outcomes, is_enforced: bool) -> Outcomes {
-    let is_meant = |name: &str| is_enforced && DIFFERENT.iter().any(|(known, _)| *known == name);
+/// Tests that ended otherwise than natively, and how.
+fn differences(native: &Outcomes, guarded: &Outcomes) -> Outcomes {
     native
         .iter()
-        .filter(|(name, outcome)| guarded.get(*name) != Some(outcome) && !is_meant(name))
+        .filter(|(name, outcome)| guarded.get(*name) != Some(outcome))
         .map(|(name, outcome)| {
             let other = guarded.get(name).map_or("no outcome", String::as_str);
             let how = format!("{outcome} natively, {other} under guard");
@@ -141,20 +184,19 @@ fn differences(native: &Outcomes, guarded: &Outcomes, is_enforced: bool) -> Outc
 
 /// Runs the suites natively and in both ways under guard, side by side; the differences.
 fn compared(suites: &[&str]) -> Result<[Outcomes; 2]> {
+    let natively = Natively::new();
     let (native, open, lists) = std::thread::scope(|scope| {
-        let native = scope.spawn(|| outcomes("native", suites, None));
-        let open = scope.spawn(|| outcomes("open", suites, Some(&UNRESTRICTED)));
-        let lists = outcomes("lists", suites, Some(&ALLOWED));
+        let natively = &natively;
+        let native = scope.spawn(|| outcomes("native", suites, None, natively));
+        let open = scope.spawn(|| outcomes("open", suites, Some(&UNRESTRICTED), natively));
+        let lists = outcomes("lists", suites, Some(&ALLOWED), natively);
         let died = |_| Err("a thread ended".to_owned());
         let native = native.join().unwrap_or_else(died);
         (native, open.join().unwrap_or_else(died), lists)
     });
     let (native, open, lists) = (native?, open?, lists?);
     println!("{} tests of {}", native.len(), suites.join(" "));
-    Ok([
-        differences(&native, &open, false),
-        differences(&native, &lists, true),
-    ])
+    Ok([differences(&native, &open), differences(&native, &lists)])
 }
 
 fn compare(suites: &[&str]) {

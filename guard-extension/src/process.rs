@@ -25,6 +25,7 @@ use crate::endpoint::{self, Endpoint};
 use crate::records::Records;
 use crate::{settings, wrap};
 
+mod ancestors;
 mod hand_over;
 mod learning;
 mod regions;

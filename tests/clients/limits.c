@@ -85,6 +85,32 @@ static void small_stacks(void) {
     struct rlimit stack = {65536, 65536};
     must(setrlimit(RLIMIT_STACK, &stack) == 0);
     for (int n = 0; n < 20; n++) runs();
+    // The least that this program and the dynamic loader do with, nearly.
+    struct rlimit less = {24576, 24576};
+    must(setrlimit(RLIMIT_STACK, &less) == 0);
+    for (int n = 0; n < 20; n++) runs();
+}
+
+// Root may become anybody, who is to start programs as before: nobody, and as him a child whose
+// parent has ended.
+static void other_user(void) {
+    const uid_t nobody = 65534;
+    if (geteuid() != 0) return;
+    must(setgid(nobody) == 0 && setuid(nobody) == 0);
+    // Where it is built others may not look.
+    if (access(program, X_OK)) return;
+    for (int n = 0; n < 20; n++) runs();
+    must(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+    pid_t child = fork();
+    must(child >= 0);
+    if (!child) {
+        if (fork()) _exit(0);
+        while (getppid() == child) usleep(100);
+        runs();
+        _exit(0);
+    }
+    int status;
+    must(ends_with(child) == 0 && waitpid(-1, &status, 0) > 0 && status == 0);
 }
 
 // The least alternative stack that the kernel takes, with calls made on it all the time.
@@ -364,6 +390,7 @@ static const struct part parts[] = {
     {"tables", tables},
     {"pages", pages},
     {"small stacks", small_stacks},
+    {"other user", other_user},
     {"least stack", least_stack},
     {"recursion", recursion},
     {"descriptors", descriptors},

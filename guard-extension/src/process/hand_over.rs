@@ -1,8 +1,8 @@
 //! Gives guarded programs, when they start, the memory that they are to see.
 //!
-//! An abstract Unix socket (unix(7)); who connects and has our user id gets one message: a line
-//! that names the protocol, the paths of the two parts, and two descriptors (SCM_RIGHTS). Nothing is
-//! read from anybody.
+//! An abstract Unix socket (unix(7)); who connects and has our user id, or comes from a program under
+//! guard where we are root, gets one message: a line that names the protocol, the paths of the two
+//! parts, and two descriptors (SCM_RIGHTS). Nothing is read from anybody.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -16,6 +16,7 @@ use rustix::process::geteuid;
 use tokio::time::Instant;
 
 use super::Parts;
+use super::ancestors;
 use super::regions::Regions;
 use super::texts::Texts;
 
@@ -78,9 +79,14 @@ impl HandOver {
                 tokio::time::sleep(REST).await;
                 continue;
             };
-            let Some(peer) = stream.peer_cred().ok().filter(|peer| peer.uid() == uid) else {
+            let Ok(peer) = stream.peer_cred() else {
                 continue;
             };
+            // Programs of root's become other users', and start programs then.
+            let is_left = || uid == 0 && self.comes_from_guarded(peer.pid());
+            if peer.uid() != uid && !is_left() {
+                continue;
+            }
             // Into an empty buffer: it does not wait. Who does not read it is gone.
             let _ = self.give(&stream);
             drop(stream);
@@ -88,6 +94,10 @@ impl HandOver {
                 self.plan_looks(process);
             }
         }
+    }
+
+    fn comes_from_guarded(&self, process: Option<i32>) -> bool {
+        process.is_some_and(|process| ancestors::is_guarded(process, self.regions.sealed_file()))
     }
 
     /// Plans to look at what a process runs: at once, and when it has loaded more.

@@ -72,6 +72,11 @@ impl Regions {
         [self.sealed_file.as_fd(), self.ring_file.as_fd()]
     }
 
+    /// The sealed region's file, as programs get it.
+    pub(super) const fn sealed_file(&self) -> &File {
+        &self.sealed_file
+    }
+
     /// The sealed region.
     pub(super) fn sealed(&self) -> std::sync::MutexGuard<'_, SealedWriter<'static>> {
         self.sealed.lock().unwrap_or_else(PoisonError::into_inner)

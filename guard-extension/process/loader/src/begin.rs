@@ -1,6 +1,7 @@
 //! The first instructions: the loader relocates itself, as nobody does it for a program without a
 //! dynamic loader.
 
+use core::cell::UnsafeCell;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
@@ -17,6 +18,19 @@ use aarch64 as machine;
 use x86_64 as machine;
 
 pub(crate) use machine::MACHINE;
+
+/// Bytes of the loader's own stack: six times what it has been seen to use.
+const STACK: usize = 64 << 10;
+
+/// The loader's own stack. The program's holds its arguments alone, however little a limit
+/// (RLIMIT_STACK, getrlimit(2)) leaves of it.
+#[repr(C, align(4096))]
+struct OwnStack(UnsafeCell<[u8; STACK]>);
+
+// SAFETY: nothing refers to it but the stack pointer of the only thread.
+unsafe impl Sync for OwnStack {}
+
+static OWN: OwnStack = OwnStack(UnsafeCell::new([0; STACK]));
 
 /// What [`until_linked`] was given, for the code above.
 static FLAG: AtomicPtr<AtomicBool> = AtomicPtr::new(ptr::null_mut());

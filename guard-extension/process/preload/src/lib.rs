@@ -10,6 +10,8 @@
     target_os = "linux"
 ))]
 
+mod own_stack;
+
 use core::panic::PanicInfo;
 
 use guard_gate::{environ, start, sys};
@@ -17,7 +19,7 @@ use guard_gate::{environ, start, sys};
 /// Run by the dynamic loader, before all others where it knows DF_1_INITFIRST.
 #[used]
 #[unsafe(link_section = ".init_array")]
-static CONSTRUCTOR: extern "C" fn(i32, usize, usize) = construct;
+static CONSTRUCTOR: extern "C" fn(i32, usize, usize) = own_stack::guard_preload_construct;
 
 extern "C" fn construct(count: i32, arguments: usize, variables: usize) {
     environ::maybe_given(usize::try_from(count).unwrap_or(0), arguments, variables);

@@ -14,7 +14,7 @@ global_asm!(
     "mov rdi, rsp",
     "lea rsi, [rip + __ehdr_start]",
     "lea rdx, [rip + _DYNAMIC]",
-    "and rsp, -16",
+    "lea rsp, [rip + {own} + {size}]",
     "call {begin}",
     "ud2",
     ".globl guard_loader_jump",
@@ -50,6 +50,8 @@ global_asm!(
     ".hidden __ehdr_start",
     ".hidden _DYNAMIC",
     begin = sym super::begin,
+    own = sym super::OWN,
+    size = const super::STACK,
     flag = sym super::FLAG,
     entry = sym super::ENTRY,
 );
