@@ -139,6 +139,14 @@ pub(crate) fn after(
     }
 }
 
+/// Whether [`after`] hands on what it is given, if that is no error, or `ENOENT`.
+pub(crate) fn hands_on(process: &Process<'_>, name: Name, scratch: &Scratch) -> bool {
+    match name {
+        Name::Open | Name::Openat | Name::Openat2 | Name::Creat => open::hands_on(process, scratch),
+        _ => false,
+    }
+}
+
 fn argument(call: &Call, index: usize) -> usize {
     call.args.get(index).copied().unwrap_or(0)
 }

@@ -151,3 +151,14 @@ pub fn after(process: &Process<'_>, call: &Call, scratch: &mut Scratch, result: 
         Treatment::Kernel | Treatment::Unchecked => Next::Done(result),
     }
 }
+
+/// Whether [`after`] would do no more than hand on the result of the call that [`decide`] has just
+/// answered with, if that result is no error, or `ENOENT` (errno(3)). It need not be called then.
+#[must_use]
+pub fn hands_on(process: &Process<'_>, call: &Call, scratch: &Scratch) -> bool {
+    calls::row(call.number).is_some_and(|row| match treatment(row, call) {
+        Treatment::File => files::hands_on(process, row.call, scratch),
+        Treatment::Network => network::hands_on(row.call, scratch),
+        _ => false,
+    })
+}

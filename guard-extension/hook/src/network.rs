@@ -178,6 +178,13 @@ pub(crate) fn after(
     Next::Done(result)
 }
 
+/// Whether [`after`] hands on what it is given: no descriptor waits to be closed, and the call asks
+/// for nothing that is to be put right.
+pub(crate) fn hands_on(name: Name, scratch: &Scratch) -> bool {
+    let is_plain = matches!(name, Name::Connect | Name::Sendto | Name::Sendmsg);
+    is_plain && scratch.network.held.iter().all(Option::is_none)
+}
+
 fn connect(process: &Process<'_>, call: &Call, memory: &mut Memory) -> Result<Answer, Errno> {
     let [socket, address, length, ..] = call.args;
     let length = int(length);

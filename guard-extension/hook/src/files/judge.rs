@@ -102,6 +102,14 @@ pub(crate) fn learn(process: &Process<'_>, number: usize, path: &[u8], wants: Wa
     }
 }
 
+/// Whether any rule is missing that would be about such a use, so that [`learn`] records it.
+pub(super) fn learns(process: &Process<'_>, wants: Wants) -> bool {
+    let phase = process.sealed.phase();
+    wants
+        .each()
+        .any(|access| process.policy.file(b"/", access, phase) == Decision::NotRestricted)
+}
+
 fn obstacle(process: &Process<'_>, path: &[u8], wants: Wants, names: &mut PathText) -> Obstacle {
     if path.starts_with(b"/memfd:") || !path.starts_with(b"/") {
         // Anonymous: whoever holds a descriptor may open it anew. Not the regions that the guard

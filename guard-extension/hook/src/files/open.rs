@@ -14,7 +14,7 @@
 //!
 //! In monitor mode the call is made as it is, and what it opened is looked at afterwards.
 
-use super::judge::{Wants, is_free, learn, may_use};
+use super::judge::{Wants, is_free, learn, learns, may_use};
 use super::path::{append, climbs, is_below};
 use super::resolve::{
     DENIED, ELOOP, ENOENT, ENOSYS, MAX_LINKS, NAME_TOO_LONG, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW,
@@ -205,8 +205,11 @@ pub(super) fn decide(
     };
     scratch.files.request = request;
     if !process.enforces() {
-        let made = own_file(process, &request, scratch)
-            .or_else(|| plain(&request, scratch))
+        let made = path_argument(request.path, &mut scratch.given[0])
+            .ok()
+            .and_then(|()| {
+                own_file(process, &request, scratch).or_else(|| plain(&request, scratch))
+            })
             .unwrap_or_else(|| {
                 scratch.files.step = Step::Watch;
                 *call
@@ -232,14 +235,13 @@ pub(super) fn decide(
 }
 
 /// Under the loader, /proc/self/exe is the program's file, not the loader's: puts its path into
-/// `given[0]`, and returns the open of it.
+/// `given[0]` in place of that name, and returns the open of it.
 fn own_file(process: &Process<'_>, request: &Request, scratch: &mut Scratch) -> Option<Call> {
     if process.program.is_empty() {
         return None;
     }
     let [given, _] = &mut scratch.given;
     let [real, _] = &mut scratch.real;
-    path_argument(request.path, given).ok()?;
     if !is_own_name(request.directory, given.bytes(), real) {
         return None;
     }
@@ -271,7 +273,6 @@ fn unknown(process: &Process<'_>, call: &Call) -> Answer {
 /// In monitor mode: the first way where it is likely to do, since it says at once what was opened.
 /// When it meets links, the call is made as it is, and the kernel asked.
 fn plain(request: &Request, scratch: &mut Scratch) -> Option<Call> {
-    path_argument(request.path, &mut scratch.given[0]).ok()?;
     if !request.is_valid() || request.has(O_PATH) {
         return None;
     }
@@ -533,6 +534,13 @@ pub(super) fn after(
         }
         Step::None | Step::Plain | Step::Cut => Next::Done(result),
     }
+}
+
+/// Whether [`after`] hands on what it is given, if that is no error, or `ENOENT`.
+pub(super) fn hands_on(process: &Process<'_>, scratch: &Scratch) -> bool {
+    matches!(scratch.files.step, Step::Fast | Step::Text)
+        && process.enforces()
+        && !learns(process, scratch.files.wants)
 }
 
 fn again(process: &Process<'_>, number: usize, scratch: &mut Scratch) -> Next {

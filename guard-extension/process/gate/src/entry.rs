@@ -5,7 +5,7 @@
 //! while it was under way goes back right (it goes without the hook's [`after`](guard_hook::after)
 //! then).
 
-use guard_hook::{Answer, Call, Next, decide, uncovers};
+use guard_hook::{Answer, Call, Next, decide, hands_on, uncovers};
 
 use crate::slots::{self, Slot};
 use crate::sys::number;
@@ -29,6 +29,7 @@ pub(crate) extern "C" fn guard_gate_decide(slot: &mut Slot) -> u32 {
     slot.maps_code = false;
     slot.is_watched = false;
     slot.is_hooks = false;
+    slot.hands_on = 0;
     let Some(process) = start::process() else {
         // It was there before any text was patched: the program has taken it away.
         const EPERM: isize = -1;
@@ -52,6 +53,9 @@ pub(crate) extern "C" fn guard_gate_decide(slot: &mut Slot) -> u32 {
             slot.instead = call;
             if matches!(call.number, number::EXECVE | number::EXECVEAT) && slots::is_borrowed() {
                 slots::watch(slot);
+            }
+            if !slot.maps_code && hands_on(process, &slot.call, &slot.scratch) {
+                slot.hands_on = 1;
             }
             INSTEAD
         }
@@ -83,6 +87,7 @@ pub(crate) extern "C" fn guard_gate_after(slot: &mut Slot) -> u32 {
             RETURN
         }
         Next::Again(call) => {
+            slot.hands_on = 0;
             slot.instead = call;
             INSTEAD
         }

@@ -49,6 +49,9 @@ pub struct Slot {
     pub frame: *mut Frame,
     /// [`IN_CALL`] or anything else.
     pub state: u64,
+    /// Not 0 when nobody has to be asked after the call in place of the program's, if its result is
+    /// no error, or `ENOENT`.
+    pub hands_on: u64,
     /// The program's own call.
     pub call: Call,
     /// Whether code is mapped by the call, to be patched afterwards.
