@@ -45,12 +45,13 @@ const TRIGGERS: &[Trigger] = &[
     // Pickle: protocols 2 to 5 in base64 and raw, protocol 0 as text and in base64.
     Trigger::new("ga[jnrvmiqusw][j9ov]"),
     Trigger::new("\\x80[\\x02\\x03\\x04\\x05][\\x95c}(\\]]"),
-    Trigger::new("cos[\\n\\\\]"),
+    Trigger::new("[ci]os[\\n\\\\]"),
     Trigger::new("six[\\n\\\\]"),
+    Trigger::new("[ci]sub"),
     Trigger::new("ltin"),
     Trigger::new("y[123][9bnj][zvf1]"),
-    // YAML: !!python/, !!javax., !!com., !!org.; !ruby/, !php/
-    Trigger::new("!![pjco][yaor]"),
+    // YAML: !!python/, !!javax., !!com., !!org., !!js/; !ruby/, !php/
+    Trigger::new("!![pjco][yaors]"),
     Trigger::new("![rp][uh][bp]"),
     // .NET: AAEAAAD///// is a BinaryFormatter header.
     Trigger::new("d///"),
@@ -63,6 +64,10 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("\\[\\\\[\\\\\"][\\\\cojnb]"),
     Trigger::new("\\[\"[cojnb][orahes]"),
     Trigger::new("\\x24\\x24nd"),
+    // "json_class"; "^o" of Ruby's Oj; the type arguments of a .NET generic.
+    Trigger::new("n_cl"),
+    Trigger::new("\\^o\\W"),
+    Trigger::new("\\[\\[sy"),
     // Ruby: 0x0408 and an object, a user-marshalled object or an array.
     Trigger::new("bah[vub]"),
     Trigger::new("\\x04\\x08[oueci\\[]"),
@@ -99,7 +104,8 @@ fn context(bytes: &[u8], at: usize) -> bool {
         | [b'T', b'z', b'o', ..]
         | [b'Y', b'T', b'o', ..]
         | [b'/', b'w', b'E', b'y', ..] => !is_base64(before),
-        [b'c', b'o', b's', ..] | [b's' | b'S', b'i' | b'I', b'x' | b'X', ..] => {
+        [b'c' | b'i', b's', b'u', ..] => goes_on(b"csubprocess") || goes_on(b"isubprocess"),
+        [b'c' | b'i', b'o', b's', ..] | [b's' | b'S', b'i' | b'I', b'x' | b'X', ..] => {
             // A module's line, then a function's.
             let tail = rest.get(3..).unwrap_or_default();
             let skip = if tail.first() == Some(&b'\n') { 1 } else { 2 };
@@ -115,6 +121,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
             b"!!com.",
             b"!!org.",
             b"!!ch.",
+            b"!!js/",
         ]
         .iter()
         .any(|n| goes_on(n)),
@@ -123,6 +130,12 @@ fn context(bytes: &[u8], at: usize) -> bool {
         [b'D', b'/', ..] => matches!(before, Some(b'A' | b'%' | b'\\')),
         [b'$' | b'@', b't' | b'T', ..] => goes_on(b"@type") || goes_on(b"$type"),
         [b'@', ..] => goes_on(b"@class"),
+        [b'n' | b'N', b'_', ..] => {
+            let head = bytes.get(at.saturating_sub(3)..at).unwrap_or_default();
+            head.eq_ignore_ascii_case(b"jso") && goes_on(b"n_class")
+        }
+        [b'^', ..] => matches!(rest.get(2), None | Some(b'"' | b'\\' | b'%' | b'&')),
+        [b'[', b'[', ..] => goes_on(b"[[System."),
         [b'p' | b'P', ..] => goes_on(b"py/object") || goes_on(b"py/reduce"),
         [b'[', after @ ..] => {
             let skip = after
@@ -224,9 +237,12 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         [0x80, ..] => (effort.spend(rest.len()) && pickle::is_dangerous(rest))
             .then(|| found(PICKLE, rest.len()))?,
-        [b'c', b'o', ..] | [b's' | b'S', b'i' | b'I', ..] | [b'l', b't', ..] => {
+        [b'c' | b'i', b'o' | b's', ..] | [b's' | b'S', b'i' | b'I', ..] | [b'l', b't', ..] => {
             pickle_text(text.bytes, at)
         }
+        [b'n' | b'N', b'_', ..] => ruby_class(text, at.checked_sub(3)?, b"json_class"),
+        [b'^', ..] => ruby_class(text, at, b"^o"),
+        [b'[', b'[', name @ ..] => class::is_net_gadget(name).then(|| found(TYPE, 9))?,
         [b'!' | b'2', ..] => yaml(rest).and_then(|length| found(YAML, length)),
         [b'D', b'/', ..] => {
             let start = at.checked_sub(6)?;
@@ -283,30 +299,63 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     }
 }
 
-/// `cos\nsystem\n`: a GLOBAL opcode of protocol 0, found by its module.
+/// `cos\nsystem\n`, `ios\nsystem\n`: GLOBAL and INST of protocol 0, found by their module. Breaks
+/// may be spelled out, where a program's text was quoted once more.
 fn pickle_text(bytes: &[u8], at: usize) -> Option<Match> {
-    let head = bytes.get(..at + 4)?;
-    let length = head
-        .iter()
-        .rev()
-        .skip_while(|b| **b == b'\n')
-        .take(16)
-        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
-        .count();
-    let end = at + bytes.get(at..)?.iter().take(16).position(|b| *b == b'\n')?;
-    let start = head.iter().rposition(|b| *b != b'\n')? + 1 - length;
-    let module = bytes.get(start..end)?.strip_prefix(b"c")?;
-    let name = bytes.get(end + 1..)?;
-    let n = name
+    let is_name = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'_';
+    let head = bytes.get(..at)?;
+    let back = head.iter().rev().take(16).take_while(is_name).count();
+    // The letter of a spelled out break is none of the name's.
+    let cut = usize::from(back > 0 && head.len() > back && head.get(at - back - 1) == Some(&b'\\'));
+    let start = at - back + cut;
+    let (module, end) = name_line(bytes, start)?;
+    let module = module
+        .strip_prefix(b"c")
+        .or_else(|| module.strip_prefix(b"i"))?;
+    let (name, _) = name_line(bytes, end)?;
+    pickle::is_risky(module, name).then_some(Match {
+        rule: PICKLE,
+        span: start..end + name.len(),
+    })
+}
+
+/// A name of Python, dots included, that ends its line; also where the next line begins.
+fn name_line(bytes: &[u8], from: usize) -> Option<(&[u8], usize)> {
+    let rest = bytes.get(from..)?;
+    let length = rest
         .iter()
         .take(24)
-        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
         .count();
-    let name = name.get(..n)?;
-    let closed = bytes.get(end + 1 + n) == Some(&b'\n');
-    (closed && pickle::is_risky(module, name)).then(|| Match {
-        rule: PICKLE,
-        span: start..end + 1 + n,
+    let (name, rest) = rest.split_at(length);
+    let escapes = rest.iter().take(4).take_while(|b| **b == b'\\').count();
+    let ends = match rest.get(escapes) {
+        Some(b'\n') => escapes == 0,
+        Some(b'n') => escapes > 0,
+        _ => false,
+    };
+    ends.then_some((name, from + length + escapes + 1))
+}
+
+/// `"json_class": "Gem::Installer"`, `"^o": "Gem::Installer"`: the class that Ruby's JSON additions
+/// and Oj build. Those that hold data (`Range`, `Set`) are in no module.
+fn ruby_class(text: &Text<'_>, start: usize, key: &[u8]) -> Option<Match> {
+    let end = start + key.len();
+    let written = text.bytes.get(start..end)?;
+    let after = match text.place {
+        Place::Key(after) if end == text.bytes.len() => after,
+        _ => text.bytes.get(end..)?,
+    };
+    let class = class::value_after(after)?;
+    let length = class
+        .iter()
+        .take(64)
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b':')
+        .count();
+    let nested = memchr::memmem::find(class.get(..length)?, b"::").is_some();
+    (written.eq_ignore_ascii_case(key) && nested).then_some(Match {
+        rule: TYPE,
+        span: start..end,
     })
 }
 

@@ -23,7 +23,7 @@ const SECRET: RuleId = RuleId::new("jndi.secret_lookup");
 const HIDDEN: RuleId = RuleId::new("jndi.hidden_lookup");
 
 /// The heads of the lookups looked for, and of expressions nested at the head of another.
-const TRIGGERS: &[Trigger] = &[Trigger::new("\\x24\\{[j$lu:sdebf][n${op:\\-craiu]")];
+const TRIGGERS: &[Trigger] = &[Trigger::new("\\x24\\{[j$lu:sdebfpx][n${op:\\-craium]")];
 
 /// Longest expression read. Obfuscated ones take some ten bytes for each letter of `jndi:ldap://`.
 const REACH: usize = 512;

@@ -33,6 +33,9 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("[\\n\\r\\x0b\\x0c]\\t[a-z\\d-]"),
     Trigger::new("[\\n\\r\\x0b\\x0c][\\[a-z\\d][a-z\\d-]"),
     Trigger::new("\\\\n\\\\[t\\\\]"),
+    // A priority, as syslog writes it.
+    Trigger::new("\\\\[nr]<\\d"),
+    Trigger::new("[\\n\\r]<\\d[\\d>]"),
     // A line of JSON, as structured loggers write it.
     Trigger::new("\\\\[nr]\\{[\\\\\"]"),
     Trigger::new("[\\n\\r]\\{\"[a-z@]"),
@@ -103,7 +106,9 @@ fn context(bytes: &[u8], at: usize) -> bool {
             .take(24)
             .skip(1)
             .any(|b| matches!(b, b']' | b'\\' | b'%' | b':')),
-        (Some(b'{'), _) => true,
+        (Some(b'{' | b'<'), _) => true,
+        // `04-Mar-2026 `
+        (Some(b'0'..=b'9'), Some(b' ')) if token == 11 => true,
         (_, Some(b':')) => {
             word.contains(&b'-') || upper || entry::is_plain_name(word) || returned(bytes, at)
         }
@@ -235,6 +240,16 @@ fn forged(text: &Text<'_>, at: usize, unusual: bool, effort: &mut Effort) -> Opt
             (bare && returned && colons == usize::from(url)).then_some(HEADER)
         }
         Line::Entry => (spaces <= 3 && indent == 0).then_some(ENTRY),
+        // Two lines: one is a bare value, the other all of what a logger would have written.
+        Line::Message => {
+            let bare = spaces == 0 && is_value(first) && !first.is_empty();
+            let last = bytes.len() <= 2 * FIRST_LINE
+                && !line
+                    .trim_ascii_end()
+                    .iter()
+                    .any(|b| matches!(b, b'\n' | b'\r'));
+            (bare && last && indent == 0).then_some(ENTRY)
+        }
         Line::Command => (spaces <= 2 && is_value(first)).then_some(COMMAND),
     }?;
     Some(Match {

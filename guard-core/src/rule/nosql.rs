@@ -23,13 +23,16 @@ pub(super) const RULES: Rules = Rules {
 const TRIGGERS: &[Trigger] = &[
     // `$ne`, `$gt`, `$in`, `$or`, `$where`, `$regex`, `$exists`, `$comment` and the like.
     Trigger::new("\\$[nglioareswcmfjt][eqtnriolhxsud]"),
+    // `$accumulator`; the stages `$unionWith`, `$out`, `$merge`.
+    Trigger::new("\\$acc"),
+    Trigger::new("\\$[uom][nue][itr]"),
     // Script behind a literal.
     Trigger::new("is\\.[a-z_]"),
     Trigger::new(";\\bre"),
     Trigger::new(";ret"),
     Trigger::new(";sle"),
     Trigger::new("ew\\bD"),
-    Trigger::new("le\\([1t]"),
+    Trigger::new("ile\\("),
     Trigger::new("db\\.[a-z_]"),
     // Commands of Redis, Cassandra and Neo4j.
     Trigger::new("[\\nn]\\$\\d[\\d\\r\\\\]"),
@@ -94,9 +97,11 @@ fn context(bytes: &[u8], at: usize) -> bool {
     match bytes.get(at) {
         Some(b'$') => operator::hint(bytes, at),
         Some(b';') => script::hint_statement(bytes, at),
+        Some(b'i' | b'I') if starts(bytes, at, b"ile(") => {
+            around(bytes, at, 2, b"while(").is_some()
+        }
         Some(b'i' | b'I') if starts(bytes, at, b"is.") => around(bytes, at, 2, b"this.").is_some(),
         Some(b'e' | b'E') => starts(bytes, at + 3, b"Date"),
-        Some(b'l' | b'L') => around(bytes, at, 3, b"while(").is_some(),
         Some(b'd' | b'D') if bytes.get(at + 2) == Some(&b'.') => script::hint_shell(bytes, at),
         _ => command::hint(bytes, at),
     }
@@ -110,11 +115,13 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     match bytes.get(at)? {
         b'$' => operator::operator(text, at),
         b';' => script::statement(text, at),
+        b'i' | b'I' if starts(bytes, at, b"ile(") => {
+            script::waiting_loop(text, around(bytes, at, 2, b"while(")?)
+        }
         b'i' | b'I' if starts(bytes, at, b"is.") => {
             script::member(text, around(bytes, at, 2, b"this.")?)
         }
         b'e' | b'E' => script::busy_loop(text, at),
-        b'l' | b'L' => script::endless_loop(text, around(bytes, at, 3, b"while(")?),
         b'd' | b'D' if bytes.get(at + 2) == Some(&b'.') => script::shell(text, at),
         _ => command::command(text, at),
     }

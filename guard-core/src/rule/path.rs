@@ -31,6 +31,8 @@ const WRAPPER: RuleId = RuleId::new("path.wrapper");
 const NULL_BYTE: RuleId = RuleId::new("path.null_byte");
 const REMOTE: RuleId = RuleId::new("path.remote_include");
 const SHARE: RuleId = RuleId::new("path.admin_share");
+const DEVICE: RuleId = RuleId::new("path.device");
+const HOST: RuleId = RuleId::new("path.remote_share");
 
 const TRIGGERS: &[Trigger] = &[
     Trigger::new("\\.\\./"),
@@ -51,6 +53,9 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("[/\\\\]\\.[a-z][a-z_]"),
     Trigger::new("[cd]:[/\\\\][\\\\/wpibxuasnm]"),
     Trigger::new("[/\\\\][cd]\\x24[/\\\\]"),
+    // `\\\\?\\`, `\\\\.\\`; `\\\\10.`
+    Trigger::new("\\\\\\\\[?.]\\\\"),
+    Trigger::new("\\\\\\\\\\d[\\d.]"),
     // php:, zip:, phar:, expect:, data:, glob:, compress.zlib:
     Trigger::new("[zhealp][iactoh][prtab]:"),
     Trigger::new("[a-z\\d]\\0\\.[a-z]"),
@@ -68,6 +73,12 @@ fn context(bytes: &[u8], at: usize) -> bool {
     match rest {
         [b'.', b'.', ..] | [0xbf, ..] | [_, 0, ..] => true,
         [b'=', ..] => including(bytes, at),
+        [b'\\', b'\\', b'0'..=b'9', address @ ..] => {
+            let quad = |b: &&u8| b.is_ascii_digit() || **b == b'.';
+            let length = address.iter().take(15).take_while(quad).count();
+            let dots = address.iter().take(length).filter(|b| **b == b'.').count();
+            dots == 3 && matches!(address.get(length), Some(b'\\'))
+        }
         [b'.', ..] => {
             // Before the extension, one of the names that are looked for; after it, its end.
             let before = bytes.get(at.saturating_sub(1)).copied().unwrap_or(0) | 0x20;
@@ -133,6 +144,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'=', ..] => included(text, at, effort),
         [a, b, c, b':', ..] if is_wrapper_tail([*a, *b, *c]) => wrapper(text, at, effort),
         [b'/' | b'\\', b'c' | b'd' | b'C' | b'D', b'$', ..] => share(text, at, effort),
+        [b'\\', b'\\', ..] => windows_root(text, at),
         _ => sensitive(text, at, effort),
     }
 }
@@ -372,6 +384,36 @@ fn null_byte(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     .then(|| Match {
         rule: NULL_BYTE,
         span: token.start..at + 3 + extension,
+    })
+}
+
+/// Longest path that Windows takes without a prefix.
+const PATH: usize = 260;
+
+/// `\\?\C:\x`, `\\.\PhysicalDrive0`: a name that Windows takes as it is, steps and all; and
+/// `\\10.1.1.1\x`, a share of a host that has no name. Where the path is all there is.
+fn windows_root(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let path = bytes.get(at..)?;
+    let blank = path.iter().take(PATH).any(u8::is_ascii_whitespace);
+    (at == 0 && text.starts && text.ends && path.len() <= PATH && !blank).then_some(())?;
+    let (root, rest) = path.get(2..)?.split_at_checked(1)?;
+    let rule = if matches!(root, b"?" | b".") {
+        let name = rest.strip_prefix(b"\\")?;
+        name.first().filter(|b| b.is_ascii_alphanumeric())?;
+        DEVICE
+    } else {
+        let host = path.get(2..)?.split(|b| *b == b'\\').next()?;
+        let part = |p: &[u8]| (1..=3).contains(&p.len()) && p.iter().all(u8::is_ascii_digit);
+        let mut parts = host.split(|b| *b == b'.');
+        let share = path.get(2 + host.len()..)?;
+        // Shares of administrators are a finding of their own.
+        let named = share.len() > 1 && !share.contains(&b'$');
+        (parts.clone().count() == 4 && parts.all(part) && named).then_some(HOST)?
+    };
+    Some(Match {
+        rule,
+        span: 0..bytes.len(),
     })
 }
 

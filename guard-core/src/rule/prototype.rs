@@ -259,6 +259,8 @@ fn pointer(text: &Text<'_>, step: &Range<usize>) -> Option<usize> {
         .get(..step.start)
         .filter(|h| text.starts && h.len() <= PATH_LENGTH)?;
     let tail = bytes.get(step.end..).filter(|t| t.len() <= PATH_LENGTH)?;
+    // As a fragment, too (RFC 6901, 6).
+    let head = head.strip_prefix(b"#").unwrap_or(head);
     let steps =
         head.starts_with(b"/") && head.ends_with(b"/") && tail.first().is_none_or(|b| *b == b'/');
     (steps && text.ends && head.iter().chain(tail).all(plain)).then_some(bytes.len())
@@ -276,6 +278,17 @@ fn path(text: &Text<'_>, step: &Range<usize>) -> Option<(RuleId, Range<usize>)> 
         .count();
     let start = step.start - back;
     let first = bytes.get(start..step.start)?;
+    // An option of a command line, as minimist and its like make keys of: `--__proto__.x 1`.
+    let apart = match start.checked_sub(1) {
+        None => text.starts,
+        Some(before) => bytes.get(before) == Some(&b' '),
+    };
+    let option = apart && first == b"--";
+    let (start, first) = if option {
+        (step.start, b"".as_slice())
+    } else {
+        (start, first)
+    };
     // A step begins the path or follows a dot, a bracket or a bracket and quote.
     if !matches!(first.last(), None | Some(b'.' | b'[' | b'\'' | b'"')) {
         return None;
@@ -296,7 +309,9 @@ fn path(text: &Text<'_>, step: &Range<usize>) -> Option<(RuleId, Range<usize>)> 
     let boundary = match start.checked_sub(1).and_then(|i| bytes.get(i)) {
         None => text.starts,
         Some(b'?' | b'&' | b'#' | b';' | b'/') => true,
-        Some(_) => false,
+        // `{}.__proto__.x=1`
+        Some(b'}') => first == b"." && text.starts && start == 2 && bytes.first() == Some(&b'{'),
+        Some(_) => option,
     };
     if !boundary {
         return None;
@@ -316,7 +331,7 @@ fn path(text: &Text<'_>, step: &Range<usize>) -> Option<(RuleId, Range<usize>)> 
     let goes_on = matches!(rest.first(), Some(b'.' | b'[' | b']' | b'\'' | b'"'));
     let named = rest.len() > 1 || matches!(text.place, Place::Key(_)) || first.ends_with(b"[");
     let whole = start == 0 && next.is_none() && text.starts && text.ends;
-    let assigned = next == Some(&b'=');
+    let assigned = next == Some(&b'=') || option && next == Some(&b' ');
     let end = step.end + ahead;
     // A whole text that is one of the names alone is a key on its way (`obj[name] = ..`).
     let matched = goes_on && named && (assigned || whole || matches!(text.place, Place::Key(_)))

@@ -66,6 +66,9 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("\\\\n[a-z/;|&][a-z]"),
     // Substitutions: `$(id)`, `$( id )`, `$(`id`)`, `$({cat,/x})`, `$((7*7))`, `<(id)`.
     Trigger::new("[\\x24<>]\\([a-z/{'\"\\\\ `(][a-z/'\"?*\\\\ \\d]"),
+    // `$(</etc/passwd)`; `;{ id; }`
+    Trigger::new("\\x24\\(<[/~.]"),
+    Trigger::new(";\\{ [a-z/]"),
     // `$IFS`, `${IFS}`.
     Trigger::new("\\x24[{i][if][fs]"),
     // `/bin/id`, `/dev/tcp/`.
@@ -113,6 +116,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
         b';' | b'|' if rest.first().is_some_and(u8::is_ascii_alphabetic) && assigns(rest) => true,
         b';' | b'|' | b'&' | b'\n' | b'`' => may_command(rest),
         b'\\' => may_command(rest.get(1..).unwrap_or_default()),
+        b'$' if matches!(rest, [b'(', b'<', ..]) => true,
         b'$' | b'<' | b'>' if rest.first() == Some(&b'(') => {
             may_command(rest.get(1..).unwrap_or_default())
         }
@@ -220,6 +224,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'd' | b'D' | b'e' | b'E', b' ', ..] => windows::command_interpreter(text, at),
         [b'`', ..] => expansion::backquoted(text, at),
         [b'$', b'(', b'(', b'0'..=b'9', ..] => expansion::arithmetic(text, at),
+        [b'$', b'(', b'<', ..] => expansion::file(text, at),
         [b'$', b'(', ..] => expansion::substituted(text, at),
         [b'<' | b'>', ..] => expansion::process(text, at),
         [b'{', ..] => expansion::braces(text, at),

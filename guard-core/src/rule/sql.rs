@@ -64,6 +64,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("drop"),
     Trigger::new("te\\b[fuo]"),
     Trigger::new("['\")];[\\b\\w\\0]"),
+    Trigger::new(";cal"),
+    Trigger::new(";\\bca"),
     Trigger::new("rt\\bi"),
     Trigger::new("\\bset"),
     // Functions that wait, fail on purpose or read files.
@@ -86,6 +88,7 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("['\"] [|^~]['\"\\d( !~@=+-]"),
     Trigger::new("'[-&^*+=|]'"),
     Trigger::new("ike'"),
+    Trigger::new("ke\\b'"),
     // A literal left and the rest commented out.
     Trigger::new("['\")][-\\b;)][-#;]"),
     Trigger::new("`[-\\b;)][-#;]"),
@@ -219,7 +222,12 @@ fn anchor(bytes: &[u8], at: usize) -> Option<Anchor> {
                 .map(Anchor::Statement)
                 .or(Some(Anchor::Tail))
         }
-        [b'i', b'k', b'e', b'\''] => (0..12)
+        [b';', b'c', ..] => Some(Anchor::Statement(at + 1)),
+        [b';', _, b'c', b'a'] => Some(Anchor::Statement(at + 2)),
+        [b'k', b'e', ..] => around(bytes, at, 2, b"like")
+            .and_then(|like| (0..8).find_map(|i| around(bytes, like, i, b"'")))
+            .map(Anchor::Literal),
+        [b'i', b'k', b'e', _] => (0..12)
             .find_map(|i| around(bytes, at, i, b"'"))
             .map(Anchor::Literal),
         [b'r', b't', _, b'i'] => around(bytes, at, 4, b"insert").map(Anchor::Statement),

@@ -49,12 +49,14 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("\\{[\\d#@=(][\\d*][\\d*+]"),
     Trigger::new("\\{\\*\\w"),
     // FreeMarker and Velocity directives.
-    Trigger::new("[<\\[]#[ail][sfnm]"),
+    Trigger::new("[<\\[]#[ail][sfnmi]"),
     Trigger::new("#[sfep][eova][tra]"),
     // `{php}`, `{if `, `{self::`, `{math equation=`, `{fetch file=`, `{include file=`
     Trigger::new("\\{[pisfme][hfemnav][a-z ]"),
     // `[[7*7]]`
     Trigger::new("\\[\\[\\d[\\d*]"),
+    // Template Toolkit: `[% 7*7 %]`.
+    Trigger::new("\\[%[ \\d][\\d*]"),
     // `x.getClass()`
     Trigger::new("tcla"),
     Trigger::new("?new"),
@@ -105,8 +107,13 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'?' | b't' | b'T' | b'#', ..] | [b'<' | b'[', b'#', ..] if !effort.spend(CONTENT) => None,
         [b'?', ..] => instantiation(text, at),
         [b't' | b'T', ..] => reflection(text, at),
-        [b'[', b'[', ..] => {
-            let found = expression(text, at, at + 2, b"]]", false, effort)?;
+        [b'[', b'[' | b'%', ..] => {
+            let close: &[u8] = if rest.get(1) == Some(&b'%') {
+                b"%]"
+            } else {
+                b"]]"
+            };
+            let found = expression(text, at, at + 2, close, false, effort)?;
             (found.rule == ARITHMETIC).then_some(found)
         }
         [b'#', ..] => assignment(text, at),
@@ -302,8 +309,11 @@ fn statement(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
                 .iter()
                 .position(|b| *b == b'=')
                 .and_then(|i| rest.get(i + 1..))?;
-            (expression::read(value, true) == Evidence::Computation).then_some(())?;
-            found(ARITHMETIC, at, end)
+            match expression::read(value, true) {
+                Evidence::Computation => found(ARITHMETIC, at, end),
+                Evidence::Reach => found(REACH, at, end),
+                _ => None,
+            }
         }
         _ => None,
     }

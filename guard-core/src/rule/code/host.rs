@@ -50,6 +50,16 @@ pub(super) fn internals(text: &Text<'_>, at: usize) -> Option<Match> {
         b"builtins" if after.starts_with(b",") => bytes
             .get(..at)
             .is_some_and(|head| head.ends_with(b"getattr(")),
+        // `x.__class__.__name__`: what programs call an object's type.
+        b"class"
+            if after.starts_with(b".__name__")
+                && at
+                    .checked_sub(2)
+                    .and_then(|i| bytes.get(i))
+                    .is_some_and(u8::is_ascii_alphanumeric) =>
+        {
+            false
+        }
         _ => {
             let quoted = matches!(before, Some(b'\'' | b'"'))
                 && matches!(

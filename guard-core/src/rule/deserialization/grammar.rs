@@ -119,6 +119,10 @@ pub(super) fn yaml(rest: &[u8]) -> Option<usize> {
     if let Some(kind) = tag.strip_prefix(b"!php/") {
         return kind.starts_with(b"object").then_some(length);
     }
+    // js-yaml's type of functions; its patterns and `undefined` are data.
+    if let Some(kind) = tag.strip_prefix(b"!!js/") {
+        return kind.starts_with(b"function").then_some(length);
+    }
     let class = tag.strip_prefix(b"!!")?;
     (class::is_java_gadget(class) && class.len() > 8).then_some(length)
 }

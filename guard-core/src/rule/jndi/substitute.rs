@@ -156,7 +156,13 @@ fn judge(content: &[u8]) -> Outcome {
         || (is(b"file")
             && begins(&[b"utf-8:", b"iso-8859-1:", b"us-ascii:", b"utf-16"])
             && charset().is_some_and(|path| !path.is_empty()));
-    if remote {
+    // Commons Text, again: a key of a file, a node of a file.
+    let keyed = memchr::memmem::find(rest, b"::").is_some_and(|at| at + 2 < rest.len());
+    let node = rest
+        .iter()
+        .position(|b| *b == b':')
+        .is_some_and(|path| path > 0 && matches!(rest.get(path + 1), Some(b'/')));
+    if remote || is(b"properties") && keyed || is(b"xml") && node {
         return Outcome::Remote;
     }
     let secret = is(b"env")
@@ -165,7 +171,10 @@ fn judge(content: &[u8]) -> Outcome {
             b"aws_session_token",
             b"aws_access_key_id",
         ]);
-    if secret {
+    // A value of the program's own settings, by file and key.
+    let bundled =
+        is(b"bundle") && charset().is_some_and(|key| !key.is_empty() && !key.starts_with(b"-"));
+    if secret || bundled {
         Outcome::Secret
     } else {
         Outcome::Harmless
@@ -208,7 +217,7 @@ fn resolve(output: &mut Output, start: usize) -> bool {
         output.keep(start, value.start + trim..value.end - trim);
         return quotes && value.len() <= 4;
     }
-    if is(b"base64") {
+    if is(b"base64") || is(b"base64decoder") {
         output.keep(start, value);
         decode(output, start);
         return false;

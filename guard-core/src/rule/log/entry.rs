@@ -11,6 +11,8 @@ pub(super) enum Line {
     Pair,
     /// A level or a time stamp, as loggers write them.
     Entry,
+    /// A level and a message after one blank, which a note may begin with too.
+    Message,
     /// A command or an answer of SMTP, IMAP, HTTP, Redis.
     Command,
 }
@@ -26,6 +28,9 @@ pub(super) fn classify(line: &[u8]) -> Option<(Line, usize)> {
     }
     if let Some(n) = command(line) {
         return Some((Line::Command, n));
+    }
+    if let Some(n) = message(line) {
+        return Some((Line::Message, n));
     }
     let n = line
         .iter()
@@ -52,6 +57,9 @@ pub(super) fn is_plain_name(word: &[u8]) -> bool {
     ];
     WORDS.iter().any(|w| w.eq_ignore_ascii_case(word)) || is_level(word)
 }
+
+/// How many of the levels are what loggers name them; the rest are words of other uses too.
+const COMMON_LEVELS: usize = 9;
 
 const LEVELS: [&[u8]; 22] = [
     b"ERROR",
@@ -81,6 +89,19 @@ const LEVELS: [&[u8]; 22] = [
 /// `[ERROR]`, `INFO:`, `WARN -`, a time stamp before one of them, a line of an access log.
 fn entry(line: &[u8]) -> Option<usize> {
     match line {
+        // syslog's priority (RFC 5424, 6.2.1; RFC 3164, 4.1.1).
+        [b'<', rest @ ..] => {
+            let n = rest
+                .iter()
+                .take(4)
+                .take_while(|b| b.is_ascii_digit())
+                .count();
+            let header = rest.get(n..)?.strip_prefix(b">")?;
+            let dated = header
+                .strip_prefix(b"1 ")
+                .is_some_and(|h| stamp(h).is_some());
+            ((1..=3).contains(&n) && (dated || month_stamp(header).is_some())).then_some(n + 2)
+        }
         [b'[', rest @ ..] => {
             let n = rest.iter().take_while(|b| b.is_ascii_alphabetic()).count();
             let closed = matches!(rest.get(n), Some(b']'));
@@ -88,7 +109,16 @@ fn entry(line: &[u8]) -> Option<usize> {
                 return Some(n + 2);
             }
             let inner = rest.iter().take(40).position(|b| *b == b']')?;
-            stamp(rest.get(..inner)?).map(|_| inner + 2)
+            let inside = rest.get(..inner)?;
+            // `[Mon Mar 02 10:00:00.1 2026]`: Apache's error log.
+            let weekday = inside
+                .iter()
+                .take(4)
+                .take_while(|b| b.is_ascii_alphabetic())
+                .count();
+            let error_log =
+                weekday == 3 && inside.get(4..).is_some_and(|d| month_stamp(d).is_some());
+            (error_log || stamp(inside).is_some()).then_some(inner + 2)
         }
         // Structured loggers: JSON, logfmt.
         [b'{', b'"', rest @ ..] => {
@@ -109,7 +139,10 @@ fn entry(line: &[u8]) -> Option<usize> {
         }
         [b'l', b'e', b'v', b'e', b'l', b'=', ..] => Some(6),
         [b'0'..=b'9', ..] => {
-            if let Some(n) = stamp(line).or_else(|| clock(line)) {
+            if let Some(n) = stamp(line)
+                .or_else(|| named_month(line))
+                .or_else(|| clock(line))
+            {
                 // A date alone is an agenda's; an entry names its level or its source next.
                 let rest = line.get(n..)?;
                 let rest = rest.get(..rest.len().min(40))?;
@@ -118,7 +151,7 @@ fn entry(line: &[u8]) -> Option<usize> {
                     .any(|w| w.len() >= 3 && w.iter().all(u8::is_ascii_uppercase) && is_level(w));
                 return level.then_some(n);
             }
-            if let Some(n) = day(line) {
+            if let Some(n) = day(line).or_else(|| epoch(line)) {
                 return Some(n);
             }
             // `10.0.0.1 - - [`: the common log format.
@@ -141,8 +174,85 @@ fn entry(line: &[u8]) -> Option<usize> {
                 return Some(n + 1);
             }
             month_stamp(line)
+                .or_else(|| platform(word, rest))
+                .or_else(|| glog(line))
+                .or_else(|| audit(line))
+                .or_else(|| (upper && is_level(word) && sourced(rest)).then_some(n))
         }
     }
+}
+
+/// `START RequestId: ` and its kin, by which Lambda frames an invocation in its log, and by which
+/// what reads the log tells invocations apart (Lambda developer guide, "CloudWatch Logs").
+fn platform(word: &[u8], rest: &[u8]) -> Option<usize> {
+    let frame = matches!(word, b"START" | b"END" | b"REPORT" | b"XRAY");
+    let tail = b" RequestId: ";
+    (frame && rest.starts_with(tail)).then_some(word.len() + tail.len() - 1)
+}
+
+/// `I0304 05:06:07.0`: glog and klog, whose first letter is the level.
+fn glog(line: &[u8]) -> Option<usize> {
+    const SHAPE: &[u8] = b"dddd dd:dd:dd.";
+    let rest = line.get(1..)?;
+    let level = matches!(line.first(), Some(b'I' | b'W' | b'E' | b'F'));
+    (level && has_shape(rest, SHAPE)).then_some(SHAPE.len())
+}
+
+/// `type=USER_LOGIN msg=audit(`: the audit system's records.
+fn audit(line: &[u8]) -> Option<usize> {
+    let name = line.strip_prefix(b"type=")?;
+    let n = name
+        .iter()
+        .take_while(|b| b.is_ascii_uppercase() || **b == b'_')
+        .count();
+    let record = b" msg=audit(";
+    (n > 0 && name.get(n..)?.starts_with(record)).then_some(5 + n + record.len())
+}
+
+/// What follows a level after one blank when a logger wrote it: a qualified name, and a mark before
+/// the message.
+fn sourced(rest: &[u8]) -> bool {
+    let Some(source) = rest.strip_prefix(b" ") else {
+        return false;
+    };
+    let n = source
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$'))
+        .count();
+    let (name, message) = source.split_at(n);
+    let marked = [b" - ".as_slice(), b": ", b" : ", b" ["]
+        .iter()
+        .any(|mark| message.starts_with(mark));
+    let inner = name.get(1..n.saturating_sub(1)).unwrap_or_default();
+    inner.contains(&b'.') && marked
+}
+
+/// `1709528767 INFO`, `1709528767.123 INFO`: seconds or milliseconds, then a level.
+fn epoch(line: &[u8]) -> Option<usize> {
+    let n = line.iter().take_while(|b| b.is_ascii_digit()).count();
+    let rest = line.get(n..).filter(|_| matches!(n, 10 | 13))?;
+    let fraction = match rest {
+        [b'.', digits @ ..] => 1 + digits.iter().take_while(|b| b.is_ascii_digit()).count(),
+        _ => 0,
+    };
+    let rest = rest.get(fraction..)?.strip_prefix(b" ")?;
+    let rest = rest.strip_prefix(b"[").unwrap_or(rest);
+    let word = rest.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let ends = rest
+        .get(word)
+        .is_none_or(|b| matches!(b, b' ' | b':' | b']'));
+    (ends && is_level(rest.get(..word)?)).then_some(n + fraction)
+}
+
+/// `INFO admin logged in`
+fn message(line: &[u8]) -> Option<usize> {
+    let n = line.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let level = LEVELS
+        .iter()
+        .take(COMMON_LEVELS)
+        .any(|l| Some(*l) == line.get(..n));
+    let said = matches!(line.get(n..), Some([b' ', first, ..]) if first.is_ascii_alphanumeric());
+    (level && said).then_some(n)
 }
 
 fn is_level(word: &[u8]) -> bool {
@@ -178,16 +288,26 @@ fn has_shape(line: &[u8], shape: &[u8]) -> bool {
             b'd' => b.is_ascii_digit(),
             b'-' => matches!(b, b'-' | b'/'),
             b'T' => matches!(b, b' ' | b'T'),
+            b'?' => matches!(b, b' ' | b'T' | b':'),
             _ => b == shape,
         })
 }
 
+const MONTHS: [&[u8; 3]; 12] = [
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+];
+
+/// `31-Jan-2024 12:00:00`, `31/Jan/2024:12:00:00`.
+fn named_month(line: &[u8]) -> Option<usize> {
+    const DAY: &[u8] = b"dd-";
+    const REST: &[u8] = b"-dddd?dd:dd:dd";
+    let month = line.get(3..).filter(|_| has_shape(line, DAY))?;
+    let named = MONTHS.iter().any(|m| month.starts_with(*m));
+    (named && has_shape(month.get(3..)?, REST)).then_some(6 + REST.len())
+}
+
 /// `Jan 31 12:00:00`, as syslog has it (RFC 3164, 4.1.2).
 fn month_stamp(line: &[u8]) -> Option<usize> {
-    const MONTHS: [&[u8; 3]; 12] = [
-        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
-        b"Dec",
-    ];
     let month = MONTHS.iter().any(|m| line.starts_with(*m));
     let shape = matches!(
         line.get(3..)?,

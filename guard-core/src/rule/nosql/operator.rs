@@ -8,7 +8,7 @@ use crate::inspect::{Match, Place, Text};
 /// (`$date`, `$oid`, `$set`) and JSON's own (`$ref`, `$schema`, `$id`) are not among them. Source:
 /// MongoDB 7 reference, "Query and Projection Operators"; `$func`, which calls a function of PHP:
 /// MongoLite.
-const OPERATORS: [&[u8]; 28] = [
+const OPERATORS: [&[u8]; 32] = [
     b"ne",
     b"gt",
     b"gte",
@@ -33,6 +33,10 @@ const OPERATORS: [&[u8]; 28] = [
     b"function",
     b"accumulator",
     b"lookup",
+    b"graphlookup",
+    b"unionwith",
+    b"out",
+    b"merge",
     b"comment",
     b"regexp",
     b"like",

@@ -128,16 +128,22 @@ pub(super) fn busy_loop(text: &Text<'_>, at: usize) -> Option<Match> {
     })
 }
 
-/// `while(1)` or `while(true)` as a statement behind the literal.
-pub(super) fn endless_loop(text: &Text<'_>, at: usize) -> Option<Match> {
+/// `while(1)`, `while(Date.now()-a<5000)`: a loop as a statement behind the literal.
+pub(super) fn waiting_loop(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let value = at + 6;
     let endless = starts(bytes, value, b"1)") || starts(bytes, value, b"true)");
+    let condition = bytes.get(value..bytes.len().min(value + 24))?;
+    let waits = condition
+        .windows(5)
+        .any(|w| w.eq_ignore_ascii_case(b"date.") || w.eq_ignore_ascii_case(b"date("));
     let semicolon = before_white(bytes, at).checked_sub(1)?;
-    (endless && bytes.get(semicolon) == Some(&b';') && leaves(text, semicolon)).then(|| Match {
-        rule: rule("nosql.script"),
-        span: semicolon..(value + 2).min(bytes.len()),
-    })
+    ((endless || waits) && bytes.get(semicolon) == Some(&b';') && leaves(text, semicolon)).then(
+        || Match {
+            rule: rule("nosql.script"),
+            span: semicolon..(value + 2).min(bytes.len()),
+        },
+    )
 }
 
 /// The method called at `db.collection.method(`, if it writes or lists.
@@ -208,11 +214,14 @@ pub(super) fn shell(text: &Text<'_>, at: usize) -> Option<Match> {
         Some(_) => around(bytes, behind, 6, b"return").is_some(),
     };
     let call = matches!(argument, b'{' | b'[' | b')' | b'f' | b'\'' | b'"');
-    // A complete statement: prose about the shell leaves `;` out.
+    // A complete statement: prose about the shell leaves `;` out, unless the call is all there is.
     let rest = bytes
         .get(end..bytes.len().min(end + 192))
         .unwrap_or_default();
-    let closed = rest.contains(&b';') || rest.windows(8).any(|w| w == b"function");
+    let whole = text.starts && text.ends && behind == 0 && rest.last() == Some(&b')');
+    let closed = whole && end + rest.len() == bytes.len()
+        || rest.contains(&b';')
+        || rest.windows(8).any(|w| w == b"function");
     (stands && call && closed).then(|| Match {
         rule: rule("nosql.script"),
         span: at..end + 1,

@@ -142,6 +142,17 @@ pub(super) fn substituted(text: &Text<'_>, at: usize) -> Option<Match> {
     found(SUBSTITUTION, at, close.unwrap_or(command.after))
 }
 
+/// `$(</etc/passwd)`: what a file holds (Bash manual, 3.5.4).
+pub(super) fn file(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let path = bytes.get(at + 3..)?;
+    let named = |b: &&u8| b.is_ascii_alphanumeric() || b"/._~-*?$".contains(b);
+    let length = path.iter().take(80).take_while(named).count();
+    let closed = length > 1 && path.get(length) == Some(&b')');
+    (closed && anchor::read(bytes, at, text.starts) != Anchor::Prose).then_some(())?;
+    found(SUBSTITUTION, at, at + 3 + length + 1)
+}
+
 /// `$((1234*5678))`: a probe that the shell computes.
 pub(super) fn arithmetic(text: &Text<'_>, at: usize) -> Option<Match> {
     let inner = text.bytes.get(at + 3..)?;

@@ -158,7 +158,7 @@ pub(super) fn goes_on_as_shell(text: &Text<'_>, at: usize) -> bool {
     let start = skip_to_word(text.bytes, at);
     match text.bytes.get(start) {
         None => text.ends,
-        Some(b'#' | b'"' | b'\'' | b')' | b'`' | b'\\' | b'$' | b'/') => true,
+        Some(b'#' | b'"' | b'\'' | b')' | b'}' | b'`' | b'\\' | b'$' | b'/') => true,
         // The next field of a form.
         Some(_)
             if is_field(text.bytes, start)

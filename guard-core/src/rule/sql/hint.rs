@@ -106,7 +106,7 @@ fn worded(bytes: &[u8], at: usize) -> bool {
         b'n' => &[b"not "],
         b'o' => &[b"order"],
         b'r' => &[b"rlike", b"regexp"],
-        b's' => &[b"sounds"],
+        b's' => &[b"sounds", b"similar"],
         b'u' => &[b"union"],
         _ => return false,
     };
@@ -158,7 +158,8 @@ pub(super) fn union(bytes: &[u8], at: usize) -> bool {
                     .take(40)
                     .any(|b| veils(*b) || *b == b'(' || *b == b'/')
                     || holds(tail, b"sel")
-                    || holds(tail, b"val"))
+                    || holds(tail, b"val")
+                    || holds(tail, b"table"))
                 || veils(*next)
                 || next.eq_ignore_ascii_case(&b'u')
         }
@@ -206,6 +207,10 @@ pub(super) fn statement(bytes: &[u8], at: usize) -> bool {
     if starts(bytes, at, b"drop") && !drops(bytes, at + 4) {
         return false;
     }
+    // A procedure is named, then called; programs call functions of that name.
+    if starts(bytes, at, b"c") && !starts(bytes, at, b"create") && !calls(bytes, at) {
+        return false;
+    }
     let mut i = at;
     for _ in 0..8 {
         let Some(before) = i.checked_sub(1).and_then(|i| bytes.get(i)) else {
@@ -219,6 +224,15 @@ pub(super) fn statement(bytes: &[u8], at: usize) -> bool {
         }
     }
     true
+}
+
+/// `call`, white space and a name, unless something hides it.
+fn calls(bytes: &[u8], at: usize) -> bool {
+    let end = after_word(bytes, at);
+    let start = after_white(bytes, end);
+    let hidden = bytes.get(end).is_some_and(|b| veils(*b));
+    let named = bytes.get(start).is_some_and(|b| is_word(*b) || veils(*b));
+    hidden || starts(bytes, at, b"call") && end == at + 4 && start > end && named
 }
 
 /// What can be dropped has a name of its own, unless something hides it.
@@ -265,8 +279,14 @@ pub(super) fn tail(bytes: &[u8], at: usize) -> bool {
         return false;
     }
     let mut i = at + 1;
+    let mut ended = false;
     for _ in 0..12 {
         match bytes.get(i..).unwrap_or_default() {
+            // A statement, and a comment at its end.
+            rest @ [byte, ..] if ended && byte.is_ascii_alphabetic() => {
+                let near = rest.get(..rest.len().min(96)).unwrap_or_default();
+                return near.windows(2).any(|w| w == b"--") || near.iter().any(|b| veils(*b));
+            }
             [b'#', next, ..] => {
                 return is_white(*next)
                     || veils(*next)
@@ -280,7 +300,10 @@ pub(super) fn tail(bytes: &[u8], at: usize) -> bool {
                 return true;
             }
             [b'+', b'\'' | b'"' | b'+' | b'0'..=b'9', ..] | [b'\'' | b'"' | 0, ..] => return true,
-            [byte, ..] if is_white(*byte) || matches!(*byte, b')' | b';') => i += 1,
+            [byte, ..] if is_white(*byte) || matches!(*byte, b')' | b';') => {
+                ended |= *byte == b';';
+                i += 1;
+            }
             [byte, ..] => return veils(*byte),
         }
     }

@@ -42,6 +42,13 @@ pub(super) fn union(text: &Subject<'_>, at: usize) -> Option<Match> {
         Kind::Word(Word::Select) => {}
         Kind::Word(Word::Function) if tokens.bytes(next).eq_ignore_ascii_case(b"values") => {}
         Kind::Word(Word::Plain) if doubled => return found(tokens.at()),
+        // `union table users`.
+        Kind::Word(_) if tokens.bytes(next).eq_ignore_ascii_case(b"table") => {
+            let named = matches!(tokens.next().kind, Kind::Word(Word::Plain));
+            let end = expr::stop(tokens.peek());
+            let injected = named && text.look(at).before.begins() && end != Stop::Other;
+            return if injected { found(tokens.at()) } else { None };
+        }
         _ => return None,
     }
     let before = text.look(at).before;
@@ -140,6 +147,10 @@ fn list(tokens: &mut Tokens<'_>) -> List {
             // A table: one word, then what may follow it.
             tokens.next();
         }
+        // `union select committee on`: no clause follows a column so.
+        if matches!(next.kind, Kind::Word(Word::Clause)) {
+            return List::Prose;
+        }
         return List::Names { clear: goes_on };
     }
     let plausible = goes_on
@@ -165,6 +176,12 @@ pub(super) fn select(text: &Subject<'_>, at: usize) -> Option<Match> {
         List::Names { clear: false } | List::Empty => false,
         List::Odd | List::Prose => return None,
     };
+    if telling && let Some(operator) = set_operator(text, at) {
+        return Some(Match {
+            rule: rule("sql.union"),
+            span: operator..tokens.at().min(bytes.len()),
+        });
+    }
     let look = text.look(at);
     let (id, injected) = match look.before {
         Before::Open => (
@@ -191,6 +208,34 @@ pub(super) fn select(text: &Subject<'_>, at: usize) -> Option<Match> {
         rule: rule(id),
         span,
     })
+}
+
+/// Where `except`, `intersect` or Oracle's `minus` begins that joins the query at `at` to one that
+/// the program began.
+fn set_operator(text: &Subject<'_>, at: usize) -> Option<usize> {
+    let word_before = |end: usize| {
+        let head = text.bytes.get(..end)?.trim_ascii_end();
+        let length = head
+            .iter()
+            .rev()
+            .take(16)
+            .take_while(|b| is_word(**b))
+            .count();
+        head.len()
+            .checked_sub(length)
+            .map(|start| start..head.len())
+    };
+    let is = |word: &core::ops::Range<usize>, names: &[&[u8]]| {
+        let word = text.bytes.get(word.clone()).unwrap_or_default();
+        names.iter().any(|name| name.eq_ignore_ascii_case(word))
+    };
+    let mut word = word_before(at)?;
+    if is(&word, &[b"all", b"distinct"]) {
+        word = word_before(word.start)?;
+    }
+    text.note(32);
+    (is(&word, &[b"except", b"intersect", b"minus"]) && text.look(word.start).before.escapes())
+        .then_some(word.start)
 }
 
 /// Whether the query at `at` asks what an attacker asks first, or selects a literal and more.

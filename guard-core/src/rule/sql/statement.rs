@@ -140,6 +140,14 @@ fn form(tokens: &mut Tokens<'_>, kind: Kind, verb: &[u8]) -> Form {
     if verb(b"insert") {
         return likely(is(&[b"into"]) && target(tokens, false));
     }
+    if verb(b"call") {
+        while tokens.peek().kind == Kind::Dot {
+            tokens.next();
+            tokens.next();
+        }
+        let called = tokens.peek().kind == Kind::Open;
+        return likely(matches!(next.kind, Kind::Word(_)) && called);
+    }
     if verb(b"update") {
         for _ in 0..4 {
             if tokens.bytes(tokens.peek()).eq_ignore_ascii_case(b"set") {

@@ -27,6 +27,8 @@ pub(super) fn comment(text: &Subject<'_>, at: usize) -> Option<Match> {
         i += 1;
     }
     let rest = bytes.get(i..)?;
+    let stacked =
+        rest.first().is_some_and(u8::is_ascii_alphabetic) && bytes.get(at..i)?.contains(&b';');
     let quote = matches!(bytes.get(at), Some(b'\'' | b'"' | b'`'));
     if !quote && marks == 0 {
         let look = text.look(at);
@@ -36,6 +38,9 @@ pub(super) fn comment(text: &Subject<'_>, at: usize) -> Option<Match> {
     }
     if quote && text.look(at + 1).before != Before::Quote || marks > 1 {
         return None;
+    }
+    if stacked {
+        return quote.then(|| statement(text, at, i)).flatten();
     }
     // What follows is looked at up to where it cannot be filler any more.
     let rest = rest.get(..rest.len().min(NEAR)).unwrap_or_default();
@@ -64,6 +69,33 @@ pub(super) fn comment(text: &Subject<'_>, at: usize) -> Option<Match> {
         rule: rule("sql.comment"),
         span: at..bytes.len(),
     })
+}
+
+/// A literal left, `;`, any statement, and an empty comment that hides what the program appends:
+/// `'; use master --`. Nobody but an injected text has use for such a comment.
+fn statement(text: &Subject<'_>, at: usize, from: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let head = bytes.get(..at)?;
+    if !(text.starts && text.ends && head.len() <= NEAR && plain_head(head)) {
+        return None;
+    }
+    let mut tokens = text.tokens(from, 48);
+    loop {
+        let token = tokens.next();
+        match token.kind {
+            Kind::Comment => {
+                let comment = tokens.bytes(token);
+                let marks = |b: &u8| matches!(b, b'-' | b'+') || b.is_ascii_whitespace();
+                let empty = comment.starts_with(b"--") && comment.iter().all(marks);
+                return empty.then(|| Match {
+                    rule: rule("sql.stacked"),
+                    span: at..bytes.len(),
+                });
+            }
+            Kind::End | Kind::Other => return None,
+            _ => {}
+        }
+    }
 }
 
 /// Whether a comment holds nothing but what keeps white space from being trimmed, or ends with the
