@@ -19,7 +19,7 @@ use x86_64 as machine;
 
 pub(crate) use machine::MACHINE;
 
-/// Bytes of the loader's own stack: six times what it has been seen to use.
+/// Bytes of the loader's own stack: more than the 48 KiB with which it has worked on the program's.
 const STACK: usize = 64 << 10;
 
 /// The loader's own stack. The program's holds its arguments alone, however little a limit

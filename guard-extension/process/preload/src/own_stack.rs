@@ -4,7 +4,7 @@
 use core::arch::global_asm;
 use core::cell::UnsafeCell;
 
-/// Bytes: twice what the hook and the patching are promised together.
+/// Bytes: more than the 48 KiB with which the constructor has worked on the program's stack.
 const STACK: usize = 64 << 10;
 
 #[repr(C, align(4096))]
