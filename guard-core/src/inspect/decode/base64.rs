@@ -146,3 +146,51 @@ fn four_digits(source: &[u8], mut at: usize) -> (u32, usize, usize) {
     }
     (digits, n, at)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::inspect::decode::{Decoder, Layer, Source};
+
+    /// One digit after the other.
+    fn naive(text: &[u8]) -> Vec<u8> {
+        let digits = text.iter().take_while(|byte| **byte != b'=');
+        let values: Vec<u8> = digits.filter_map(|byte| super::digit(*byte)).collect();
+        let mut decoded = Vec::new();
+        for group in values.chunks(4) {
+            let bits = (0..4).fold(0, |bits, i| {
+                bits << 6 | u32::from(group.get(i).copied().unwrap_or(0))
+            });
+            decoded.extend_from_slice(&bits.to_be_bytes()[1..group.len()]);
+        }
+        decoded
+    }
+
+    #[test]
+    fn blocks_and_their_ends_are_read_as_one_digit_after_the_other() {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
+        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            usize::try_from(seed >> 33).unwrap() % below
+        };
+        for round in 0..20_000 {
+            let mut text: Vec<u8> = (0..random(120))
+                .map(|_| alphabet[random(alphabet.len())])
+                .collect();
+            for _ in 0..round % 3 {
+                let at = random(text.len() + 1);
+                text.insert(at, b"\n\r =\xff"[random(5)]);
+            }
+            let mut decoder = Decoder::new(Layer::Base64, &text);
+            let mut decoded = Vec::new();
+            let mut room = vec![0; 3 + random(60)];
+            while !decoder.is_done() {
+                let read = decoder.read(&mut room);
+                decoded.extend_from_slice(&room[..read]);
+            }
+            assert_eq!(decoded, naive(&text), "{}", text.escape_ascii());
+        }
+    }
+}
