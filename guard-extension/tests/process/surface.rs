@@ -8,7 +8,16 @@ const PARENT: &str = "exec \"$0\" \"$1\" $PPID";
 #[test]
 fn the_guard_cannot_be_tampered_with() {
     let probe = probe();
-    for way in ["kill", "tgkill", "pidfd", "ptrace", "process-vm-readv"] {
+    for way in [
+        "kill",
+        "kill-own-group",
+        "kill-group",
+        "kill-all",
+        "tgkill",
+        "pidfd",
+        "ptrace",
+        "process-vm-readv",
+    ] {
         let command = ["/bin/sh", "-c", PARENT, &probe, way];
         let ran = guarded(&[("GUARD_MODE", "monitor")], &command);
         assert!(ran.worked(), "{way} in monitor: {ran:?}");

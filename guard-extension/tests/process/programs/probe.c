@@ -240,6 +240,9 @@ int main(int count, char **a) {
         return done(code != MAP_FAILED);
     }
     if (IS("kill")) return done(kill(atoi(a[2]), SIGURG) == 0);
+    if (IS("kill-own-group")) return done(kill(0, SIGURG) == 0);
+    if (IS("kill-group")) return done(kill(-getpgid(atoi(a[2])), SIGURG) == 0);
+    if (IS("kill-all")) return done(kill(-1, SIGURG) == 0);
     if (IS("tgkill")) return done(syscall(SYS_tgkill, atoi(a[2]), atoi(a[2]), SIGURG) == 0);
     if (IS("pidfd")) return done(syscall(SYS_pidfd_open, atoi(a[2]), 0) >= 0);
     if (IS("ptrace")) return done(ptrace(PTRACE_SEIZE, atoi(a[2]), 0, 0) == 0);
