@@ -100,6 +100,7 @@ fn wait(mut child: Child, natively: Option<&Natively>) -> Result<Duration> {
                 None => format!("did not end in {most:?}"),
             });
         }
+        // The suites take minutes: how soon an end is seen does not matter.
         std::thread::sleep(Duration::from_millis(50));
     }
 }

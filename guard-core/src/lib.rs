@@ -107,6 +107,8 @@ pub mod inspect;
 #[cfg(feature = "std")]
 mod json;
 pub mod policy;
+#[cfg(test)]
+mod random;
 #[cfg(feature = "std")]
 pub mod reply;
 #[cfg(feature = "std")]

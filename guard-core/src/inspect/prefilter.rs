@@ -336,6 +336,7 @@ fn search(bytes: &[u8], from: usize, batch: &mut Batch) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
     use crate::rule::RULES;
 
     fn all(search: Search, bytes: &[u8]) -> Vec<Candidate> {
@@ -360,31 +361,22 @@ mod tests {
     }
 
     /// Bytes that triggers are made of, with some that they are not.
-    fn random_bytes(seed: &mut u64, len: usize) -> Vec<u8> {
+    fn random_bytes(random: &mut Random, len: usize) -> Vec<u8> {
         let alphabet =
             b"%2u00ff&#x;lt\\\"'<>=/.({[$:- sSeElLcCtTuUnNiIoOrRaAdD1\n\x1b\xef\xbc\x87\xc0\xafz";
-        let mut next = || {
-            *seed ^= *seed << 13;
-            *seed ^= *seed >> 7;
-            *seed ^= *seed << 17;
-            usize::try_from(*seed >> 33).unwrap()
-        };
-        (0..len)
-            .map(|_| alphabet[next() % alphabet.len()])
-            .collect()
+        (0..len).map(|_| *random.one_of(alphabet)).collect()
     }
 
     #[test]
     fn every_search_finds_what_the_naive_one_finds() {
-        let mut seed = 0x9e37_79b9_7f4a_7c15;
+        let mut random = Random::new();
         for len in (0..70).chain([127, 128, 129, 1000, 4096]) {
-            let mut bytes = random_bytes(&mut seed, len);
-            for rules in &RULES {
-                for trigger in rules.triggers {
-                    let at = usize::try_from(seed >> 40).unwrap() % (len + 1);
-                    for (class, place) in trigger.classes.iter().zip(bytes.iter_mut().skip(at)) {
-                        *place = (0..=255).find(|byte| class.contains(*byte)).unwrap();
-                    }
+            let mut bytes = random_bytes(&mut random, len);
+            for trigger in RULES.iter().flat_map(|rules| rules.triggers) {
+                let at = random.below(len + 1);
+                for (class, place) in trigger.classes.iter().zip(bytes.iter_mut().skip(at)) {
+                    let held: Vec<u8> = (0..=255).filter(|byte| class.contains(*byte)).collect();
+                    *place = *random.one_of(&held);
                 }
             }
             let naive: Vec<_> = (0..len)

@@ -2,6 +2,7 @@
 //! bytes.
 
 use crate::inspect::{Effort, Place, Text};
+use crate::random::Random;
 use crate::rule::{Match, Rules};
 
 /// What the rules find first in a text, as the inspector asks them.
@@ -49,28 +50,22 @@ pub(super) fn exercise(rules: &Rules, pieces: &[impl AsRef<[u8]>]) {
     } else {
         200_000
     };
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state >> 33).unwrap() % below
-    };
+    let mut random = Random::new();
     let mut bytes = Vec::new();
     for _ in 0..rounds {
         bytes.clear();
-        for _ in 0..1 + random(12) {
-            match random(8) {
-                0 => bytes.push(u8::try_from(random(256)).unwrap()),
-                _ => bytes.extend_from_slice(pieces[random(pieces.len())].as_ref()),
+        for _ in 0..1 + random.below(12) {
+            match random.below(8) {
+                0 => bytes.push(u8::try_from(random.below(256)).unwrap()),
+                _ => bytes.extend_from_slice(random.one_of(pieces).as_ref()),
             }
         }
-        let place = match random(3) {
+        let place = match random.below(3) {
             0 => Place::Key(b"\":\"x\"}"),
             1 => Place::Referer,
             _ => Place::Value,
         };
-        let (starts, ends) = (random(4) > 0, random(4) > 0);
+        let (starts, ends) = (random.below(4) > 0, random.below(4) > 0);
         let text = Text {
             bytes: &bytes,
             starts,

@@ -150,6 +150,7 @@ fn four_digits(source: &[u8], mut at: usize) -> (u32, usize, usize) {
 #[cfg(test)]
 mod tests {
     use crate::inspect::decode::{Decoder, Layer, Source};
+    use crate::random::Random;
 
     /// One digit after the other.
     fn naive(text: &[u8]) -> Vec<u8> {
@@ -168,24 +169,18 @@ mod tests {
     #[test]
     fn blocks_and_their_ends_are_read_as_one_digit_after_the_other() {
         let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
-        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut random = |below: usize| {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            usize::try_from(seed >> 33).unwrap() % below
-        };
+        let mut random = Random::new();
         for round in 0..20_000 {
-            let mut text: Vec<u8> = (0..random(120))
-                .map(|_| alphabet[random(alphabet.len())])
+            let mut text: Vec<u8> = (0..random.below(120))
+                .map(|_| *random.one_of(alphabet))
                 .collect();
             for _ in 0..round % 3 {
-                let at = random(text.len() + 1);
-                text.insert(at, b"\n\r =\xff"[random(5)]);
+                let at = random.below(text.len() + 1);
+                text.insert(at, *random.one_of(b"\n\r =\xff"));
             }
             let mut decoder = Decoder::new(Layer::Base64, &text);
             let mut decoded = Vec::new();
-            let mut room = vec![0; 3 + random(60)];
+            let mut room = vec![0; 3 + random.below(60)];
             while !decoder.is_done() {
                 let read = decoder.read(&mut room);
                 decoded.extend_from_slice(&room[..read]);

@@ -49,6 +49,7 @@ mod tests {
     use super::*;
     use crate::inspect::prefilter::tables::{BUCKETS, TRIGGERS, class, kind, naive};
     use crate::inspect::trigger::{PAST_END, WIDTH};
+    use crate::random::Random;
 
     /// A way of looking bytes up, and what its grouping may mark in a KiB of benign events.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,26 +227,20 @@ mod tests {
                 best = other;
             }
         }
-        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut random = |below: usize| {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            usize::try_from(seed >> 33).unwrap() % below
-        };
+        let mut random = Random::new();
         for _ in 0..ATTEMPTS {
             let mut of = best.1.clone();
-            let bucket = random(BUCKETS);
+            let bucket = random.below(BUCKETS);
             for (trigger, of) in of.iter_mut().enumerate() {
                 if *of == bucket
-                    || random(TRIGGERS) < TAKEN_OUT
-                    || alone[trigger] > 0.5 && random(4) == 0
+                    || random.below(TRIGGERS) < TAKEN_OUT
+                    || alone[trigger] > 0.5 && random.below(4) == 0
                 {
                     *of = BUCKETS;
                 }
             }
             for i in 0..TRIGGERS - 8 {
-                order.swap(i, i + random(8));
+                order.swap(i, i + random.below(8));
             }
             let other = regrouped(look, &order, of, windows);
             if other.0 < best.0 {

@@ -282,10 +282,10 @@ pub(super) fn tail(bytes: &[u8], at: usize) -> bool {
     let mut ended = false;
     for _ in 0..12 {
         match bytes.get(i..).unwrap_or_default() {
-            // A statement, and a comment at its end.
+            // A statement behind a literal, and a comment at its end.
             rest @ [byte, ..] if ended && byte.is_ascii_alphabetic() => {
                 let near = rest.get(..rest.len().min(96)).unwrap_or_default();
-                return near.windows(2).any(|w| w == b"--") || near.iter().any(|b| veils(*b));
+                return bytes.get(at) != Some(&b')') && (is_commented(near) || is_veiled(near));
             }
             [b'#', next, ..] => {
                 return is_white(*next)
@@ -308,6 +308,15 @@ pub(super) fn tail(bytes: &[u8], at: usize) -> bool {
         }
     }
     true
+}
+
+fn is_commented(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'-', bytes).any(|i| bytes.get(i + 1) == Some(&b'-'))
+}
+
+/// Whether something in it may be encoded.
+fn is_veiled(bytes: &[u8]) -> bool {
+    memchr::memchr3(b'\\', b'%', b'&', bytes).is_some()
 }
 
 /// A versioned comment has a version or a word of SQL right after its mark.

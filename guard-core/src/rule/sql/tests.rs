@@ -5,7 +5,7 @@ use core::cell::Cell;
 use super::RULES;
 use super::token::{Kind, Tokens};
 use super::words::{Word, classify};
-use crate::rule::exercise::rule_of;
+use crate::rule::exercise::{exercise, rule_of};
 
 /// The rules that `input` breaks, found as the inspector finds them.
 fn found(input: &[u8]) -> Option<&'static str> {
@@ -163,24 +163,5 @@ fn hostile_bytes_neither_panic_nor_leave_the_text() {
         b"+",
         b"not ",
     ];
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % below as u64).unwrap_or(0)
-    };
-    let rounds = if cfg!(debug_assertions) {
-        2_000
-    } else {
-        200_000
-    };
-    let mut input = Vec::new();
-    for _ in 0..rounds {
-        input.clear();
-        for _ in 0..random(16) {
-            input.extend_from_slice(PIECES[random(PIECES.len())]);
-        }
-        found(&input);
-    }
+    exercise(&RULES, &PIECES);
 }

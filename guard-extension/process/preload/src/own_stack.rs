@@ -16,6 +16,8 @@ unsafe impl Sync for OwnStack {}
 
 static OWN: OwnStack = OwnStack(UnsafeCell::new([0; STACK]));
 
+// SAFETY: the code below takes these arguments as the C ABI passes them, and gives back the stack
+// and the registers that are the caller's; it is called by the dynamic loader alone, once.
 unsafe extern "C" {
     /// Calls [`construct`](crate::construct) on the stack above, with the same arguments.
     pub(crate) safe fn guard_preload_construct(count: i32, arguments: usize, variables: usize);
