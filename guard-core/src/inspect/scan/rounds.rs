@@ -80,6 +80,10 @@ fn becomes_container(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::inspect::scan::DEPTH;
+    use crate::inspect::{Effort, Place};
+    use crate::random::Random;
     use crate::{Families, Inspector};
 
     /// Long prose with `attack` in the middle and harmless escapes at `others`.
@@ -130,5 +134,95 @@ mod tests {
             let found = Inspector::new(Families::ALL).inspect_value(text("", others).as_bytes());
             assert_eq!(found.count(), 0, "{others:?}");
         }
+    }
+
+    /// What is found in a text where the next round undoes all of it.
+    fn naive(text: &Text<'_>) -> Vec<Match> {
+        let mut scan = Scan::new(Families::ALL, Effort::new(1 << 40));
+        let mut hits = Hits::default();
+        scan.plain(text, DEPTH, &mut hits);
+        scan.round(text, 0..text.bytes.len(), 0, &mut hits);
+        hits.into_matches().collect()
+    }
+
+    /// What lies around matches.
+    fn excerpts<'m>(text: &[u8], matches: impl Iterator<Item = &'m Match>) -> String {
+        let around = |hit: &Match| {
+            let (from, to) = (hit.span.start.saturating_sub(100), hit.span.end + 100);
+            let excerpt = &text[from..to.min(text.len())];
+            format!("\n{}: {}", hit.rule.as_str(), excerpt.escape_ascii())
+        };
+        matches.map(around).collect()
+    }
+
+    #[test]
+    fn what_lies_near_changes_is_all_that_a_round_has_to_undo() {
+        const PIECES: [&str; 24] = [
+            "%3Cscript%3Ealert(1)%3C/script%3E",
+            "%253Cimg src=x onerror%253Dalert(1)%253E",
+            "x' or '1'%3D'1",
+            "' union%20select a, b from users-- ",
+            "';%20drop table users--",
+            "..%2f..%2f..%2fetc%2fpasswd",
+            "$%7Bjndi:ldap://x.example/a%7D",
+            "{{7*7%7D}",
+            "$(cat%20/etc/passwd)",
+            ";%20cat /etc/passwd",
+            "<!ENTITY x SYSTEM &quot;file:///etc/passwd&quot;>",
+            "http:%2f%2f169.254.169.254/latest/meta-data/",
+            "%0aINFO 2026-03-04 05:06:07 admin logged in",
+            "*)(uid=*))(|(uid%3D*",
+            "50%25 ",
+            "&amp; ",
+            "\\u0041",
+            "caf\u{e9} ",
+            "\u{ff07} or 1=1-- ",
+            "%",
+            "'",
+            "<",
+            "\n",
+            "a=1&b=2 ",
+        ];
+        let mut random = Random::new();
+        let mut found = 0;
+        for _ in 0..if cfg!(debug_assertions) { 60 } else { 3_000 } {
+            // In one window: what is cut by another may be found in one way and not in the other.
+            let mut text = String::from("x ");
+            let len = (8 << 10) + random.below(1 << 10);
+            while text.len() < len {
+                match random.below(40) {
+                    0 => text.push_str(random.one_of::<&str>(&PIECES)),
+                    // Nothing but prose for a while.
+                    1 => text.push_str(&"and so on, ".repeat(random.below(600))),
+                    _ => text.push_str("The quick brown fox jumps over the dog. "),
+                }
+            }
+            let text = Text {
+                bytes: text.as_bytes(),
+                starts: true,
+                ends: true,
+                place: Place::Value,
+            };
+            let mut scan = Scan::new(Families::ALL, Effort::new(1 << 40));
+            let mut hits = Hits::default();
+            scan.plain(&text, 0, &mut hits);
+            let near: Vec<_> = hits.into_matches().collect();
+            let whole = naive(&text);
+            // Of a family one is told, and which of several lies deeper each finds in its order.
+            let families = |matches: &[Match]| -> Vec<_> {
+                let rules = matches
+                    .iter()
+                    .map(|hit| hit.rule.as_str().split('.').next());
+                rules.collect()
+            };
+            assert_eq!(
+                families(&near),
+                families(&whole),
+                "{near:?} {whole:?} {}",
+                excerpts(text.bytes, near.iter().chain(&whole))
+            );
+            found += near.len();
+        }
+        assert!(found > 0);
     }
 }
