@@ -1,7 +1,6 @@
 //! Runs a function under cargo-lambda's own emulator, whose Runtime API address is a URL with a
 //! path: `http://127.0.0.1:PORT/.rt/NAME`.
 
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -96,19 +95,16 @@ impl CargoLambda {
     ///
     /// When it cannot be started.
     pub fn invoke(&self, event: &[u8]) -> Result<String> {
-        let io = |error: std::io::Error| format!("cargo lambda invoke: {error}");
-        let file = crate::target().join(format!("rig/event-{}", self.function.id()));
-        std::fs::File::create(&file)
-            .and_then(|mut file| file.write_all(event))
-            .map_err(io)?;
+        let event = std::str::from_utf8(event).map_err(|error| format!("the event: {error}"))?;
+        // As an argument: a file would need a name that other namespaces' tests do not choose, and
+        // process ids are alike there.
         let output = Command::new(&self.program)
             .args(["lambda", "invoke", NAME, "--invoke-address", "127.0.0.1"])
-            .args(["--invoke-port", &self.port.to_string(), "--data-file"])
-            .arg(&file)
+            .args(["--invoke-port", &self.port.to_string()])
+            .args(["--data-ascii", event])
             .stdin(Stdio::null())
             .output()
-            .map_err(io)?;
-        std::fs::remove_file(&file).map_err(io)?;
+            .map_err(|error| format!("cargo lambda invoke: {error}"))?;
         let text = [output.stdout, output.stderr].concat();
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
