@@ -256,6 +256,7 @@ fn assemble(
     let sealed = Sealed::new(sealed).map_err(|_| Refusal::Garbled)?;
     slots::prepare().map_err(|_| Refusal::Unreachable)?;
     Ok(Process {
+        acts_for: None,
         policy: sealed.policy().map_err(|_| Refusal::Garbled)?,
         sealed,
         ring: Ring::new(ring).map_err(|_| Refusal::Garbled)?,
