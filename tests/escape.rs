@@ -66,6 +66,10 @@ const REFUSED: &[(&str, &str)] = &[
         "what comes of the file was not looked at",
     ),
     (
+        "library-without-room",
+        "a call that cannot be led through the check is not mapped",
+    ),
+    (
         "lying-filter",
         "a filter answers the guard's own calls as well",
     ),

@@ -360,9 +360,14 @@ pub fn report(count: Count, begin: u64, program: &[u8]) {
     }
 }
 
+/// Whether no site may stay open: the policy requires the tier.
+pub(crate) fn needs_all() -> bool {
+    NEEDS_ALL.load(Ordering::Relaxed)
+}
+
 /// Ends a program with a site that is left open, where the policy requires the tier.
 fn require_all(count: Count, program: &[u8]) {
-    if count.open > 0 && NEEDS_ALL.load(Ordering::Relaxed) {
+    if count.open > 0 && needs_all() {
         let end = b": it is not started: system calls pass by the check, which GUARD_REQUIRE \
                     does not allow; guard scan names the places\n";
         sys::complain(&[b"guard: ", program, end]);
