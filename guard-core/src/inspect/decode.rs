@@ -84,16 +84,24 @@ fn json_escape(rest: &[u8]) -> Option<Unit> {
     let [b'\\', kind, ..] = rest else {
         return None;
     };
+    match short_escape(*kind) {
+        Some(byte) => Some(Unit::byte(2, byte)),
+        None => loose::utf16_escape(rest),
+    }
+}
+
+/// What a backslash and `kind` stand for, if that is all of the escape.
+const fn short_escape(kind: u8) -> Option<u8> {
     let byte = match kind {
         b'n' => b'\n',
         b't' => b'\t',
         b'r' => b'\r',
         b'b' => 0x08,
         b'f' => 0x0c,
-        b'u' => return loose::utf16_escape(rest),
-        byte => *byte,
+        b'u' => return None,
+        byte => byte,
     };
-    Some(Unit::byte(2, byte))
+    Some(byte)
 }
 
 /// What a decoder writes to.
@@ -176,47 +184,38 @@ impl Output for Count {
     }
 }
 
-/// A name or value of a form that was undone.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FormPart {
-    /// Where it ends in the source.
-    pub(super) end: usize,
-    /// The bytes that it became.
-    pub(super) len: usize,
-}
-
 /// Undoes the name or value of a form that begins at `source[at]`, up to `&`, `?` or the end, a name
-/// also up to `=`. None if it takes more room than there is, or than it needs undone.
+/// also up to `=`: writes it from `out[len]` on. Returns where it ends in both. None if it takes more
+/// room than there is, or than it needs undone.
 #[inline(always)]
 pub(super) fn form_part(
     source: &[u8],
     mut at: usize,
     is_name: bool,
     out: &mut [u8],
-) -> Option<FormPart> {
-    let mut len = 0;
+    mut len: usize,
+) -> Option<(usize, usize)> {
     loop {
         (at, len) = plain::copy_field(source, at, is_name, out, len);
         let Some(byte) = source.get(at) else {
-            break;
+            return Some((at, len));
         };
-        match byte {
-            b'%' => {
-                let undone = match source.get(at + 1..at + 3) {
-                    Some([high, low]) => loose::hex_byte(*high, *low),
-                    _ => None,
-                };
-                *out.get_mut(len)? = undone.unwrap_or(*byte);
-                at += if undone.is_some() { 3 } else { 1 };
-                len += 1;
-            }
-            b'&' | b'?' => break,
-            b'=' if is_name => break,
-            // Nothing keeps it from being copied but that there is no room.
-            _ => return None,
-        }
+        let place = match byte {
+            b'&' | b'?' => return Some((at, len)),
+            b'=' if is_name => return Some((at, len)),
+            _ => out.get_mut(len)?,
+        };
+        let undone = match source.get(at..at + 3) {
+            Some([b'%', high, low]) => loose::hex_byte(*high, *low),
+            _ => None,
+        };
+        *place = match byte {
+            b'+' => b' ',
+            byte => undone.unwrap_or(*byte),
+        };
+        at += if undone.is_some() { 3 } else { 1 };
+        len += 1;
     }
-    Some(FormPart { end: at, len })
 }
 
 /// What fills a buffer with decoded bytes.
@@ -259,8 +258,10 @@ impl<'s> Decoder<'s> {
         while self.at < self.source.len() && out.room() > 0 {
             let plain = out.put_plain(&self.source[self.at..], self.layer);
             self.at += plain;
-            if self.layer == Layer::Form {
-                self.percents(out);
+            match self.layer {
+                Layer::Form => self.percents(out),
+                Layer::Json => self.escapes(out),
+                Layer::Loose | Layer::Base64 | Layer::Numbers => {}
             }
             let Some(byte) = self.source.get(self.at).filter(|_| out.room() > 0) else {
                 break;
@@ -274,6 +275,18 @@ impl<'s> Decoder<'s> {
             self.at += unit.source;
         }
         self.at = self.at.min(self.source.len());
+    }
+
+    /// Undoes escapes of one character, one behind the other: of line breaks and quotes there are
+    /// many.
+    fn escapes(&mut self, out: &mut impl Output) {
+        while let Some([b'\\', kind]) = self.source.get(self.at..self.at + 2)
+            && let Some(byte) = short_escape(*kind)
+            && out.room() > 0
+        {
+            out.put(&[byte]);
+            self.at += 2;
+        }
     }
 
     /// Undoes percent escapes one behind the other: other scripts come in long runs of them.

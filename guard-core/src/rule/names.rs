@@ -67,6 +67,12 @@ impl<const N: usize> Names<N> {
         self.search(word, folded(loaded(word)))
     }
 
+    /// Whether any name may begin with these two letters, in either case.
+    pub(super) const fn may_begin_with(&self, first: u8, second: u8) -> bool {
+        let group = ((first & 31) as usize) << 5 | (second & 31) as usize;
+        self.groups[group] != self.groups[group + 1]
+    }
+
     fn search(&self, word: &[u8], key: u128) -> Option<usize> {
         let group = group(word);
         let range = usize::from(self.groups[group])..usize::from(self.groups[group + 1]);
@@ -173,10 +179,14 @@ mod tests {
     fn beginnings_are_told() {
         for beginning in [&b""[..], b"i", b"If", b"ifconfig", b"SEVENTEEN-LETTR", b"_"] {
             assert!(NAMES.any_begins_with(beginning));
+            if let [first, second, ..] = beginning {
+                assert!(NAMES.may_begin_with(*first, *second));
+            }
         }
         for other in [&b"b"[..], b"ix", b"ifconfigs", b"__"] {
             assert!(!NAMES.any_begins_with(other));
         }
+        assert!(!NAMES.may_begin_with(b'i', b'x'));
     }
 
     #[test]

@@ -64,8 +64,8 @@ pub(super) fn skip_loose(source: &[u8]) -> usize {
 }
 
 /// Copies from `source[at]` to `out[len]` what [`copy`] would of a name or value of a form, up to
-/// what ends it as well: `&`, `?`, a name also `=`; returns both offsets behind it. Most are shorter
-/// than a block.
+/// what ends it as well: `&`, `?`, a name also `=`, or up to `$` or `'`; returns both offsets behind
+/// it. Most are shorter than a block.
 #[inline(always)]
 pub(super) fn copy_field(
     source: &[u8],
@@ -74,8 +74,16 @@ pub(super) fn copy_field(
     out: &mut [u8],
     mut len: usize,
 ) -> (usize, usize) {
-    let names = if is_name { HIGH } else { 0 };
-    let ends = |word| is(word, b'%') | is(word, b'&') | is(word, b'?') | is(word, b'=') & names;
+    // One comparison for `%` and `&`, and one for `=` and `?` where both end it. The first takes
+    // `$` and `'` along, which forms hardly ever have as they are.
+    let either = if is_name { ONES * 0x02 } else { 0 };
+    let ends = |word: u64| {
+        let (encoding, separator) = (
+            (word & (ONES * 0xfc)) ^ (ONES * 0x24),
+            (word | either) ^ (ONES * b'?' as u64),
+        );
+        (encoding.wrapping_sub(ONES) & !encoding | separator.wrapping_sub(ONES) & !separator) & HIGH
+    };
     while let (Some(from), Some(to)) = (
         source.get(at..at + WORD).and_then(<[u8]>::first_chunk),
         out.get_mut(len..len + WORD)
@@ -187,7 +195,7 @@ mod tests {
     /// A byte at a time, as the layers' definitions say.
     fn naive(layer: Layer, field: Option<bool>, source: &[u8], room: usize) -> Vec<u8> {
         let stops = |byte: u8| match (field, layer) {
-            (Some(is_name), _) => b"%&?".contains(&byte) || is_name && byte == b'=',
+            (Some(is_name), _) => b"$%&'?".contains(&byte) || is_name && byte == b'=',
             (None, Layer::Json) => byte == b'\\',
             (None, Layer::Form) => byte == b'%',
             (None, _) => b"%&\\".contains(&byte) || byte >= 0x80,
