@@ -226,6 +226,9 @@ pub(super) trait Source {
     fn is_done(&self) -> bool;
 }
 
+/// Bytes in a row that introduce nothing, behind which they are taken in blocks again.
+const STRETCH: usize = 16;
+
 /// Undoes one layer of a text.
 #[derive(Debug, Clone)]
 pub(super) struct Decoder<'s> {
@@ -261,7 +264,8 @@ impl<'s> Decoder<'s> {
             match self.layer {
                 Layer::Form => self.percents(out),
                 Layer::Json => self.escapes(out),
-                Layer::Loose | Layer::Base64 | Layer::Numbers => {}
+                Layer::Loose => self.others(out),
+                Layer::Base64 | Layer::Numbers => {}
             }
             let Some(byte) = self.source.get(self.at).filter(|_| out.room() > 0) else {
                 break;
@@ -286,6 +290,31 @@ impl<'s> Decoder<'s> {
         {
             out.put(&[byte]);
             self.at += 2;
+        }
+    }
+
+    /// Takes a stretch of another script: there are some of which each character begins as full-width
+    /// and overlong forms do. It ends some bytes behind the last of those.
+    fn others(&mut self, out: &mut impl Output) {
+        let mut plain = 0;
+        while plain < STRETCH
+            && out.room() >= 4
+            && let Some(byte) = self.source.get(self.at)
+        {
+            if !loose::introduces(*byte) {
+                plain += 1;
+            } else if byte.is_ascii() {
+                return;
+            } else {
+                plain = 0;
+                if let Some(unit) = loose::unit(self.source.get(self.at..).unwrap_or_default()) {
+                    out.put(unit.bytes());
+                    self.at += unit.source;
+                    continue;
+                }
+            }
+            out.put(&[*byte]);
+            self.at += 1;
         }
     }
 
