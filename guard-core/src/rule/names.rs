@@ -102,10 +102,27 @@ impl<const N: usize> Names<N> {
             _ => (group(word), group(word) + 1),
         };
         let range = usize::from(self.groups[first])..usize::from(self.groups[last]);
-        self.names.get(range).unwrap_or_default().iter().any(|n| {
-            n.get(..word.len())
-                .is_some_and(|n| n.eq_ignore_ascii_case(word))
+        let (key, mask) = (folded(loaded(word)), covering(word.len()));
+        let keys = self.keys.get(range.clone()).unwrap_or_default().iter();
+        let mut names = self.names.get(range).unwrap_or_default().iter().zip(keys);
+        names.any(|(name, other)| {
+            other & mask == key & mask
+                && name.len() >= word.len()
+                && (word.len() <= KEY
+                    || name
+                        .get(KEY..word.len())
+                        .zip(word.get(KEY..))
+                        .is_some_and(|(a, b)| a.eq_ignore_ascii_case(b)))
         })
+    }
+}
+
+/// The bytes of a key that a word of `len` bytes decides.
+const fn covering(len: usize) -> u128 {
+    if len >= KEY {
+        u128::MAX
+    } else {
+        (1 << (8 * len)) - 1
     }
 }
 
