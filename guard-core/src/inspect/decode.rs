@@ -469,6 +469,45 @@ mod tests {
     }
 
     #[test]
+    fn other_scripts_are_taken_as_a_character_at_a_time_would_be() {
+        const PIECES: [&[u8]; 14] = [
+            "\u{e2a}\u{e27}\u{e31}".as_bytes(),
+            "\u{4e2d}\u{6587}\u{3002}".as_bytes(),
+            "\u{ff1c}\u{ff0c}\u{ff3c}".as_bytes(),
+            "\u{430}\u{431} ".as_bytes(),
+            "\u{1f600}".as_bytes(),
+            b"%27",
+            b"%2",
+            b"&lt;",
+            b"&",
+            b"\\u0027",
+            b"\xc0\xaf\xe0\x80\xaf",
+            b"\xe0\xef\xbc",
+            b"a",
+            b"plain text between, longer than a block of it ",
+        ];
+        let mut random = crate::random::Random::new();
+        for _ in 0..3_000 {
+            let count = random.below(24);
+            let pieces: Vec<&[u8]> = (0..count)
+                .map(|_| *random.one_of::<&[u8]>(&PIECES))
+                .collect();
+            let source = pieces.concat();
+            let (mut naive, mut at) = (Vec::new(), 0);
+            while at < source.len() {
+                let plain = Unit::byte(1, source[at]);
+                let unit = unit(Layer::Loose, &source, at).unwrap_or(plain);
+                naive.extend_from_slice(unit.bytes());
+                at += unit.source;
+            }
+            for chunk in [4, 7, 33, 512] {
+                let got = decoded(Layer::Loose, &source, chunk);
+                assert_eq!(got, naive, "{} by {chunk}", source.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
     fn origins_are_the_units_that_a_byte_came_from() {
         let source = br"ab\u0027cd\n";
         assert_eq!(origin(Layer::Json, source, &(2..3)), 2..8);
