@@ -38,7 +38,7 @@ impl fmt::Display for Place {
 const OPENINGS: [&str; 32] = [
     "\"", "'", "' or ", "' or a ", "\\", "%27", "%25", "%2525", "&#39;", "&amp;", "\\u0027",
     "\\x27", "../a", "${", "{{", "{{a", "<a ", "<a b='", "(select ", "/*", "--", ";id ", "|cat ",
-    "$(", "`", "union ", "a=", "a=1&", "[{\"", "\u{ff07}", "ส%25", "中文%25",
+    "$(", "`", "union ", "a=", "a=1&", "[{\"", "\u{ff07}", "ส%25", "é%25",
 ];
 
 /// What an attacker may repeat: the openings, and of each test case, attack or benign sibling, the
