@@ -108,6 +108,64 @@ const AGENTS: [&str; 4] = [
     "curl/8.11.0",
     "aws-sdk-go-v2/1.32.5 os/linux lang/go#1.23.3 md/GOOS#linux md/GOARCH#arm64",
 ];
+/// What clients and what stands between send beside what is in every event.
+const HEADERS: [(&str, &[&str]); 18] = [
+    (
+        "accept",
+        &[
+            "*/*",
+            "application/json",
+            "text/html,application/xhtml+xml,*/*;q=0.8",
+        ],
+    ),
+    (
+        "accept-encoding",
+        &["gzip, deflate, br, zstd", "gzip", "identity"],
+    ),
+    (
+        "accept-language",
+        &["en-GB,en;q=0.9,de;q=0.8", "fr", "es-ES,es;q=0.9"],
+    ),
+    ("cache-control", &["no-cache", "max-age=0"]),
+    ("content-length", &["112", "348", "1024", "27"]),
+    ("dnt", &["1"]),
+    (
+        "if-none-match",
+        &[
+            "W/\"5e8-18b2f4c7d31\"",
+            "\"33a64df551425fcc55e4d42a148795d9f25f89d4\"",
+        ],
+    ),
+    (
+        "origin",
+        &["https://shop.example.com", "https://app.example.org"],
+    ),
+    ("priority", &["u=1, i"]),
+    (
+        "referer",
+        &[
+            "https://shop.example.com/cart",
+            "https://www.example.org/search?q=lamp&page=2",
+        ],
+    ),
+    (
+        "sec-ch-ua",
+        &["\"Chromium\";v=\"142\", \"Not_A Brand\";v=\"99\""],
+    ),
+    ("sec-ch-ua-mobile", &["?0", "?1"]),
+    ("sec-fetch-mode", &["cors", "navigate"]),
+    ("sec-fetch-site", &["same-origin", "cross-site", "none"]),
+    ("user-agent", &AGENTS),
+    (
+        "x-api-key",
+        &[
+            "d41d8cd98f00b204e9800998ecf8427e",
+            "Zm9vYmFyYmF6cXV4cXV1eGNvcmdl",
+        ],
+    ),
+    ("x-forwarded-port", &["443"]),
+    ("x-requested-with", &["XMLHttpRequest"]),
+];
 const PATHS: [&str; 5] = ["orders", "customers", "v1/items", "search", "carts"];
 
 impl Values {
@@ -186,16 +244,56 @@ impl Values {
         words.join(" ")
     }
 
-    /// An order as a client would send it.
+    /// One time of `n`.
+    fn once_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn item(&mut self) -> Value {
+        let mut item = json!({"sku": format!("SKU-{}", self.below(99_999)),
+            "quantity": self.below(9) + 1, "price": self.below(9_999) as f64 / 100.0});
+        if self.once_in(3) {
+            item["options"] = json!([self.pick(&WORDS), self.pick(&WORDS)]);
+        }
+        item
+    }
+
+    /// An order as a client would send it; what is optional is there or not.
     pub fn order(&mut self) -> Value {
-        let words = 4 + self.below(8);
-        json!({
-            "customer": {"name": self.name(), "email": format!("{}@example.com", self.hex(8))},
-            "items": [{"sku": format!("SKU-{}", self.below(99_999)), "quantity": self.below(9) + 1,
-                       "price": self.below(9_999) as f64 / 100.0}],
-            "note": self.text(words),
-            "ref": self.uuid(),
-        })
+        let (words, items) = (4 + self.below(8), 1 + self.below(3));
+        let items: Vec<_> = (0..items).map(|_| self.item()).collect();
+        let mut order = json!({"customer": {"name": self.name()}, "items": items});
+        if !self.once_in(3) {
+            order["customer"]["email"] = json!(format!("{}@example.com", self.hex(8)));
+        }
+        if self.once_in(3) {
+            order["customer"]["address"] = json!({"street": format!("{} {}", self.name(),
+                self.below(200)), "postcode": self.below(99_999), "business": self.once_in(2)});
+        }
+        if !self.once_in(3) {
+            order["note"] = json!(self.text(words));
+        }
+        if self.once_in(2) {
+            order["ref"] = json!(self.uuid());
+        }
+        if self.once_in(4) {
+            order["coupon"] = Value::Null;
+        }
+        order
+    }
+
+    /// Header fields as this or that client sends them, so many of those that all may send.
+    fn headers(&mut self, n: u64) -> Vec<(&'static str, String)> {
+        let mut headers = Vec::new();
+        let mut left = n;
+        for (i, (name, values)) in HEADERS.iter().enumerate() {
+            let others = (HEADERS.len() - i) as u64;
+            if self.below(others) < left {
+                headers.push((*name, self.pick(values).to_owned()));
+                left -= 1;
+            }
+        }
+        headers
     }
 
     /// An urlencoded form of about `len` bytes.
@@ -203,19 +301,19 @@ impl Values {
         let mut form = String::new();
         while form.len() < len {
             let name = self.name().replace(' ', "+").replace('\'', "%27");
-            let note = self
-                .text(6)
-                .replace('%', "%25")
-                .replace(' ', "+")
-                .replace('\'', "%27");
-            let note = note
-                .replace('(', "%28")
-                .replace(')', "%29")
-                .replace(';', "%3B");
+            let note = self.text(6);
+            let note = escaped(&note);
             let _ = write!(form, "name={name}&note={note}&id={}&", self.below(99_999));
         }
         form
     }
+}
+
+/// What a form makes of a text.
+fn escaped(text: &str) -> String {
+    let text = text.replace('%', "%25").replace(' ', "+");
+    let text = text.replace('\'', "%27").replace('(', "%28");
+    text.replace(')', "%29").replace(';', "%3B")
 }
 
 /// Base64 of `bytes`, padded.
@@ -244,41 +342,67 @@ pub fn base64(bytes: &[u8]) -> String {
 #[must_use]
 pub fn http(values: &mut Values, content_type: &str, body: &str, is_base64: bool) -> Event {
     let (id, ip, path) = (values.hex(10), values.ip(), values.pick(&PATHS));
-    let query = format!("page={}&q={}", values.below(50), values.pick(&WORDS));
-    let bytes = json!({
-        "version": "2.0", "routeKey": "POST /{proxy+}", "rawPath": format!("/{path}"),
-        "rawQueryString": query, "cookies": [format!("session={}", values.hex(32))],
-        "headers": {"accept": "*/*", "content-type": content_type,
-                    "host": format!("{id}.execute-api.eu-west-1.amazonaws.com"),
-                    "user-agent": values.pick(&AGENTS), "x-forwarded-for": ip,
-                    "x-amzn-trace-id": format!("Root=1-{}-{}", values.hex(8), values.hex(24))},
-        "requestContext": {"accountId": "123456789012", "apiId": id, "stage": "$default",
-            "http": {"method": "POST", "path": format!("/{path}"), "protocol": "HTTP/1.1",
-                     "sourceIp": ip, "userAgent": "curl"},
-            "requestId": values.hex(16), "routeKey": "POST /{proxy+}",
-            "time": "12/Mar/2026:19:03:58 +0000", "timeEpoch": 1_583_348_638_390_i64},
-        "body": body, "isBase64Encoded": is_base64,
-    });
+    let fields = 2 + values.below(6);
+    let mut headers = json!({"content-type": content_type,
+        "host": format!("{id}.execute-api.eu-west-1.amazonaws.com"), "x-forwarded-for": ip,
+        "x-amzn-trace-id": format!("Root=1-{}-{}", values.hex(8), values.hex(24))});
+    for (name, value) in values.headers(fields) {
+        headers[name] = value.into();
+    }
+    // Optional members stand where Lambda puts them: the last tells whether the body is encoded.
+    let mut event = json!({"version": "2.0", "routeKey": "POST /{proxy+}",
+        "rawPath": format!("/{path}"), "rawQueryString": ""});
+    if values.once_in(2) {
+        event["cookies"] = json!([format!("session={}", values.hex(32))]);
+    }
+    event["headers"] = headers;
+    if values.once_in(2) {
+        let (page, word) = (values.below(50).to_string(), values.pick(&WORDS));
+        event["rawQueryString"] = format!("page={page}&q={}", escaped(word)).into();
+        event["queryStringParameters"] = json!({"page": page, "q": word});
+    }
+    event["requestContext"] = json!({"accountId": "123456789012", "apiId": id, "stage": "$default",
+        "http": {"method": "POST", "path": format!("/{path}"), "protocol": "HTTP/1.1",
+                 "sourceIp": ip, "userAgent": "curl"},
+        "requestId": values.hex(16), "routeKey": "POST /{proxy+}",
+        "time": "12/Mar/2026:19:03:58 +0000", "timeEpoch": 1_583_348_638_390_i64});
+    event["body"] = body.into();
+    if values.once_in(2) {
+        event["pathParameters"] = json!({"proxy": path});
+    }
+    event["isBase64Encoded"] = is_base64.into();
     Event {
         shape: Shape::ApiGatewayV2,
-        bytes: bytes.to_string().into_bytes(),
+        bytes: event.to_string().into_bytes(),
     }
 }
 
 fn rest(values: &mut Values) -> Event {
     let (id, ip, path) = (values.hex(10), values.ip(), values.pick(&PATHS));
     let body = values.order().to_string();
+    let fields = 1 + values.below(3);
+    let mut headers = json!({"Content-Type": "application/json", "X-Forwarded-For": ip});
+    let mut lists = json!({"Content-Type": ["application/json"], "X-Forwarded-For": [ip]});
+    for (name, value) in values.headers(fields) {
+        lists[name] = json!([value]);
+        headers[name] = value.into();
+    }
+    let (query, queries) = if values.once_in(2) {
+        let page = values.below(50).to_string();
+        (json!({"page": page}), json!({"page": [page]}))
+    } else {
+        (Value::Null, Value::Null)
+    };
     let bytes = json!({
         "resource": "/{proxy+}", "path": format!("/{path}"), "httpMethod": "POST",
-        "headers": {"Accept": "application/json", "Content-Type": "application/json",
-                    "User-Agent": values.pick(&AGENTS), "X-Forwarded-For": ip},
-        "multiValueHeaders": {"Accept": ["application/json"], "X-Forwarded-For": [ip]},
-        "queryStringParameters": {"page": values.below(50).to_string()},
-        "multiValueQueryStringParameters": {"page": [values.below(50).to_string()]},
+        "headers": headers, "multiValueHeaders": lists,
+        "queryStringParameters": query, "multiValueQueryStringParameters": queries,
         "pathParameters": {"proxy": path}, "stageVariables": null,
         "requestContext": {"accountId": "123456789012", "apiId": id, "httpMethod": "POST",
-            "identity": {"sourceIp": ip, "userAgent": "curl"}, "path": format!("/prod/{path}"),
-            "requestId": values.uuid(), "resourcePath": "/{proxy+}", "stage": "prod"},
+            "identity": {"apiKey": null, "caller": null, "sourceIp": ip, "user": null,
+                         "userAgent": "curl"},
+            "path": format!("/prod/{path}"), "requestId": values.uuid(),
+            "resourcePath": "/{proxy+}", "stage": "prod"},
         "body": body, "isBase64Encoded": false,
     });
     Event {
@@ -401,12 +525,13 @@ fn eventbridge(values: &mut Values) -> Event {
     }
 }
 
-/// `n` distinct events of about 1 KiB, in proportions that a web shop would see.
+/// `n` distinct events of about 1 KiB, in proportions that a web shop would see, one kind after the
+/// other as chance has it.
 #[must_use]
 pub fn rotation(n: usize) -> Vec<Event> {
     let mut values = Values::new(0x6775_6172_6421);
     (0..n)
-        .map(|i| match i % 20 {
+        .map(|_| match values.below(20) {
             0..=6 => {
                 let body = values.order().to_string();
                 http(&mut values, "application/json", &body, false)

@@ -282,6 +282,15 @@ pub(super) fn tail(bytes: &[u8], at: usize) -> bool {
         match bytes.get(i..).unwrap_or_default() {
             // A statement behind a literal, and a comment at its end.
             rest @ [byte, ..] if ended && byte.is_ascii_alphabetic() => {
+                // No statement begins with an assignment: it is a parameter of a header's value, as
+                // every Chromium tells its brands.
+                let word = rest
+                    .iter()
+                    .take(32)
+                    .take_while(|b| b.is_ascii_alphanumeric());
+                if rest.get(word.count()) == Some(&b'=') {
+                    return false;
+                }
                 let near = rest.get(..rest.len().min(96)).unwrap_or_default();
                 return bytes.get(at) != Some(&b')') && (is_commented(near) || is_veiled(near));
             }
