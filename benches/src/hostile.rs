@@ -35,10 +35,10 @@ impl fmt::Display for Place {
 }
 
 /// Openings that a confirmation has to follow up, without what would end it with a finding.
-const OPENINGS: [&str; 30] = [
+const OPENINGS: [&str; 32] = [
     "\"", "'", "' or ", "' or a ", "\\", "%27", "%25", "%2525", "&#39;", "&amp;", "\\u0027",
     "\\x27", "../a", "${", "{{", "{{a", "<a ", "<a b='", "(select ", "/*", "--", ";id ", "|cat ",
-    "$(", "`", "union ", "a=", "a=1&", "[{\"", "\u{ff07}",
+    "$(", "`", "union ", "a=", "a=1&", "[{\"", "\u{ff07}", "ส%25", "中文%25",
 ];
 
 /// What an attacker may repeat: the openings, and of each test case, attack or benign sibling, the

@@ -430,6 +430,55 @@ mod tests {
         ]
     }
 
+    /// Texts of kinds that the corpus has only the parts of, a line each, escaped as its are.
+    fn composed(kinds: &BTreeMap<&str, Vec<&str>>) -> Vec<(&'static str, Vec<String>)> {
+        let parts = |kind| {
+            let inputs = kinds.get(kind).map(Vec::as_slice).unwrap_or_default();
+            inputs.iter().copied().cycle()
+        };
+        let rows = parts("name_or_address")
+            .zip(parts("user_text"))
+            .zip(parts("url"))
+            .take(600)
+            .enumerate();
+        let (mut csv, mut html, mut links) = (Vec::new(), Vec::new(), Vec::new());
+        for (row, ((name, text), url)) in rows {
+            csv.push(format!(
+                "{row};\\\"{name}\\\";\\\"{text}\\\";{url};{}.50",
+                row * 7
+            ));
+            html.push(format!(
+                "<tr style=\\\"font-family: 'Segoe UI', Arial\\\"><td align=\\\"left\\\">{name}</td>\
+                 <td>{text}&nbsp;<a href=\\\"{url}\\\" target=\\\"_blank\\\">more &raquo;</a></td></tr>"
+            ));
+            links.push(format!("{url}?from={}&to=%2Forders%2F{row}", percent(url)));
+        }
+        let requests = parts("web_path").zip(parts("web_referer"));
+        let requests = requests.zip(parts("user_agent")).take(600);
+        let log = requests.map(|((path, referer), client)| {
+            format!(
+                "203.0.113.9 - - [04/Mar/2026:05:06:07 +0000] \\\"GET {path} HTTP/1.1\\\" 200 512 \
+                 \\\"{referer}\\\" \\\"{client}\\\""
+            )
+        });
+        let source = [
+            include_str!("json.rs"),
+            include_str!("decide.rs"),
+            include_str!("inspect/document.rs"),
+            include_str!("inspect/prefilter.rs"),
+            include_str!("event.rs"),
+        ];
+        let escaped = |line: &str| line.replace('\\', r"\\").replace('"', r#"\""#);
+        let source = source.iter().flat_map(|text| text.lines()).map(escaped);
+        vec![
+            ("csv", csv),
+            ("html_mail", html),
+            ("link_list", links),
+            ("access_log", log.collect()),
+            ("source_code", source.collect()),
+        ]
+    }
+
     fn percent(text: &str) -> String {
         text.bytes().fold(String::new(), |mut form, byte| {
             if byte.is_ascii_alphanumeric() {
@@ -492,6 +541,10 @@ mod tests {
             if let (Some(kind), Some((input, _))) = (kind, input) {
                 kinds.entry(kind).or_default().push(input);
             }
+        }
+        let composed = composed(&kinds);
+        for (kind, inputs) in &composed {
+            kinds.insert(kind, inputs.iter().map(String::as_str).collect());
         }
         let mut dear = Vec::new();
         for (kind, inputs) in kinds {

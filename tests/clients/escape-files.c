@@ -114,6 +114,33 @@ static int prefixed_many(void) { return by_call(with_many); }
 
 static int bare_call(void) { return by_call(bare); }
 
+/* Code of its own in a file, which is mapped as a library's is: the bare instruction and a return,
+ * then `filler`, which leaves room for a check or does not. */
+static char *library;
+
+static long in_library(long n, long a, long b, long c) {
+    long result;
+    register long r10 __asm__("r10") = 0;
+    __asm__ volatile("call *%1" : "=a"(result) : "r"(library), "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
+    return result;
+}
+
+static int by_library(int filler) {
+    char bytes[4096], path[4200];
+    memset(bytes, filler, sizeof bytes);
+    memcpy(bytes, "\x0f\x05\xc3", 3);
+    beside(self, "library.so", path, sizeof path);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0755);
+    if (fd < 0 || write(fd, bytes, sizeof bytes) != sizeof bytes) return failed("write");
+    library = mmap(NULL, sizeof bytes, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+    unlink(path);
+    if (library == MAP_FAILED) return failed("mmap");
+    return by_call(in_library);
+}
+
+static int library_with_room(void) { return by_library(0x90); }
+static int library_without_room(void) { return by_library(0); }
+
 /* This program once more, whose section headers call its code data. */
 static int code_called_data(void) {
     static char bytes[8 << 20];
@@ -388,6 +415,8 @@ static const struct {
     {"prefixed-repeat", "read", prefixed_repeat},
     {"prefixed-many", "read", prefixed_many},
     {"bare-call", "read", bare_call},
+    {"library-with-room", "read", library_with_room},
+    {"library-without-room", "read", library_without_room},
     {"code-called-data", "read", code_called_data},
     {"own-descriptors", "read", own_descriptors},
     {"folder-above", "read", folder_above},

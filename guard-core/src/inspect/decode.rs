@@ -84,16 +84,24 @@ fn json_escape(rest: &[u8]) -> Option<Unit> {
     let [b'\\', kind, ..] = rest else {
         return None;
     };
+    match short_escape(*kind) {
+        Some(byte) => Some(Unit::byte(2, byte)),
+        None => loose::utf16_escape(rest),
+    }
+}
+
+/// What a backslash and `kind` stand for, if that is all of the escape.
+const fn short_escape(kind: u8) -> Option<u8> {
     let byte = match kind {
         b'n' => b'\n',
         b't' => b'\t',
         b'r' => b'\r',
         b'b' => 0x08,
         b'f' => 0x0c,
-        b'u' => return loose::utf16_escape(rest),
-        byte => *byte,
+        b'u' => return None,
+        byte => byte,
     };
-    Some(Unit::byte(2, byte))
+    Some(byte)
 }
 
 /// What a decoder writes to.
@@ -176,47 +184,38 @@ impl Output for Count {
     }
 }
 
-/// A name or value of a form that was undone.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FormPart {
-    /// Where it ends in the source.
-    pub(super) end: usize,
-    /// The bytes that it became.
-    pub(super) len: usize,
-}
-
 /// Undoes the name or value of a form that begins at `source[at]`, up to `&`, `?` or the end, a name
-/// also up to `=`. None if it takes more room than there is, or than it needs undone.
+/// also up to `=`: writes it from `out[len]` on. Returns where it ends in both. None if it takes more
+/// room than there is, or than it needs undone.
 #[inline(always)]
 pub(super) fn form_part(
     source: &[u8],
     mut at: usize,
     is_name: bool,
     out: &mut [u8],
-) -> Option<FormPart> {
-    let mut len = 0;
+    mut len: usize,
+) -> Option<(usize, usize)> {
     loop {
         (at, len) = plain::copy_field(source, at, is_name, out, len);
         let Some(byte) = source.get(at) else {
-            break;
+            return Some((at, len));
         };
-        match byte {
-            b'%' => {
-                let undone = match source.get(at + 1..at + 3) {
-                    Some([high, low]) => loose::hex_byte(*high, *low),
-                    _ => None,
-                };
-                *out.get_mut(len)? = undone.unwrap_or(*byte);
-                at += if undone.is_some() { 3 } else { 1 };
-                len += 1;
-            }
-            b'&' | b'?' => break,
-            b'=' if is_name => break,
-            // Nothing keeps it from being copied but that there is no room.
-            _ => return None,
-        }
+        let place = match byte {
+            b'&' | b'?' => return Some((at, len)),
+            b'=' if is_name => return Some((at, len)),
+            _ => out.get_mut(len)?,
+        };
+        let undone = match source.get(at..at + 3) {
+            Some([b'%', high, low]) => loose::hex_byte(*high, *low),
+            _ => None,
+        };
+        *place = match byte {
+            b'+' => b' ',
+            byte => undone.unwrap_or(*byte),
+        };
+        at += if undone.is_some() { 3 } else { 1 };
+        len += 1;
     }
-    Some(FormPart { end: at, len })
 }
 
 /// What fills a buffer with decoded bytes.
@@ -226,6 +225,9 @@ pub(super) trait Source {
     /// Whether everything has been read.
     fn is_done(&self) -> bool;
 }
+
+/// Bytes in a row that introduce nothing, behind which they are taken in blocks again.
+const STRETCH: usize = 16;
 
 /// Undoes one layer of a text.
 #[derive(Debug, Clone)]
@@ -259,8 +261,11 @@ impl<'s> Decoder<'s> {
         while self.at < self.source.len() && out.room() > 0 {
             let plain = out.put_plain(&self.source[self.at..], self.layer);
             self.at += plain;
-            if self.layer == Layer::Form {
-                self.percents(out);
+            match self.layer {
+                Layer::Form => self.percents(out),
+                Layer::Json => self.escapes(out),
+                Layer::Loose => self.others(out),
+                Layer::Base64 | Layer::Numbers => {}
             }
             let Some(byte) = self.source.get(self.at).filter(|_| out.room() > 0) else {
                 break;
@@ -274,6 +279,43 @@ impl<'s> Decoder<'s> {
             self.at += unit.source;
         }
         self.at = self.at.min(self.source.len());
+    }
+
+    /// Undoes escapes of one character, one behind the other: of line breaks and quotes there are
+    /// many.
+    fn escapes(&mut self, out: &mut impl Output) {
+        while let Some([b'\\', kind]) = self.source.get(self.at..self.at + 2)
+            && let Some(byte) = short_escape(*kind)
+            && out.room() > 0
+        {
+            out.put(&[byte]);
+            self.at += 2;
+        }
+    }
+
+    /// Takes a stretch of another script: there are some of which each character begins as full-width
+    /// and overlong forms do. It ends some bytes behind the last of those.
+    fn others(&mut self, out: &mut impl Output) {
+        let mut plain = 0;
+        while plain < STRETCH
+            && out.room() >= 4
+            && let Some(byte) = self.source.get(self.at)
+        {
+            if !loose::introduces(*byte) {
+                plain += 1;
+            } else if byte.is_ascii() {
+                return;
+            } else {
+                plain = 0;
+                if let Some(unit) = loose::unit(self.source.get(self.at..).unwrap_or_default()) {
+                    out.put(unit.bytes());
+                    self.at += unit.source;
+                    continue;
+                }
+            }
+            out.put(&[*byte]);
+            self.at += 1;
+        }
     }
 
     /// Undoes percent escapes one behind the other: other scripts come in long runs of them.
@@ -424,6 +466,45 @@ mod tests {
             decoded(Layer::Loose, b"..\xc0\xaf..\xe0\x80\xaf", 9),
             b"../../"
         );
+    }
+
+    #[test]
+    fn other_scripts_are_taken_as_a_character_at_a_time_would_be() {
+        const PIECES: [&[u8]; 14] = [
+            "\u{e2a}\u{e27}\u{e31}".as_bytes(),
+            "\u{4e2d}\u{6587}\u{3002}".as_bytes(),
+            "\u{ff1c}\u{ff0c}\u{ff3c}".as_bytes(),
+            "\u{430}\u{431} ".as_bytes(),
+            "\u{1f600}".as_bytes(),
+            b"%27",
+            b"%2",
+            b"&lt;",
+            b"&",
+            b"\\u0027",
+            b"\xc0\xaf\xe0\x80\xaf",
+            b"\xe0\xef\xbc",
+            b"a",
+            b"plain text between, longer than a block of it ",
+        ];
+        let mut random = crate::random::Random::new();
+        for _ in 0..3_000 {
+            let count = random.below(24);
+            let pieces: Vec<&[u8]> = (0..count)
+                .map(|_| *random.one_of::<&[u8]>(&PIECES))
+                .collect();
+            let source = pieces.concat();
+            let (mut naive, mut at) = (Vec::new(), 0);
+            while at < source.len() {
+                let plain = Unit::byte(1, source[at]);
+                let unit = unit(Layer::Loose, &source, at).unwrap_or(plain);
+                naive.extend_from_slice(unit.bytes());
+                at += unit.source;
+            }
+            for chunk in [4, 7, 33, 512] {
+                let got = decoded(Layer::Loose, &source, chunk);
+                assert_eq!(got, naive, "{} by {chunk}", source.escape_ascii());
+            }
+        }
     }
 
     #[test]

@@ -104,8 +104,18 @@ fn context(bytes: &[u8], at: usize) -> bool {
                 after => matches!(after, Some(b'(' | b' ' | b'%' | b'&')),
             })
         }
+        // Most of what follows `@` is the domain of an address.
+        [b'@', class @ ..] => host::PACKAGES.iter().any(|name| may_begin(class, name)),
+        [b'#', name @ ..] => host::CONTEXTS.iter().any(|known| may_begin(name, known)),
         _ => true,
     }
+}
+
+/// Whether `bytes` begin with `name`, or with a part of it and what may be the rest encoded.
+fn may_begin(bytes: &[u8], name: &[u8]) -> bool {
+    let same = bytes.iter().zip(name).take_while(|(a, b)| a == b).count();
+    let next = bytes.get(same);
+    same == name.len() || next.is_none_or(|b| matches!(b, b'\\' | b'%' | b'&'))
 }
 
 /// Whether a known function's name ends at `end`.

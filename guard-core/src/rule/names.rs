@@ -67,6 +67,12 @@ impl<const N: usize> Names<N> {
         self.search(word, folded(loaded(word)))
     }
 
+    /// Whether any name may begin with these two letters, in either case.
+    pub(super) const fn may_begin_with(&self, first: u8, second: u8) -> bool {
+        let group = ((first & 31) as usize) << 5 | (second & 31) as usize;
+        self.groups[group] != self.groups[group + 1]
+    }
+
     fn search(&self, word: &[u8], key: u128) -> Option<usize> {
         let group = group(word);
         let range = usize::from(self.groups[group])..usize::from(self.groups[group + 1]);
@@ -96,10 +102,27 @@ impl<const N: usize> Names<N> {
             _ => (group(word), group(word) + 1),
         };
         let range = usize::from(self.groups[first])..usize::from(self.groups[last]);
-        self.names.get(range).unwrap_or_default().iter().any(|n| {
-            n.get(..word.len())
-                .is_some_and(|n| n.eq_ignore_ascii_case(word))
+        let (key, mask) = (folded(loaded(word)), covering(word.len()));
+        let keys = self.keys.get(range.clone()).unwrap_or_default().iter();
+        let mut names = self.names.get(range).unwrap_or_default().iter().zip(keys);
+        names.any(|(name, other)| {
+            other & mask == key & mask
+                && name.len() >= word.len()
+                && (word.len() <= KEY
+                    || name
+                        .get(KEY..word.len())
+                        .zip(word.get(KEY..))
+                        .is_some_and(|(a, b)| a.eq_ignore_ascii_case(b)))
         })
+    }
+}
+
+/// The bytes of a key that a word of `len` bytes decides.
+const fn covering(len: usize) -> u128 {
+    if len >= KEY {
+        u128::MAX
+    } else {
+        (1 << (8 * len)) - 1
     }
 }
 
@@ -173,10 +196,14 @@ mod tests {
     fn beginnings_are_told() {
         for beginning in [&b""[..], b"i", b"If", b"ifconfig", b"SEVENTEEN-LETTR", b"_"] {
             assert!(NAMES.any_begins_with(beginning));
+            if let [first, second, ..] = beginning {
+                assert!(NAMES.may_begin_with(*first, *second));
+            }
         }
         for other in [&b"b"[..], b"ix", b"ifconfigs", b"__"] {
             assert!(!NAMES.any_begins_with(other));
         }
+        assert!(!NAMES.may_begin_with(b'i', b'x'));
     }
 
     #[test]

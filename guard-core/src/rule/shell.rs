@@ -173,8 +173,24 @@ fn run(bytes: &[u8], class: u8) -> usize {
     length
 }
 
+/// What a path to a command begins with.
+const ROOTS: [&[u8]; 6] = [b"", b"usr", b"bin", b"sbin", b"etc", b"c"];
+
 /// Whether what follows a separator may be a command, decided on bytes that may be encoded.
 fn may_command(rest: &[u8]) -> bool {
+    // Nearly all lines and fields begin with two letters that no command does. Where a word ends with
+    // the bytes, or a path may begin, all of it counts.
+    if let [first, second, ..] = rest
+        && rest.len() > command::LONGEST
+        && first.is_ascii_alphabetic()
+        && second.is_ascii_alphabetic()
+        && !command::may_begin_with(*first, *second)
+        && !ROOTS
+            .iter()
+            .any(|root| matches!(root, [a, b, ..] if first | 0x20 == *a && second | 0x20 == *b))
+    {
+        return false;
+    }
     let skipped = run(rest, BLANK);
     let Some(rest) = rest.get(skipped..) else {
         return true;
@@ -189,10 +205,7 @@ fn may_command(rest: &[u8]) -> bool {
         None => true,
         // An assignment before the command is rare, a parameter is not.
         Some(b'=' | b':' | b'.') => false,
-        Some(b'/') => {
-            const ROOTS: [&[u8]; 6] = [b"", b"usr", b"bin", b"sbin", b"etc", b"c"];
-            ROOTS.iter().any(|root| is(root)) || command::lookup_folded(name).is_some()
-        }
+        Some(b'/') => ROOTS.iter().any(|root| is(root)) || command::lookup_folded(name).is_some(),
         // Encoded or quoted: the name may go on.
         Some(b'\\' | b'%' | b'&' | b'\'' | b'"' | b'^' | b'?' | b'*' | b'$') => {
             command::is_prefix(name) || command::lookup_folded(name).is_some()

@@ -189,6 +189,12 @@ fn anchor(bytes: &[u8], at: usize) -> Option<Anchor> {
     let four: [u8; 4] =
         core::array::from_fn(|i| bytes.get(at + i).copied().unwrap_or(0).to_ascii_lowercase());
     match &four {
+        // What prose has most of comes first.
+        [b' ' | b'+', b'o', b'r', _] => Some(Anchor::Connective {
+            at: at + 1,
+            length: 2,
+        }),
+        [b'a', b'n', b'd', _] => Some(Anchor::Connective { at, length: 3 }),
         b"unio" => Some(Anchor::Union),
         b"sele" => Some(Anchor::Select),
         b"slee" => Some(Anchor::Function(at)),
@@ -237,7 +243,6 @@ fn anchor(bytes: &[u8], at: usize) -> Option<Anchor> {
             .map(Anchor::Statement),
         [_, b's', b'e', b't'] => statement::update(bytes, at).map(Anchor::Statement),
         [b'o', b'r', ..] => Some(Anchor::Connective { at, length: 2 }),
-        [b'a', b'n', b'd', _] => Some(Anchor::Connective { at, length: 3 }),
         [b'x', b'o', b'r', _] => Some(Anchor::Connective { at, length: 3 }),
         [_, b'o', b'r', _] => Some(Anchor::Connective {
             at: at + 1,

@@ -23,6 +23,8 @@ pub struct Process<'a> {
     /// The program that runs, when the loader started it: `/proc/self/exe` names the loader then.
     /// Empty otherwise. Without a final NUL.
     pub program: &'a [u8],
+    /// Process and thread whose call it is, when another process decides about it in their place.
+    pub acts_for: Option<[u32; 2]>,
 }
 
 impl Process<'_> {
@@ -34,10 +36,14 @@ impl Process<'_> {
     /// Whether rules or settings restrict anything, so that a program without guard would be a way
     /// around them.
     pub(crate) fn restricts(&self) -> bool {
+        self.policy.egress_name(b"a") != Decision::NotRestricted || self.restricts_files()
+    }
+
+    /// Whether rules or settings restrict what is done to files.
+    pub(crate) fn restricts_files(&self) -> bool {
         let phase = self.sealed.phase();
         let policy = &self.policy;
         let decisions = [
-            policy.egress_name(b"a"),
             policy.file(b"/", Access::Read, phase),
             policy.file(b"/", Access::Write, phase),
             policy.exec(b"/", phase),

@@ -142,6 +142,10 @@ fn push(
     outcome: Outcome,
     errno: u16,
 ) -> bool {
+    let [pid, tid] = match process.acts_for {
+        Some(ids) => ids,
+        None => [sys::process_id(), sys::thread_id()],
+    };
     process.ring.push(&Record {
         kind: subject.kind,
         outcome,
@@ -149,8 +153,8 @@ fn push(
         is_cut: false,
         call: u16::try_from(number).unwrap_or(u16::MAX),
         errno,
-        pid: sys::process_id(),
-        tid: sys::thread_id(),
+        pid,
+        tid,
         time: sys::time(),
         address: subject.address,
         port: subject.port,

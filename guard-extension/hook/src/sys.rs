@@ -2,6 +2,7 @@
 //!
 //! The calls here are never patched. None blocks.
 
+mod apart;
 mod area;
 mod call;
 pub mod memory;
@@ -10,6 +11,7 @@ mod raw;
 pub mod region;
 pub(crate) mod socket;
 
+pub(crate) use apart::apart;
 pub(crate) use area::Area;
 pub(crate) use call::*;
 pub use raw::{Errno, SysResult, checked, syscall};

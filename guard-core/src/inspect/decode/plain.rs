@@ -32,12 +32,11 @@ pub(super) fn copy(layer: Layer, source: &[u8], out: &mut [u8]) -> usize {
             |word| is(word, b'%'),
             spaced,
         ),
-        // Bytes beyond ASCII introduce some.
         Layer::Loose | Layer::Base64 | Layer::Numbers => copied(
             source,
             out,
-            |byte| matches!(byte, b'%' | b'&' | b'\\' | 0x80..),
-            |word| is(word, b'%') | is(word, b'&') | is(word, b'\\') | word & HIGH,
+            super::loose::introduces,
+            introduces_loose,
             |word| word,
         ),
     }
@@ -45,15 +44,14 @@ pub(super) fn copy(layer: Layer, source: &[u8], out: &mut [u8]) -> usize {
 
 /// How many of the first bytes of `source` introduce no unit of [`Layer::Loose`].
 pub(super) fn skip_loose(source: &[u8]) -> usize {
-    let marks = |word: u64| {
-        let ascii = is(word, b'%') | is(word, b'&') | is(word, b'\\');
-        let overlong = is(word & (ONES * 0xfe), 0xc0) | is(word, 0xe0);
-        ascii | overlong | is(word, 0xef)
-    };
     let mut at = 0;
     while let Some(block) = source.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
         let words = words(block);
-        if words.iter().fold(0, |all, word| all | marks(*word)) != 0 {
+        if words
+            .iter()
+            .fold(0, |all, word| all | introduces_loose(*word))
+            != 0
+        {
             break;
         }
         at += BLOCK;
@@ -64,8 +62,8 @@ pub(super) fn skip_loose(source: &[u8]) -> usize {
 }
 
 /// Copies from `source[at]` to `out[len]` what [`copy`] would of a name or value of a form, up to
-/// what ends it as well: `&`, `?`, a name also `=`; returns both offsets behind it. Most are shorter
-/// than a block.
+/// what ends it as well: `&`, `?`, a name also `=`, or up to `$` or `'`; returns both offsets behind
+/// it. Most are shorter than a block.
 #[inline(always)]
 pub(super) fn copy_field(
     source: &[u8],
@@ -74,8 +72,16 @@ pub(super) fn copy_field(
     out: &mut [u8],
     mut len: usize,
 ) -> (usize, usize) {
-    let names = if is_name { HIGH } else { 0 };
-    let ends = |word| is(word, b'%') | is(word, b'&') | is(word, b'?') | is(word, b'=') & names;
+    // One comparison for `%` and `&`, and one for `=` and `?` where both end it. The first takes
+    // `$` and `'` along, which forms hardly ever have as they are.
+    let either = if is_name { ONES * 0x02 } else { 0 };
+    let ends = |word: u64| {
+        let (encoding, separator) = (
+            (word & (ONES * 0xfc)) ^ (ONES * 0x24),
+            (word | either) ^ (ONES * b'?' as u64),
+        );
+        (encoding.wrapping_sub(ONES) & !encoding | separator.wrapping_sub(ONES) & !separator) & HIGH
+    };
     while let (Some(from), Some(to)) = (
         source.get(at..at + WORD).and_then(<[u8]>::first_chunk),
         out.get_mut(len..len + WORD)
@@ -170,6 +176,15 @@ const fn is(word: u64, byte: u8) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGH
 }
 
+/// Sets the high bit of the first byte that may introduce a unit of [`Layer::Loose`], and perhaps of
+/// others behind it. Most bytes of other scripts do not.
+#[inline(always)]
+const fn introduces_loose(word: u64) -> u64 {
+    let ascii = is(word, b'%') | is(word, b'&') | is(word, b'\\');
+    let overlong = is(word & (ONES * 0xfe), 0xc0) | is(word, 0xe0);
+    ascii | overlong | is(word, 0xef)
+}
+
 /// Eight bytes of a form, with a space for each `+`.
 #[inline(always)]
 const fn spaced(word: u64) -> u64 {
@@ -187,10 +202,10 @@ mod tests {
     /// A byte at a time, as the layers' definitions say.
     fn naive(layer: Layer, field: Option<bool>, source: &[u8], room: usize) -> Vec<u8> {
         let stops = |byte: u8| match (field, layer) {
-            (Some(is_name), _) => b"%&?".contains(&byte) || is_name && byte == b'=',
+            (Some(is_name), _) => b"$%&'?".contains(&byte) || is_name && byte == b'=',
             (None, Layer::Json) => byte == b'\\',
             (None, Layer::Form) => byte == b'%',
-            (None, _) => b"%&\\".contains(&byte) || byte >= 0x80,
+            (None, _) => super::super::loose::introduces(byte),
         };
         let spaced = |byte: &u8| match byte {
             b'+' if field.is_some() || layer == Layer::Form => b' ',
@@ -218,7 +233,7 @@ mod tests {
     #[test]
     fn copies_what_a_byte_at_a_time_would() {
         // Neighbours of what is looked for, in value, are what carries of a subtraction reach.
-        let alphabet = b"abc+*,%$&'?>@=<\\]\x80\x81\xff\0\x01";
+        let alphabet = b"abc+*,%$&'?>@=<\\]\x80\x81\xff\0\x01\xbf\xc0\xc1\xc2\xdf\xe0\xe1\xef";
         let mut state = 1_u64;
         let mut next = |below: usize| {
             state = state

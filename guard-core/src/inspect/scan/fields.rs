@@ -55,13 +55,26 @@ impl Part {
     };
 }
 
-/// A name or value that was undone, or is too long for a batch.
+/// How far a form has been taken: where a name or value begins, which of the two, and the separator
+/// before its field, or the form's beginning.
 #[derive(Debug, Clone, Copy)]
-struct Undone {
-    /// Where it ends in the form.
-    end: usize,
-    /// What it became, behind what the batch holds.
-    len: Option<usize>,
+struct Position {
+    at: usize,
+    is_name: bool,
+    from: usize,
+}
+
+impl Position {
+    /// Goes on behind a name or value that ends at `end`.
+    #[inline(always)]
+    fn pass(&mut self, text: &[u8], end: usize) {
+        let named = self.is_name && text.get(end) == Some(&b'=');
+        self.at = end + 1;
+        if !named {
+            self.from = end;
+        }
+        self.is_name = !named;
+    }
 }
 
 impl<'a> Batch<'a> {
@@ -75,37 +88,48 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Undoes the name or value that begins at `at` behind what the batch holds, without taking it.
-    /// None if there is no room for it.
+    /// Undoes names and values one behind the other, up to the form's last, which is left to the
+    /// caller, or one that there is no room for.
+    fn fill(&mut self, text: &[u8], position: &mut Position) {
+        let (begin, count) = (position.at, self.count);
+        while let Some((end, len)) = self.undo(text, position)
+            && end < text.len()
+        {
+            self.take(position, end, len);
+            position.pass(text, end);
+        }
+        self.cost += (self.count - count) * FIELD + (position.at - begin) / CLEARED;
+    }
+
+    /// Undoes a name or value behind what the batch holds, without taking it: where it ends in the
+    /// form, and in the batch. None if there is no room for it.
     #[inline(always)]
-    fn undo(&mut self, text: &[u8], at: usize, is_name: bool) -> Option<Undone> {
+    fn undo(&mut self, text: &[u8], position: &Position) -> Option<(usize, usize)> {
         if self.count == self.parts.len() {
             return None;
         }
-        let end = (self.bytes.len().checked_sub(GAP.len())?).min(self.len + LONGEST);
-        let free = self.bytes.get_mut(self.len..end)?;
-        let part = decode::form_part(text, at, is_name, free)?;
-        Some(Undone {
-            end: part.end,
-            len: Some(part.len),
-        })
+        let room = (self.bytes.len().checked_sub(GAP.len())?).min(self.len + LONGEST);
+        let out = self.bytes.get_mut(..room)?;
+        decode::form_part(text, position.at, position.is_name, out, self.len)
     }
 
-    /// Takes what was undone of the part at `at` in the field from `from` on.
+    /// Takes what was undone of a name or value, up to `end` in the form and `len` in the batch.
     #[inline(always)]
-    fn take(&mut self, len: usize, from: usize, at: usize) {
-        self.len += len;
+    fn take(&mut self, position: &Position, end: usize, len: usize) {
+        if end == position.at {
+            return;
+        }
         if let Some(part) = self.parts.get_mut(self.count) {
             *part = Part {
-                from,
-                at,
-                end: self.len,
+                from: position.from,
+                at: position.at,
+                end: len,
             };
             self.count += 1;
         }
-        if let Some(gap) = self.bytes.get_mut(self.len..self.len + GAP.len()) {
+        if let Some(gap) = self.bytes.get_mut(len..len + GAP.len()) {
             gap.copy_from_slice(&GAP);
-            self.len += GAP.len();
+            self.len = len + GAP.len();
         }
     }
 }
@@ -149,24 +173,34 @@ impl Scan {
         hits: &mut Hits,
     ) -> usize {
         let bytes = text.bytes;
-        // Where the field begins, or its value, and the separator before the field.
-        let (mut at, mut from) = (0, 0);
-        let mut is_name = true;
-        while at < bytes.len() && !self.effort.is_spent() || !is_name {
-            let part = self.undo(&mut batch, text, at, is_name, depth, hits);
-            let named = is_name && bytes.get(part.end) == Some(&b'=');
-            if !named && part.end == bytes.len() && !text.ends && at > bytes.len() / 2 {
+        let mut position = Position {
+            at: 0,
+            is_name: true,
+            from: 0,
+        };
+        while position.at < bytes.len() && !self.effort.is_spent() || !position.is_name {
+            batch.fill(bytes, &mut position);
+            // What stopped it is the last, or finds no room, which an empty batch has most of.
+            let mut undone = batch.undo(bytes, &position);
+            if undone.is_none() && batch.count > 0 {
+                self.flush(&mut batch, text, depth, hits);
+                undone = batch.undo(bytes, &position);
+            }
+            let Position { at, is_name, from } = position;
+            let end = undone.map_or_else(|| part_end(bytes, at, is_name), |(end, _)| end);
+            let named = is_name && bytes.get(end) == Some(&b'=');
+            if !named && end == bytes.len() && !text.ends && at > bytes.len() / 2 {
                 // The rest of it comes with the next window: it is looked at then, as a whole.
                 self.flush(&mut batch, text, depth, hits);
                 progress.inside = false;
                 return at;
             }
-            self.take(&mut batch, text, (from, at), part, depth, hits);
-            at = part.end + 1;
-            if !named {
-                from = part.end;
+            batch.cost += FIELD + (end - at) / CLEARED;
+            match undone {
+                Some((end, len)) => batch.take(&position, end, len),
+                None => self.field(text, from, at, depth, hits),
             }
-            is_name = !named;
+            position.pass(bytes, end);
         }
         self.flush(&mut batch, text, depth, hits);
         if text.ends {
@@ -175,73 +209,6 @@ impl Scan {
         let (done, inside) = Container::Form.resume(bytes, OVERLAP);
         progress.inside = inside;
         done.max(1)
-    }
-
-    /// Undoes the name or value that begins at `at` behind what the batch holds, which is searched
-    /// first if that makes room for it.
-    #[inline(always)]
-    fn undo(
-        &mut self,
-        batch: &mut Batch<'_>,
-        text: &Text<'_>,
-        at: usize,
-        is_name: bool,
-        depth: u32,
-        hits: &mut Hits,
-    ) -> Undone {
-        if let Some(part) = batch.undo(text.bytes, at, is_name) {
-            return part;
-        }
-        self.undo_first(batch, text, at, is_name, depth, hits)
-    }
-
-    /// The same with an empty batch.
-    #[inline(never)]
-    fn undo_first(
-        &mut self,
-        batch: &mut Batch<'_>,
-        text: &Text<'_>,
-        at: usize,
-        is_name: bool,
-        depth: u32,
-        hits: &mut Hits,
-    ) -> Undone {
-        self.flush(batch, text, depth, hits);
-        if let Some(part) = batch.undo(text.bytes, at, is_name) {
-            return part;
-        }
-        let rest = text.bytes.get(at..).unwrap_or_default();
-        let end = if is_name {
-            memchr::memchr3(b'=', b'&', b'?', rest)
-        } else {
-            memchr::memchr2(b'&', b'?', rest)
-        };
-        Undone {
-            end: at + end.unwrap_or(rest.len()),
-            len: None,
-        }
-    }
-
-    /// Adds the name or value at `at` of the field behind `from` to the batch.
-    #[inline(always)]
-    fn take(
-        &mut self,
-        batch: &mut Batch<'_>,
-        text: &Text<'_>,
-        (from, at): (usize, usize),
-        part: Undone,
-        depth: u32,
-        hits: &mut Hits,
-    ) {
-        let encoded = part.end - at;
-        if encoded == 0 {
-            return;
-        }
-        batch.cost += FIELD + encoded / CLEARED;
-        match part.len {
-            Some(len) => batch.take(len, from, at),
-            None => self.field(text, from, at, depth, hits),
-        }
     }
 
     /// Searches what the batch holds and empties it.
@@ -289,4 +256,16 @@ impl Scan {
             self.unit(Container::Form, text.bytes, &unit, depth, hits);
         }
     }
+}
+
+/// Where the name or value that begins at `at` ends in a form.
+#[cold]
+fn part_end(form: &[u8], at: usize, is_name: bool) -> usize {
+    let rest = form.get(at..).unwrap_or_default();
+    let end = if is_name {
+        memchr::memchr3(b'=', b'&', b'?', rest)
+    } else {
+        memchr::memchr2(b'&', b'?', rest)
+    };
+    at + end.unwrap_or(rest.len())
 }

@@ -129,6 +129,12 @@ pub(super) fn module(text: &Text<'_>, at: usize) -> Option<Match> {
     found(INTERNALS, start, start + 13)
 }
 
+/// What the names of classes begin with that are reached for.
+pub(super) const PACKAGES: [&[u8]; 4] = [b"java", b"org.", b"com.", b"ognl."];
+
+/// The objects of its own context that OGNL is asked for, behind `#`.
+pub(super) const CONTEXTS: [&[u8]; 3] = [b"_memberAccess", b"context", b"container"];
+
 /// References of OGNL, SpEL, MVEL and the like to classes and to their own context.
 pub(super) fn java(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
@@ -141,12 +147,11 @@ pub(super) fn java(text: &Text<'_>, at: usize) -> Option<Match> {
             class.get(length + 1).filter(|b| b.is_ascii_alphabetic())?;
             found(JAVA, at, at + 2 + length)
         }
-        [b'#', ..] => {
-            let known: [&[u8]; 3] = [b"#_memberAccess", b"#context", b"#container"];
-            let name = known.iter().find(|name| rest.starts_with(name))?;
+        [b'#', rest @ ..] => {
+            let name = CONTEXTS.iter().find(|name| rest.starts_with(name))?;
             let used = rest.get(name.len()).is_some_and(|b| b"=[.'".contains(b));
             used.then_some(())?;
-            found(JAVA, at, at + name.len())
+            found(JAVA, at, at + 1 + name.len())
         }
         [b'T' | b't', b'(', class @ ..] => {
             let before = at.checked_sub(1).and_then(|i| bytes.get(i));
@@ -192,10 +197,7 @@ fn class_name(bytes: &[u8]) -> Option<usize> {
     let length = bytes.iter().take(80).take_while(|b| part(b)).count();
     let name = bytes.get(..length)?;
     let last = name.rsplit(|b| *b == b'.').next()?;
-    let qualified = name.starts_with(b"java")
-        || name.starts_with(b"org.")
-        || name.starts_with(b"com.")
-        || name.starts_with(b"ognl.");
+    let qualified = PACKAGES.iter().any(|package| name.starts_with(package));
     (qualified && last.first().is_some_and(u8::is_ascii_uppercase)).then_some(length)
 }
 

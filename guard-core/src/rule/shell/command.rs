@@ -70,6 +70,12 @@ pub(super) fn is_prefix(word: &[u8]) -> bool {
     NAMES.any_begins_with(word)
 }
 
+/// Whether the two letters that a word begins with are those of a known name. It says no where
+/// [`lookup_folded`] and [`is_prefix`] would.
+pub(super) const fn may_begin_with(first: u8, second: u8) -> bool {
+    NAMES.may_begin_with(first, second)
+}
+
 /// Whether `word` is an argument that makes an ambiguous Windows command plain.
 pub(super) fn is_subcommand(name: &[u8], word: &[u8]) -> bool {
     match name {

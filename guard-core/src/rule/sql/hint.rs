@@ -152,25 +152,23 @@ pub(super) fn union(bytes: &[u8], at: usize) -> bool {
             super::query::nested(bytes, at, b"union")
         }
         [b'n' | b'N', next, tail @ ..] => {
-            !is_word(*next)
-                && (tail
-                    .iter()
-                    .take(40)
-                    .any(|b| veils(*b) || *b == b'(' || *b == b'/')
-                    || holds(tail, b"sel")
-                    || holds(tail, b"val")
-                    || holds(tail, b"table"))
-                || veils(*next)
-                || next.eq_ignore_ascii_case(&b'u')
+            !is_word(*next) && queries(tail) || veils(*next) || next.eq_ignore_ascii_case(&b'u')
         }
         _ => true,
     }
 }
 
-fn holds(bytes: &[u8], word: &[u8]) -> bool {
-    let near = bytes.get(..bytes.len().min(40)).unwrap_or_default();
-    near.windows(word.len())
-        .any(|w| w.eq_ignore_ascii_case(word))
+/// Whether what `union` is followed by holds the beginning of a query, or may hide one. In one pass:
+/// what prose has behind the word is all looked through.
+fn queries(tail: &[u8]) -> bool {
+    let near = tail.get(..tail.len().min(40)).unwrap_or_default();
+    near.iter().enumerate().any(|(at, byte)| match byte {
+        b'(' | b'/' => true,
+        b's' | b'S' => starts(near, at, b"sel"),
+        b'v' | b'V' => starts(near, at, b"val"),
+        b't' | b'T' => starts(near, at, b"table"),
+        byte => veils(*byte),
+    })
 }
 
 /// `select` outside a union needs a boundary before it and no letter after it.

@@ -31,6 +31,7 @@ const RENAME_EXCHANGE: usize = 2;
 
 const EPERM: u16 = 1;
 const ENOENT: Errno = Errno(2);
+const ENOMEM: Errno = Errno(12);
 const EEXIST: Errno = Errno(17);
 const EINVAL: Errno = Errno(22);
 
@@ -50,6 +51,29 @@ pub(super) fn decide(
         return Answer::Proceed;
     };
     scratch.files.step = Step::Plain;
+    let is_shared = process.local.shares_descriptors() && process.restricts_files();
+    // A file is cut by the path that was decided about, not through a descriptor.
+    if name == Name::Truncate || !is_shared || !process.enforces() {
+        return chosen(process, call, scratch, shape);
+    }
+    let process = Process {
+        acts_for: Some([sys::process_id(), sys::thread_id()]),
+        ..*process
+    };
+    let done = sys::apart(|| match chosen(&process, call, scratch, shape) {
+        Answer::Instead(call) => sys::made(&call),
+        Answer::Return(result) => result,
+        // Never the answer of what is enforced.
+        Answer::Proceed => DENIED.result(),
+    });
+    match done {
+        Ok(result) => Answer::Return(result),
+        Err(_) => Answer::Return(ENOMEM.result()),
+    }
+}
+
+/// Which call is made in the place of the program's.
+fn chosen(process: &Process<'_>, call: &Call, scratch: &mut Scratch, shape: Shape) -> Answer {
     let made = match shape {
         Shape::Entry {
             directory,

@@ -80,6 +80,7 @@ impl World {
         let writer = SealedWriter::create(sealed, &image, 256, &settings).unwrap();
         let ring = Ring::create(words(Ring::size(1024, 4)), 1024, 4).unwrap();
         let process = Process {
+            acts_for: None,
             policy: writer.view().policy().unwrap(),
             sealed: writer.view(),
             ring,

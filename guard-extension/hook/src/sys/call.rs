@@ -4,6 +4,7 @@
 
 use super::number;
 use super::raw::{Errno, SysResult, checked, syscall};
+use crate::Call;
 use crate::text::Text;
 
 /// Use the working directory (openat(2)).
@@ -228,6 +229,14 @@ pub(crate) fn unlink<const N: usize>(directory: usize, path: &Text<N>) {
     let args = [directory, path.pointer(), 0, 0, 0, 0];
     // SAFETY: reads a string that ends by a NUL; ours.
     let _ = unsafe { syscall(number::UNLINKAT, args) };
+}
+
+/// A call in the place of the program's, of those that change files by path; the result as the
+/// kernel gives it. Its paths are ours; what else it points to is the program's, and only read.
+pub(crate) fn made(call: &Call) -> isize {
+    // SAFETY: the kernel reads memory and reports what cannot be read, and stores nothing; no
+    // descriptor is closed and no mapping changed by any of them.
+    unsafe { syscall(call.number, call.args) }
 }
 
 /// Reads from the beginning of a regular file.

@@ -19,6 +19,7 @@ numbers! {
     DUP3 = 292, 24;
     EXECVE = 59, 221;
     EXECVEAT = 322, 281;
+    EXIT = 60, 93;
     EXIT_GROUP = 231, 94;
     FACCESSAT = 269, 48;
     FACCESSAT2 = 439, 439;
@@ -86,5 +87,6 @@ numbers! {
     TRUNCATE = 76, 45;
     UNLINKAT = 263, 35;
     UTIMENSAT = 280, 88;
+    WAIT4 = 61, 260;
     WRITE = 1, 64;
 }

@@ -67,6 +67,7 @@ impl Guarded {
         Ring::create(ring, 1024, 4).unwrap();
         let sealed = Sealed::new(sealed).unwrap();
         let process = Process {
+            acts_for: None,
             policy: sealed.policy().unwrap(),
             sealed,
             ring: Ring::new(ring).unwrap(),

@@ -256,6 +256,7 @@ fn assemble(
     let sealed = Sealed::new(sealed).map_err(|_| Refusal::Garbled)?;
     slots::prepare().map_err(|_| Refusal::Unreachable)?;
     Ok(Process {
+        acts_for: None,
         policy: sealed.policy().map_err(|_| Refusal::Garbled)?,
         sealed,
         ring: Ring::new(ring).map_err(|_| Refusal::Garbled)?,
@@ -359,9 +360,14 @@ pub fn report(count: Count, begin: u64, program: &[u8]) {
     }
 }
 
+/// Whether no site may stay open: the policy requires the tier.
+pub(crate) fn needs_all() -> bool {
+    NEEDS_ALL.load(Ordering::Relaxed)
+}
+
 /// Ends a program with a site that is left open, where the policy requires the tier.
 fn require_all(count: Count, program: &[u8]) {
-    if count.open > 0 && NEEDS_ALL.load(Ordering::Relaxed) {
+    if count.open > 0 && needs_all() {
         let end = b": it is not started: system calls pass by the check, which GUARD_REQUIRE \
                     does not allow; guard scan names the places\n";
         sys::complain(&[b"guard: ", program, end]);

@@ -72,9 +72,11 @@ pub fn maps_code(call: &Call) -> bool {
 }
 
 /// Patches what `call` has mapped, for which [`maps_code`] is true. Returns the result for the
-/// program: where a policy is enforced, text that cannot be patched is taken away again.
+/// program: where a policy is enforced, text that cannot be patched is taken away again; and text
+/// with a site that stays open, which anybody can write, where the policy requires the tier.
 pub fn mapped(call: &Call, result: isize) -> isize {
     const ENOMEM: isize = -12;
+    const EACCES: isize = -13;
     let Ok(start) = usize::try_from(result) else {
         return result;
     };
@@ -100,12 +102,17 @@ pub fn mapped(call: &Call, result: isize) -> isize {
     };
     crate::start::found_more(count);
     let enforces = crate::start::process().is_some_and(|process| process.enforces());
-    if count.lost > 0 && enforces {
+    let refusal = match count {
+        Count { lost: 1.., .. } if enforces => Some(ENOMEM),
+        Count { open: 1.., .. } if crate::start::needs_all() => Some(EACCES),
+        _ => None,
+    };
+    if let Some(refusal) = refusal {
         let args = [start, whole - start, 0, 0, 0, 0];
         // SAFETY: the program's own mapping, made by the call that is being answered; nobody has
         // been told where it is.
         let _ = unsafe { sys::call(number::MUNMAP, args) };
-        return ENOMEM;
+        return refusal;
     }
     result
 }
