@@ -200,6 +200,14 @@ pub(crate) struct Rules {
     pub(crate) confirm: fn(&Text<'_>, usize, &mut Effort) -> Option<Match>,
 }
 
+/// What `confirm` answers when `rule` holds for the bytes from `start` to `end` of the text.
+fn found(rule: RuleId, start: usize, end: usize) -> Option<Match> {
+    Some(Match {
+        rule,
+        span: start..end,
+    })
+}
+
 /// The rules of every family, in the order of [`Family::ALL`].
 pub(crate) const RULES: [Rules; Family::ALL.len()] = [
     code::RULES,

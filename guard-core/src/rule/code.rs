@@ -6,7 +6,7 @@
 //! a server directive, a static reference of an expression language.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, Rules};
 
 mod argument;
 mod call;
@@ -172,13 +172,6 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [_, b'_', b'f' | b'F', ..] => web::setting(text, at),
         _ => host::module(text, at),
     }
-}
-
-fn found(rule: RuleId, start: usize, end: usize) -> Option<Match> {
-    Some(Match {
-        rule,
-        span: start..end,
-    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! could be the value a function expects ([`anchor`]).
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, Rules};
 
 mod anchor;
 mod command;
@@ -275,13 +275,6 @@ fn is_listing(text: &Text<'_>, at: usize) -> bool {
         .nth(separated::LINES)
         .and_then(|third| rest.get(third + 1))
         .is_some_and(|b| !b.is_ascii_whitespace())
-}
-
-fn found(rule: RuleId, start: usize, end: usize) -> Option<Match> {
-    Some(Match {
-        rule,
-        span: start..end,
-    })
 }
 
 #[cfg(test)]

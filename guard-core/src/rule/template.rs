@@ -5,7 +5,7 @@
 //! behind the template.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
-use crate::rule::{Family, RuleId, Rules};
+use crate::rule::{Family, RuleId, Rules, found};
 
 mod expression;
 mod form;
@@ -131,13 +131,6 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         _ => None,
     }
-}
-
-fn found(rule: RuleId, start: usize, end: usize) -> Option<Match> {
-    Some(Match {
-        rule,
-        span: start..end,
-    })
 }
 
 /// An expression from `start` to `close`; its delimiter opens at `at`.

@@ -1,12 +1,12 @@
 //! Calls of functions that run code.
 
 use crate::inspect::{Match, Text};
-use crate::rule::RuleId;
+use crate::rule::{RuleId, found};
 
+use super::ARGUMENTS;
 use super::argument::{Argument, Receiver, loads, number, receiver, shows};
 use super::function::{self, Kind};
 use super::position::{self, Before};
-use super::{ARGUMENTS, found};
 
 const CALL: RuleId = RuleId::new("code.call");
 const PROBE: RuleId = RuleId::new("code.probe");

@@ -1,9 +1,8 @@
 //! Ways from an expression to the host: Python and JavaScript internals, Java classes and loaders.
 
 use crate::inspect::{Match, Text};
-use crate::rule::RuleId;
+use crate::rule::{RuleId, found};
 
-use super::found;
 use super::position::{self, Before};
 
 const INTERNALS: RuleId = RuleId::new("code.internals");

@@ -1,10 +1,10 @@
 //! PHP and the directives that web servers run: tags, superglobals, settings, includes.
 
 use crate::inspect::{Match, Text};
-use crate::rule::RuleId;
+use crate::rule::{RuleId, found};
 
+use super::function;
 use super::position::{self, Before};
-use super::{found, function};
 
 const TAG: RuleId = RuleId::new("code.tag");
 const DIRECTIVE: RuleId = RuleId::new("code.directive");

@@ -1,11 +1,10 @@
 //! Expansions that run commands or hide them: substitutions, arithmetic, braces, `$IFS`, escapes.
 
 use crate::inspect::{Match, Text};
-use crate::rule::RuleId;
+use crate::rule::{RuleId, found};
 
 use super::anchor::{self, Anchor};
 use super::command::{self, Name};
-use super::found;
 use super::line::Command;
 use super::tail::Tail;
 use super::word;

@@ -2,10 +2,9 @@
 //! imported functions, sockets, commands of a mail server.
 
 use crate::inspect::{Match, Text};
-use crate::rule::RuleId;
+use crate::rule::{RuleId, found};
 
 use super::anchor::{self, Anchor};
-use super::found;
 use super::line::{Command, goes_on_as_shell};
 use super::tail::{self, Tail};
 use super::word::Word;

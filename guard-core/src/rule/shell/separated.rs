@@ -1,13 +1,13 @@
 //! Commands after a separator: `;`, `|`, `&`, a line break.
 
 use crate::inspect::{Effort, Match, Text};
-use crate::rule::RuleId;
+use crate::rule::{RuleId, found};
 
 use super::anchor::{self, Anchor};
 use super::command::{self, Name};
 use super::line::{Command, goes_on_as_shell, skip_to_word};
 use super::tail::{self, Tail};
-use super::{WINDOW, WORD, found};
+use super::{WINDOW, WORD};
 
 const COMMAND: RuleId = RuleId::new("shell.command");
 

@@ -1,10 +1,9 @@
 //! What only `cmd.exe` and PowerShell read.
 
 use crate::inspect::{Match, Text};
-use crate::rule::RuleId;
+use crate::rule::{RuleId, found};
 
 use super::anchor::{self, Anchor};
-use super::found;
 
 const COMMAND: RuleId = RuleId::new("shell.command");
 const POWERSHELL: RuleId = RuleId::new("shell.powershell");

@@ -206,7 +206,7 @@ pub(super) fn statement(bytes: &[u8], at: usize) -> bool {
         return false;
     }
     // A procedure is named, then called; programs call functions of that name.
-    if starts(bytes, at, b"c") && !starts(bytes, at, b"create") && !calls(bytes, at) {
+    if starts(bytes, at, b"ca") && !calls(bytes, at) {
         return false;
     }
     let mut i = at;

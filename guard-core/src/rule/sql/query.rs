@@ -322,8 +322,15 @@ fn leading(text: &Subject<'_>, at: usize) -> bool {
         return quoted || length == 0 || number;
     }
     let mut tokens = text.tokens(begin + i, 4);
-    let next = tokens.next().kind;
-    match next {
+    let mut next = tokens.next();
+    // A sort key's direction, where a further key follows: `id desc, (select ..`.
+    let direction = tokens.bytes(next);
+    if (direction.eq_ignore_ascii_case(b"asc") || direction.eq_ignore_ascii_case(b"desc"))
+        && tokens.peek().kind == Kind::Comma
+    {
+        next = tokens.next();
+    }
+    match next.kind {
         Kind::Bars | Kind::Comma | Kind::Semicolon | Kind::Ampersands => true,
         Kind::Bang => length == 0,
         Kind::Arithmetic | Kind::Compare => number || length == 0,
