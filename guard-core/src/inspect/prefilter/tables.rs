@@ -4,7 +4,9 @@ use super::grouping;
 use crate::inspect::encoding;
 #[cfg(test)]
 use crate::inspect::trigger::Class;
-use crate::inspect::trigger::{PAST_END, Trigger, WIDTH};
+#[cfg(any(test, target_arch = "x86_64"))]
+use crate::inspect::trigger::PAST_END;
+use crate::inspect::trigger::{Trigger, WIDTH};
 use crate::rule::{Family, RULES};
 
 /// Sets of triggers that share one bit of the first look-up.
