@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "techniques.h"
+
 static const char *self, *file, *allowed_file;
 
 static int failed(const char *what) {
@@ -403,45 +405,39 @@ static int race_of_programs(void) {
     return status != 0;
 }
 
-static const struct {
-    const char *name, *what;
-    int (*run)(void);
-} TECHNIQUES[] = {
-    {"dropped-pages", "read", dropped_pages},
-    {"dropped-locked-pages", "read", dropped_locked_pages},
-    {"lengthened-mapping", "read", lengthened_mapping},
-    {"left-mapping", "read", left_mapping},
-    {"prefixed-rex", "read", prefixed_rex},
-    {"prefixed-repeat", "read", prefixed_repeat},
-    {"prefixed-many", "read", prefixed_many},
-    {"bare-call", "read", bare_call},
-    {"library-with-room", "read", library_with_room},
-    {"library-without-room", "read", library_without_room},
-    {"code-called-data", "read", code_called_data},
-    {"own-descriptors", "read", own_descriptors},
-    {"folder-above", "read", folder_above},
-    {"called-deleted", "read", called_deleted},
-    {"through-folders-descriptor", "read", through_folders_descriptor},
-    {"as-other-root", "read", as_other_root},
-    {"long-path", "read", long_path},
-    {"climbing", "read", climbing},
-    {"own-working-folder", "read", own_working_folder},
-    {"race-of-cuts", "write", race_of_cuts},
-    {"cut", "write", cut},
-    {"cut-when-opened", "write", cut_when_opened},
-    {"plain-start", "exec", plain_start},
-    {"by-dynamic-loader", "exec", by_dynamic_loader},
-    {"by-interpreter", "exec", by_interpreter},
-    {"by-link", "exec", by_link},
-    {"race-of-programs", "exec", race_of_programs},
+static const struct technique TECHNIQUES[] = {
+    {"dropped-pages", dropped_pages, "read"},
+    {"dropped-locked-pages", dropped_locked_pages, "read"},
+    {"lengthened-mapping", lengthened_mapping, "read"},
+    {"left-mapping", left_mapping, "read"},
+    {"prefixed-rex", prefixed_rex, "read"},
+    {"prefixed-repeat", prefixed_repeat, "read"},
+    {"prefixed-many", prefixed_many, "read"},
+    {"bare-call", bare_call, "read"},
+    {"library-with-room", library_with_room, "read"},
+    {"library-without-room", library_without_room, "read"},
+    {"code-called-data", code_called_data, "read"},
+    {"own-descriptors", own_descriptors, "read"},
+    {"folder-above", folder_above, "read"},
+    {"called-deleted", called_deleted, "read"},
+    {"through-folders-descriptor", through_folders_descriptor, "read"},
+    {"as-other-root", as_other_root, "read"},
+    {"long-path", long_path, "read"},
+    {"climbing", climbing, "read"},
+    {"own-working-folder", own_working_folder, "read"},
+    {"race-of-cuts", race_of_cuts, "write"},
+    {"cut", cut, "write"},
+    {"cut-when-opened", cut_when_opened, "write"},
+    {"plain-start", plain_start, "exec"},
+    {"by-dynamic-loader", by_dynamic_loader, "exec"},
+    {"by-interpreter", by_interpreter, "exec"},
+    {"by-link", by_link, "exec"},
+    {"race-of-programs", race_of_programs, "exec"},
 };
 
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IONBF, 0);
     if (argc < 5) return 2;
     self = argv[0], file = argv[3], allowed_file = argv[4];
-    for (size_t i = 0; i < sizeof TECHNIQUES / sizeof *TECHNIQUES; i++)
-        if (!strcmp(argv[1], TECHNIQUES[i].name) && !strcmp(argv[2], TECHNIQUES[i].what))
-            return TECHNIQUES[i].run();
-    return 2;
+    return run_technique(TECHNIQUES, sizeof TECHNIQUES / sizeof *TECHNIQUES, argv[1], argv[2]);
 }

@@ -3,17 +3,17 @@
  * TECHNIQUE read|write FILE ALLOWED_FILE. Prints what it read, or MARK when something was changed;
  * each works where nothing guards it. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "techniques.h"
 
 static const char *file, *allowed_file;
 static char folder[4096], allowed_folder[4096];
@@ -166,14 +166,11 @@ static int race_of_objects(void) { return race(allowed_file, file, change_object
 
 /* -------------------------------------------------------------------------------------------- */
 
-static const struct {
-    const char *name, *aim;
-    int (*run)(void);
-} TECHNIQUES[] = {
-    {"race-of-moves", "read", race_of_moves},
-    {"race-of-entries", "write", race_of_entries},
-    {"race-of-removals", "write", race_of_removals},
-    {"race-of-objects", "write", race_of_objects},
+static const struct technique TECHNIQUES[] = {
+    {"race-of-moves", race_of_moves, "read"},
+    {"race-of-entries", race_of_entries, "write"},
+    {"race-of-removals", race_of_removals, "write"},
+    {"race-of-objects", race_of_objects, "write"},
 };
 
 int main(int count, char **words) {
@@ -181,7 +178,5 @@ int main(int count, char **words) {
     file = words[3], allowed_file = words[4];
     folder_of(file, folder, sizeof folder);
     folder_of(allowed_file, allowed_folder, sizeof allowed_folder);
-    for (size_t i = 0; i < sizeof TECHNIQUES / sizeof *TECHNIQUES; i++)
-        if (!strcmp(words[1], TECHNIQUES[i].name)) return TECHNIQUES[i].run();
-    return 2;
+    return run_technique(TECHNIQUES, sizeof TECHNIQUES / sizeof *TECHNIQUES, words[1], words[2]);
 }

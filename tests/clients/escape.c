@@ -40,6 +40,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "techniques.h"
+
 #define ABSENT 77
 static const char REQUEST[] = "GET / HTTP/1.0\r\n\r\n";
 static const char *host, *file, *allowed_file, *local, *allowed_local, *self;
@@ -1108,10 +1110,7 @@ static int race_of_sockets(void) {
     return 1;
 }
 
-static const struct {
-    const char *name;
-    int (*run)(void);
-} TECHNIQUES[] = {
+static const struct technique TECHNIQUES[] = {
     {"plain", plain},
     {"bare-instruction", bare_instruction},
     {"wide-number", wide_number},
@@ -1190,7 +1189,5 @@ int main(int argc, char **argv) {
         port = atoi(argv[4]);
         allowed_port = atoi(argv[5]);
     }
-    for (size_t i = 0; i < sizeof TECHNIQUES / sizeof *TECHNIQUES; i++)
-        if (!strcmp(argv[1], TECHNIQUES[i].name)) return TECHNIQUES[i].run();
-    return 2;
+    return run_technique(TECHNIQUES, sizeof TECHNIQUES / sizeof *TECHNIQUES, argv[1], argv[2]);
 }
