@@ -93,7 +93,7 @@ impl Parts {
     pub(crate) fn compile(&self, from: &str, name: &str, flags: &[&str]) -> Result<PathBuf> {
         let program = self.place.join(name);
         let mut command = Command::new("cc");
-        command.args(["-O1", "-w", "-o"]).arg(&program);
+        command.args(["-O1", "-w", "-pthread", "-o"]).arg(&program);
         layer::run(command.arg(source(from)).args(flags))?;
         Ok(program)
     }

@@ -51,9 +51,9 @@ pub(super) fn decide(
         return Answer::Proceed;
     };
     scratch.files.step = Step::Plain;
-    let is_shared = process.local.shares_descriptors() && process.restricts_files();
     // A file is cut by the path that was decided about, not through a descriptor.
-    if name == Name::Truncate || !is_shared || !process.enforces() {
+    let is_reachable = name != Name::Truncate && process.local.shares_descriptors();
+    if !is_reachable || !process.enforces() || !process.restricts_files() {
         return chosen(process, call, scratch, shape);
     }
     let process = Process {

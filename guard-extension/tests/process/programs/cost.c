@@ -2,18 +2,20 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 static const char *file;
-static char *around, *linked;
+static char *around, *linked, *folder;
 static struct sockaddr_in to;
 static int zero, null, datagrams;
 static char byte;
@@ -46,6 +48,15 @@ static void exec_(void) {
     waitpid(child, 0, 0);
 }
 
+static void folder_(void) { mkdir(folder, 0755), rmdir(folder); }
+static void *wait_(void *unused) { return pause(), unused; }
+// From now on another thread has the same descriptors: to be the last.
+static void among_threads(void) {
+    static pthread_t other;
+    if (!other) pthread_create(&other, 0, wait_, 0);
+    folder_();
+}
+
 static double now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -62,6 +73,7 @@ int main(int count, char **a) {
     while (directory > file && *--directory != '/') {}
     asprintf(&around, "%.*s/..%s", (int)(name - file), file, directory);
     asprintf(&linked, "%s.link", file);
+    asprintf(&folder, "/tmp/guard-cost-%d", getpid());
     zero = open("/dev/zero", O_RDONLY), null = open("/dev/null", O_WRONLY);
     datagrams = socket(AF_INET, SOCK_DGRAM, 0);
     struct { const char *name; void (*run)(void); int rounds; } calls[] = {
@@ -70,6 +82,7 @@ int main(int count, char **a) {
         {"open+close, ..", around_, 5000}, {"open+close, link", linked_, 5000},
         {"open+close, /proc/self", proc_, 5000}, {"sendto udp", sendto_, 5000},
         {"connect udp", udp, 5000}, {"connect tcp", tcp, 300}, {"vfork+exec", exec_, 20},
+        {"mkdir+rmdir", folder_, 300}, {"mkdir+rmdir, threads", among_threads, 100},
     };
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         if (calls[i].run == linked_ && access(linked, F_OK)) continue;
