@@ -87,7 +87,8 @@ pub fn http(values: &mut Values, content_type: &str, body: &str, is_base64: bool
     for (name, value) in values.headers(fields) {
         headers[name] = value.into();
     }
-    // Optional members stand where Lambda puts them: the last tells whether the body is encoded.
+    // Optional members stand where Lambda puts them: the last mostly tells whether the body is
+    // encoded.
     let mut event = json!({"version": "2.0", "routeKey": "POST /{proxy+}",
         "rawPath": format!("/{path}"), "rawQueryString": ""});
     if values.once_in(2) {
@@ -109,6 +110,9 @@ pub fn http(values: &mut Values, content_type: &str, body: &str, is_base64: bool
         event["pathParameters"] = json!({"proxy": path});
     }
     event["isBase64Encoded"] = is_base64.into();
+    if values.once_in(8) {
+        event["stageVariables"] = json!({"environment": "production"});
+    }
     Event {
         shape: Shape::ApiGatewayV2,
         bytes: event.to_string().into_bytes(),

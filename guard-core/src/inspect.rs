@@ -67,14 +67,18 @@ impl Inspector {
         let encoded = Encoded::of(event);
         // Nobody reads an encoded body as it lies there: the search ends with its first bytes, and
         // begins anew behind it.
-        let searched = match encoded {
-            Encoded::Body { start } => event.get(..start + WIDTH).unwrap_or(event),
-            Encoded::Keys(_) | Encoded::Nothing => event,
+        let candidates = match encoded {
+            Encoded::Body { start } => {
+                let searched = event.get(..start + WIDTH).unwrap_or(event);
+                Candidates::new(searched, 0)
+            }
+            Encoded::Nothing => Candidates::new(event, 0),
+            Encoded::Keys { .. } => Candidates::new(event, 0).with_keys(),
         };
         Findings {
             event,
             container: Container::of_event(event),
-            candidates: Candidates::new(searched, 0),
+            candidates,
             candidate: None,
             encoded,
             values: Values::default(),
@@ -109,7 +113,7 @@ impl Inspector {
 impl Inspector {
     /// What the prefilter finds in an event.
     pub fn occurrences(event: &[u8]) -> impl Iterator<Item = Occurrence> {
-        Candidates::new(event, 0).map(Occurrence)
+        Candidates::new(event, 0).with_keys().map(Occurrence)
     }
 
     /// Whether a look at the bytes around an occurrence in `event` keeps it.
@@ -291,7 +295,7 @@ impl Findings<'_> {
     #[inline]
     fn encoded_before(&mut self, at: usize) -> Option<EncodedValue> {
         match self.encoded {
-            Encoded::Keys(_) => {
+            Encoded::Keys { .. } => {
                 self.value = self.value.take().or_else(|| self.values.next(self.event));
                 self.value.take_if(|value| value.span.start <= at + 1)
             }
@@ -310,12 +314,10 @@ impl Findings<'_> {
     /// behind them.
     fn key(&mut self, candidate: Candidate) {
         let Candidate { at, owners } = candidate;
-        self.candidate = Some(Candidate {
-            at,
-            owners: owners.without_key(),
-        });
+        let owners = owners.without_key();
+        self.candidate = (!owners.is_empty()).then_some(Candidate { at, owners });
         // Most events have none; a name of a header may look like a key that has been read.
-        if !matches!(self.encoded, Encoded::Keys(_)) || self.values.covers(at) {
+        if !matches!(self.encoded, Encoded::Keys { .. }) || self.values.covers(at) {
             return;
         }
         let rest = self.event.get(at + 2..).unwrap_or_default();

@@ -1,6 +1,9 @@
 //! The values that a trigger delivers encoded.
 
 use core::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::TriggerKind;
 use super::cursor::{Cursor, Step};
@@ -114,6 +117,37 @@ pub fn encoded_values(event: &[u8], kind: TriggerKind) -> EncodedValues<'_> {
 const HEADERS: &[u8] = b"\"headers\"";
 const BYTES: &[u8] = b"\"bytes\"";
 
+/// The names of all keys whose values some trigger encodes.
+const NAMES: [&[u8]; 10] = [
+    b"\"data\"",
+    b"\"value\"",
+    b"\"key\"",
+    HEADERS,
+    b"\"B\"",
+    b"\"BS\"",
+    b"\"binaryValue\"",
+    b"\"binaryListValues\"",
+    BYTES,
+    b"\"password\"",
+];
+
+/// Those of them that `kind` has, wherever they stand. Quotes are part of the names; nothing inside
+/// of a string can look like a key with its quotes.
+const fn names_of(kind: TriggerKind) -> &'static [&'static [u8]] {
+    match kind {
+        TriggerKind::Sqs => &[b"\"binaryValue\"", b"\"binaryListValues\""],
+        TriggerKind::DynamoDb => &[b"\"B\"", b"\"BS\""],
+        TriggerKind::Kafka => &[b"\"key\"", b"\"value\"", HEADERS],
+        TriggerKind::RabbitMq => &[b"\"data\"", BYTES],
+        TriggerKind::Iot => &[b"\"password\""],
+        TriggerKind::Kinesis
+        | TriggerKind::Firehose
+        | TriggerKind::ActiveMq
+        | TriggerKind::CloudWatchLogs => &[b"\"data\""],
+        _ => &[],
+    }
+}
+
 /// How the encoded values of an event are found by who comes past every byte of it anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoded {
@@ -121,48 +155,44 @@ pub(crate) enum Encoded {
     Nothing,
     /// The body of an HTTP request, of which this is where it starts.
     Body { start: usize },
-    /// They are the values of keys with names from this list, wherever these stand. Quotes are part
-    /// of the names; nothing inside of a string can look like a key with its quotes.
-    Keys(&'static [&'static [u8]]),
+    /// They are the values of keys, if the trigger encodes any. Which trigger it is, is asked when
+    /// there is such a key: most events have none.
+    Keys { kind: Option<TriggerKind> },
 }
 
 impl Encoded {
-    /// What there may be in `event`. The first or last bytes of most events tell.
+    /// What there may be in `event`. The last bytes of most HTTP events tell; of others, that no
+    /// member says so.
     pub(crate) fn of(event: &[u8]) -> Self {
         if ends_plain(event) {
             return Self::Nothing;
         }
-        match TriggerKind::of(event) {
-            kind if kind.answers_http() => {
-                encoded_body(event).map_or(Self::Nothing, |body| Self::Body {
-                    start: body.span.start,
-                })
-            }
-            TriggerKind::Sqs => Self::Keys(&[b"\"binaryValue\"", b"\"binaryListValues\""]),
-            TriggerKind::DynamoDb => Self::Keys(&[b"\"B\"", b"\"BS\""]),
-            TriggerKind::Kafka => Self::Keys(&[b"\"key\"", b"\"value\"", HEADERS]),
-            TriggerKind::RabbitMq => Self::Keys(&[b"\"data\"", BYTES]),
-            TriggerKind::Iot => Self::Keys(&[b"\"password\""]),
-            TriggerKind::Kinesis
-            | TriggerKind::Firehose
-            | TriggerKind::ActiveMq
-            | TriggerKind::CloudWatchLogs => Self::Keys(&[b"\"data\""]),
-            _ => Self::Nothing,
+        if !may_say_encoded(event) {
+            return Self::Keys { kind: None };
         }
+        let kind = TriggerKind::of(event);
+        if !kind.answers_http() {
+            return Self::Keys { kind: Some(kind) };
+        }
+        encoded_body(event).map_or(Self::Nothing, |body| Self::Body {
+            start: body.span.start,
+        })
     }
 
     /// What may be encoded in the value of the key whose closing quote is at `event[quote]`.
-    pub(crate) fn values(self, event: &[u8], quote: usize) -> Option<Values> {
-        let Self::Keys(names) = self else {
+    pub(crate) fn values(&mut self, event: &[u8], quote: usize) -> Option<Values> {
+        let Self::Keys { kind } = self else {
             return None;
         };
         let key = event.get(..=quote).unwrap_or_default();
-        let name = names.iter().find(|name| key.ends_with(name))?;
-        let encoding = match *name {
+        let name = *NAMES.iter().find(|name| key.ends_with(name))?;
+        let encoding = match name {
             HEADERS | BYTES => Encoding::Bytes,
             _ => Encoding::Base64,
         };
-        Some(Values::after_key(event, quote + 1, encoding))
+        let values = Values::after_key(event, quote + 1, encoding)?;
+        let kind = *kind.get_or_insert_with(|| TriggerKind::of(event));
+        names_of(kind).contains(&name).then_some(values)
     }
 
     /// The string that starts at `start`.
@@ -194,23 +224,26 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    fn after_key(event: &[u8], at: usize, encoding: Encoding) -> Self {
+    /// Nothing unless a string or a list stands behind the key.
+    fn after_key(event: &[u8], at: usize, encoding: Encoding) -> Option<Self> {
         let at = skip_space(event, at);
         if event.get(at) != Some(&b':') {
-            return Self::default();
+            return None;
         }
         let at = skip_space(event, at + 1);
-        let list = event.get(at) == Some(&b'[');
-        let reading = match encoding {
-            Encoding::Bytes => Reading::Arrays { depth: 0 },
-            _ if list => Reading::List,
-            _ => Reading::String,
+        let (reading, inside) = match (encoding, event.get(at..)?) {
+            // Where there are no binary values, there is an empty list of them.
+            (_, [b'[', b']', ..]) => return None,
+            (Encoding::Bytes, [b'[', ..]) => (Reading::Arrays { depth: 0 }, 0),
+            (Encoding::Bytes, _) => return None,
+            (_, [b'[', ..]) => (Reading::List, 1),
+            (_, [b'"', ..]) => (Reading::String, 0),
+            _ => return None,
         };
-        let inside = usize::from(reading == Reading::List);
-        Self {
+        Some(Self {
             reading,
             at: at + inside,
-        }
+        })
     }
 
     /// Whether `offset` has been read past.
@@ -334,6 +367,19 @@ fn ends_plain(event: &[u8]) -> bool {
     event
         .trim_ascii_end()
         .ends_with(b",\"isBase64Encoded\":false}")
+}
+
+/// Whether something in the event may be the member that says that the body is encoded. A quote
+/// within a string has a backslash before it, so nothing inside of a string looks like it.
+fn may_say_encoded(event: &[u8]) -> bool {
+    // Making it takes longer than most events take to search.
+    static FLAG: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"isBase64Encoded\""));
+    let says_true = |at: usize| {
+        let at = skip_space(event, at + FLAG.needle().len());
+        let value = skip_space(event, at + 1);
+        event.get(at) == Some(&b':') && event.get(value) == Some(&b't')
+    };
+    FLAG.find_iter(event).any(says_true)
 }
 
 /// Whether a key of a binary message attribute, `binaryValue` or `binaryListValues`, may be in

@@ -54,6 +54,14 @@ impl Owners {
         Self(self.0 & !Self::KEY)
     }
 
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    const fn all() -> Self {
+        Self(u16::MAX)
+    }
+
     /// Whether an encoding is introduced here.
     pub(crate) const fn encoding(self) -> bool {
         self.0 & Self::ENCODING != 0
@@ -91,19 +99,22 @@ struct Batch {
     len: usize,
     /// Offsets looked at closely, of which `found` are some.
     looked: usize,
+    /// Whose triggers are of interest.
+    wanted: Owners,
 }
 
 impl Batch {
     /// Adds a candidate; false if there is no room for it.
     #[inline(never)]
     fn add(&mut self, at: usize, sets: [&Set; WIDTH]) -> bool {
+        let owners = Owners(owners(sets) & self.wanted.0);
+        if owners.is_empty() {
+            return true;
+        }
         let Some(free) = self.found.get_mut(self.len) else {
             return false;
         };
-        *free = Candidate {
-            at,
-            owners: Owners(owners(sets)),
-        };
+        *free = Candidate { at, owners };
         self.len += 1;
         true
     }
@@ -262,6 +273,7 @@ fn each_block<const BLOCK: usize>(
 }
 
 impl<'b> Candidates<'b> {
+    /// A search from `from` on for everything but the keys of encoded values.
     pub(crate) const fn new(bytes: &'b [u8], from: usize) -> Self {
         const NONE: Candidate = Candidate {
             at: 0,
@@ -273,10 +285,17 @@ impl<'b> Candidates<'b> {
                 found: [NONE; BATCH],
                 len: 0,
                 looked: 0,
+                wanted: Owners::all().without_key(),
             },
             taken: 0,
             next: from,
         }
+    }
+
+    /// The same, and the keys of encoded values.
+    pub(crate) const fn with_keys(mut self) -> Self {
+        self.batch.wanted = Owners::all();
+        self
     }
 
     /// At how many offsets triggers seemed to occur since this was asked last: what looking closely
@@ -340,7 +359,7 @@ mod tests {
     use crate::rule::RULES;
 
     fn all(search: Search, bytes: &[u8]) -> Vec<Candidate> {
-        let mut candidates = Candidates::new(bytes, 0);
+        let mut candidates = Candidates::new(bytes, 0).with_keys();
         let mut found = Vec::new();
         let mut from = 0;
         while from < bytes.len() {

@@ -49,11 +49,11 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("`[ +\\t|;&][ +\\t|;&(][a-z/{\\\\$]"),
     Trigger::new("\\n[ +\\t][ a-z/][a-z]"),
     // Names of two letters, which may end the text.
-    Trigger::new(";[ilpncdsw][dscpfhvm]"),
-    Trigger::new("\\|[ilpncdsw][dscpfhvm]"),
-    Trigger::new("&[ilpncdsw][dscpfhvm]"),
-    Trigger::new("`[ilpncdsw][dscpfhvm]"),
-    Trigger::new("\\n[ilpncdsw][dscpfhvm]"),
+    Trigger::new(";[ilpncdsw][dscpfhvm][^=a-z\\d_]"),
+    Trigger::new("\\|[ilpncdsw][dscpfhvm][^=a-z\\d_]"),
+    Trigger::new("&[ilpncdsw][dscpfhvm][^=a-z\\d_]"),
+    Trigger::new("`[ilpncdsw][dscpfhvm][^=a-z\\d_]"),
+    Trigger::new("\\n[ilpncdsw][dscpfhvm][^=a-z\\d_]"),
     // `;$x`, with `x=id` before.
     Trigger::new(";\\x24[a-z]"),
     Trigger::new("\\|\\x24[a-z]"),

@@ -67,6 +67,7 @@ fn operand(bytes: &[u8], at: usize) -> bool {
         return false;
     };
     match *first {
+        b'\\' if bytes.get(at + 1) == Some(&b'"') => quoted(bytes, at + 2),
         byte if veils(byte) => true,
         b'\'' | b'"' | b'`' | b'(' | b'@' | b'!' | b'~' | b'-' | b'{' | b'/' | b':' | b'#' => true,
         b'0'..=b'9' | b'.' => {
@@ -86,6 +87,27 @@ fn operand(bytes: &[u8], at: usize) -> bool {
         byte if is_word(byte) => word(bytes, at),
         _ => false,
     }
+}
+
+/// Whether a literal may begin at `at`, behind a quote that JSON escapes. If it is the quote that
+/// ends a string of JSON in a string, nothing is compared; if it opens a literal, an operator
+/// follows its end, and no other word does. Both are so where the next quote opens the next key.
+fn quoted(bytes: &[u8], at: usize) -> bool {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let Some(end) = rest.iter().take(48).position(|b| *b == b'\\') else {
+        return true;
+    };
+    let closed = rest.get(end + 1) == Some(&b'"');
+    let begin = at + end + 2;
+    let end = after_word(bytes, begin);
+    let word = bytes.get(begin..end).unwrap_or_default();
+    let hidden = match bytes.get(end..) {
+        Some([b'\\', next, ..]) => *next != b'"',
+        Some([next, ..]) => veils(*next),
+        _ => true,
+    };
+    let names = matches!(classify(word), Word::Plain | Word::Function) && !word.is_empty();
+    !(closed && names) || hidden
 }
 
 fn is_function(name: &[u8]) -> bool {
@@ -238,8 +260,12 @@ fn drops(bytes: &[u8], at: usize) -> bool {
     let start = after_white(bytes, at);
     let end = after_word(bytes, start);
     let name = bytes.get(start..end).unwrap_or_default();
-    let next = bytes.get(end);
-    let hidden = next.is_none_or(|b| veils(*b)) || name.is_empty();
+    let rest = bytes.get(end..).unwrap_or_default();
+    // A string of JSON in a string ends there, or a literal begins.
+    if name.is_empty() && rest.starts_with(b"\\\"") {
+        return false;
+    }
+    let hidden = rest.first().is_none_or(|b| veils(*b)) || name.is_empty();
     hidden
         || OBJECTS
             .iter()
