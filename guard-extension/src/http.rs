@@ -11,8 +11,8 @@
 pub(crate) mod chunked;
 pub(crate) mod connection;
 pub(crate) mod head;
-#[cfg(test)]
-mod properties;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 pub(crate) mod target;
 
 use std::fmt;

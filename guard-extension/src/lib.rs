@@ -31,3 +31,10 @@ mod tmp;
 mod unwrapped;
 pub mod wire;
 pub mod wrap;
+
+/// Fails when `data`, read as what passes between a runtime and its API, shows a property of the
+/// reader broken that is to hold for any bytes. For the fuzzer.
+#[cfg(fuzzing)]
+pub fn http_holds(data: &[u8]) {
+    http::properties::hold(data);
+}

@@ -107,17 +107,14 @@ pub(crate) async fn choose(
     }
     let programs = proxy.map(|port| settings::for_programs(policy, &wrap::address(port)));
     let policy = programs.as_ref().unwrap_or(policy);
-    let past = proxy.and_then(|port| around_the_proxy(policy, port));
+    let past = proxy.and_then(around_the_proxy);
     ProcessTier::open(policy, &format!("lambda-guard/process/{runtime_api}"), past).await
 }
 
 /// The way past the proxy, which leads to it instead: a program finds out where the real Runtime API
 /// is (it is the same address in every environment), and would get events there that nobody
-/// inspected. Where connections are restricted it is on no list.
-fn around_the_proxy(policy: &Policy, proxy: u16) -> Option<Redirect> {
-    if policy.mode() == Mode::Enforce && policy.egress().is_some() {
-        return None;
-    }
+/// inspected. Where connections are restricted it is refused, unless an entry allows it with others.
+fn around_the_proxy(proxy: u16) -> Option<Redirect> {
     let real: Endpoint = settings::variable(endpoint::VARIABLE)?.parse().ok()?;
     let (host, port) = real.address();
     let address = match host {

@@ -201,4 +201,17 @@ mod tests {
             assert!(gone.contains(&kind), "{kind}");
         });
     }
+
+    #[test]
+    fn an_extension_that_says_nothing_is_waited_for_a_while() {
+        let address = format!("test-silent-{}:1", std::process::id());
+        // Its socket is there, and nobody serves it: it is stopped, or has lost its thread.
+        let _silent = UnixListener::bind_addr(&name(&address).unwrap()).unwrap();
+        let start = std::time::Instant::now();
+        let kind = ask(&address).unwrap_err().kind();
+        let waited = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
+        assert!(waited.contains(&kind), "{kind}");
+        // An environment may take ten seconds to start, and is to say why it does not.
+        assert!(start.elapsed() < Duration::from_secs(8));
+    }
 }

@@ -87,6 +87,7 @@ fn missing(error: &io::Error, outcome: &str) -> String {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => {
             "it ended while it was starting, as it says itself".to_owned()
         }
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => "it does not answer".to_owned(),
         ErrorKind::PermissionDenied => "another user's process answers in its place".to_owned(),
         ErrorKind::InvalidData => "what answers is another release or no guard".to_owned(),
         _ => error.to_string(),

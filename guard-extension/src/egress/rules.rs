@@ -248,9 +248,12 @@ fn reach(ip: IpAddr) -> Reach {
 
 fn reach_v6(v6: Ipv6Addr) -> Reach {
     let segments = v6.segments();
-    // Addresses that stand for an IPv4 one: compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056).
+    // Addresses that stand for an IPv4 one: compatible (RFC 4291), translated (RFC 2765), NAT64
+    // (RFC 6052), 6to4 (RFC 3056).
     let inner = match segments {
-        [0, 0, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some((high, low)),
+        [0, 0, 0, 0, 0 | 0xffff, 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            Some((high, low))
+        }
         [0x2002, high, low, ..] => Some((high, low)),
         _ => None,
     };
@@ -261,9 +264,46 @@ fn reach_v6(v6: Ipv6Addr) -> Reach {
     match segments[0] {
         // Link-local, the former site-local, groups.
         0xfe80..=0xfeff | 0xff00.. => Reach::Local,
+        // What AWS offers a machine by itself, credentials among it, as at 169.254.169.254.
+        0xfd00 if segments[1] == 0x0ec2 => Reach::Local,
         0xfc00..=0xfdff => Reach::Private,
         // NAT64's local prefix (RFC 8215).
         0x64 if segments[1] == 0xff9b => Reach::Private,
         _ => Reach::Public,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_stand_for_others_reach_what_those_do() {
+        let cases = [
+            ("127.0.0.1", "local"),
+            ("169.254.169.254", "local"),
+            ("10.0.0.1", "private"),
+            ("::ffff:127.0.0.1", "local"),
+            ("::ffff:0:127.0.0.1", "local"),
+            ("::127.0.0.1", "local"),
+            ("::1", "local"),
+            ("64:ff9b::169.254.169.254", "local"),
+            ("64:ff9b:1::1", "private"),
+            ("2002:7f00:1::1", "local"),
+            ("2002:c000:201::1", "public"),
+            ("::ffff:0:192.0.2.1", "public"),
+            ("fe80::1", "local"),
+            ("fd00:ec2::254", "local"),
+            ("fd00:ec3::254", "private"),
+            ("2001:db8::1", "public"),
+        ];
+        for (text, wanted) in cases {
+            let found = match reach(text.parse().unwrap()) {
+                Reach::Local => "local",
+                Reach::Private => "private",
+                Reach::Public => "public",
+            };
+            assert_eq!(found, wanted, "{text}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::endpoint::Endpoint;
 pub(crate) const LONGEST: usize = 128 << 10;
 
 /// Most fields in a head; the platform's have about a dozen.
-const MOST_FIELDS: usize = 96;
+pub(super) const MOST_FIELDS: usize = 96;
 
 /// How a body's end is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,10 @@ pub(crate) struct Request {
     pub(crate) len: usize,
     pub(crate) target: Target,
     pub(crate) is_head: bool,
+    /// Whether it may be sent again where its connection ends without an answer: if its method is
+    /// safe (RFC 9110, 9.2.1), or if it is one of those that the Runtime API takes once for each
+    /// invocation and each start, whoever sends them twice.
+    pub(crate) repeats: bool,
     pub(crate) body: Body,
     /// The sender waits for leave to send the body.
     pub(crate) expects: bool,
@@ -148,9 +152,11 @@ pub(crate) fn request(bytes: &[u8]) -> Result<Option<Request>, Malformed> {
     if !path.starts_with('/') && path != "*" {
         return Err(Malformed("a request's target is no path"));
     }
+    let target = Target::of(method, path)?;
     Ok(Some(Request {
         len,
-        target: Target::of(method, path)?,
+        repeats: target != Target::Other || matches!(method, "GET" | "HEAD" | "OPTIONS"),
+        target,
         is_head: method == "HEAD",
         body: match (framing.is_chunked, framing.length) {
             (true, _) => Body::Chunked,

@@ -135,7 +135,11 @@ impl Exchange {
                 see(body);
                 self.scratch.extend_from_slice(body);
                 self.client.consume(length);
-                self.exchange(request.is_head)?
+                if request.repeats {
+                    self.exchange(request.is_head)?
+                } else {
+                    self.exchange_once(request.is_head)?
+                }
             }
             body => {
                 let mut upstream = self.upstream()?;
@@ -182,7 +186,8 @@ impl Exchange {
         self.scratch.extend_from_slice(b"\r\n");
     }
 
-    /// Sends the scratch buffer, a whole request, and waits for the head of its answer.
+    /// Sends the scratch buffer, a whole request, and waits for the head of its answer. For requests
+    /// that may be sent again.
     pub(super) fn exchange(&mut self, is_head: bool) -> io::Result<Response> {
         loop {
             let mut upstream = self.recent_upstream()?;
@@ -205,6 +210,14 @@ impl Exchange {
                 return Err(error);
             }
         }
+    }
+
+    /// The same for a request that must not be sent again: what became of it when the connection
+    /// ends is not known, and the runtime sees that it ended.
+    fn exchange_once(&mut self, is_head: bool) -> io::Result<Response> {
+        let mut upstream = self.upstream()?;
+        upstream.send(&[&self.scratch])?;
+        self.response(upstream, is_head)
     }
 
     /// Waits for the head of an answer; interim answers are forwarded. Ends when the runtime goes: a

@@ -86,6 +86,38 @@ fn a_connection_closed_under_a_request_is_replaced_once() {
 }
 
 #[test]
+fn what_may_count_twice_is_never_sent_twice() {
+    let guard = Guard::enforcing();
+    let cases = [
+        ("POST", "/2018-06-01/runtime/later", false),
+        ("DELETE", "/2018-06-01/runtime/later", false),
+        ("POST", "/2018-06-01/runtime/init/error", true),
+        ("GET", "/2018-06-01/runtime/restore/next", true),
+        ("HEAD", "/2018-06-01/ping", true),
+    ];
+    for (method, path, again) in cases {
+        let is_it = |line: &str| line.starts_with(method) && line.contains(path);
+        let (mut client, mut upstream) = guard.polled();
+        upstream.send(event("1", "{}"));
+        client.read().unwrap();
+        client.send(format!(
+            "{method} {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{{}}"
+        ));
+        // Taken, for all that is known.
+        assert!(is_it(upstream.read().unwrap().line()));
+        drop(upstream);
+        if again {
+            assert!(is_it(guard.accept().read().unwrap().line()));
+        } else {
+            assert_eq!(client.rest(), b"", "{method} {path}");
+            guard.upstream.set_nonblocking(true).unwrap();
+            assert!(guard.upstream.accept().is_err(), "{method} was sent again");
+            guard.upstream.set_nonblocking(false).unwrap();
+        }
+    }
+}
+
+#[test]
 fn no_runtime_api_is_a_closed_connection() {
     let mut guard = Guard::enforcing();
     let mut client = guard.connect();
@@ -180,6 +212,61 @@ fn records_that_nobody_reads_hold_up_nothing() {
     }
     assert!(start.elapsed() < Duration::from_secs(20));
     assert!(guard.resident() < 12 << 10, "{} KiB", guard.resident());
+}
+
+#[test]
+fn records_that_go_nowhere_hold_up_nothing() {
+    let mut guard = Guard::enforcing();
+    guard.close_output();
+    let (mut client, mut upstream) = guard.polled();
+    for n in 0..200 {
+        upstream.send(event(
+            &n.to_string(),
+            r#"{"q":"1 UNION SELECT password FROM users--"}"#,
+        ));
+        let error = upstream.read().unwrap();
+        assert!(
+            error.line().ends_with("/error HTTP/1.1"),
+            "{}",
+            error.line()
+        );
+        upstream.send(ACCEPTED);
+        assert!(upstream.read().unwrap().line().contains("/next "));
+    }
+    upstream.send(event("benign", "{}"));
+    assert_eq!(client.read().unwrap().text(), "{}");
+}
+
+#[test]
+fn a_stopped_proxy_goes_on_where_it_was() {
+    let guard = Guard::enforcing();
+    let (mut client, mut upstream) = guard.polled();
+    let attack = r#"{"q":"1 UNION SELECT password FROM users--"}"#;
+    for (stopped_before, n) in [(true, "1"), (false, "2")] {
+        if stopped_before {
+            guard.signal("STOP");
+        }
+        let [first, rest] = ["HTTP/1.1 200 ", &event(n, attack)[13..]];
+        upstream.send(first);
+        guard.signal("STOP");
+        upstream.send(rest);
+        // A freeze lasts as long as it lasts.
+        std::thread::sleep(Duration::from_secs(2));
+        guard.signal("CONT");
+        let error = upstream.read().unwrap();
+        assert!(error.line().contains(&format!("/{n}/error ")));
+        upstream.send(ACCEPTED);
+        assert!(upstream.read().unwrap().line().contains("/next "));
+    }
+    upstream.send(event("3", "{}"));
+    assert_eq!(client.read().unwrap().text(), "{}");
+    client.send(answer("3", "response", "{}"));
+    guard.signal("STOP");
+    std::thread::sleep(Duration::from_millis(500));
+    guard.signal("CONT");
+    assert_eq!(upstream.read().unwrap().text(), "{}");
+    upstream.send(ACCEPTED);
+    assert_eq!(client.read().unwrap().line(), "HTTP/1.1 202 Accepted");
 }
 
 #[test]
@@ -308,7 +395,7 @@ fn an_answer_that_nobody_takes_is_given_up_in_time() {
 fn a_killed_proxy_is_a_closed_connection() {
     let guard = Guard::enforcing();
     let (mut client, mut upstream) = guard.polled();
-    guard.kill();
+    guard.signal("KILL");
     assert_eq!(client.rest(), b"");
     assert_eq!(upstream.rest(), b"");
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -90,10 +91,17 @@ impl Guard {
         }
     }
 
-    /// Ends the proxy as Lambda or the kernel may.
-    pub(crate) fn kill(&self) {
+    /// Closes the reading end of what the proxy and the function write.
+    pub(crate) fn close_output(&mut self) {
+        let nothing = std::fs::File::open("/dev/null").unwrap();
+        self.stdout = BufReader::new(OwnedFd::from(nothing).into());
+    }
+
+    /// Sends the proxy a signal, by its name: ends it as Lambda or the kernel may, stops it as a
+    /// frozen environment is stopped.
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-9", &id]).status();
+        let status = Command::new("kill").args(["-s", name, &id]).status();
         assert!(status.unwrap().success());
     }
 
