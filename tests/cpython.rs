@@ -54,8 +54,10 @@ const ALLOWED: [(&str, &str); 5] = [
     ("GUARD_EXEC_ALLOW", "/usr:/bin:/tmp"),
 ];
 
-/// Tests that never end on a machine whose hypervisor has such sockets and leads them nowhere.
-const ENDLESS: &str = "*VSOCK*";
+/// What is left out in all three runs: sockets that never end on a machine whose hypervisor has them
+/// and leads them nowhere; a kind that allowlists refuse on purpose, as they do all but TCP and UDP;
+/// and a name of a local socket that no entry can hold, since it is no text.
+const LEFT_OUT: [&str; 3] = ["*VSOCK*", "*UDPLITE*", "*.testLinuxAbstractNamespace"];
 
 /// How long a suite may take by itself.
 const PATIENCE: Duration = Duration::from_secs(1500);
@@ -129,7 +131,8 @@ fn outcomes(
     };
     command
         .args(["-m", "test", "--timeout", &PATIENCE.as_secs().to_string()])
-        .args(["--ignore", ENDLESS, "--junit-xml"])
+        .args(LEFT_OUT.iter().flat_map(|tests| ["--ignore", *tests]))
+        .arg("--junit-xml")
         .arg(&report)
         .args(suites)
         .current_dir(&folder)
@@ -196,7 +199,12 @@ fn compared(suites: &[&str]) -> Result<[Outcomes; 2]> {
         (native, open.join().unwrap_or_else(died), lists)
     });
     let (native, open, lists) = (native?, open?, lists?);
-    println!("{} tests of {}", native.len(), suites.join(" "));
+    println!(
+        "{} tests of {}, without {}",
+        native.len(),
+        suites.join(" "),
+        LEFT_OUT.join(" ")
+    );
     Ok([differences(&native, &open), differences(&native, &lists)])
 }
 

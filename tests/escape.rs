@@ -324,7 +324,6 @@ impl Attempted<'_> {
         let mut policy = vec![
             ("GUARD_MODE", "enforce".to_owned()),
             ("GUARD_TIER", "process".to_owned()),
-            ("GUARD_REQUIRE", "process".to_owned()),
             // Datagrams may go where streams may not: one is not to be taken for the other.
             (
                 "GUARD_EGRESS_ALLOW",

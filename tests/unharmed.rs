@@ -23,7 +23,7 @@ fn policies(folder: &Folder, port: u16) -> [(&'static str, Vec<Setting>); 3] {
             "enforce, rules",
             vec![
                 ("GUARD_MODE", "enforce".to_owned()),
-                ("GUARD_EGRESS_ALLOW", format!("127.0.0.1:{port}")),
+                ("GUARD_EGRESS_ALLOW", format!("127.0.0.1:{port},unix:/tmp/")),
                 (
                     "GUARD_FILE_READ",
                     // Of `/` itself busybox' find reads no more than that it is there.

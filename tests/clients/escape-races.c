@@ -1,14 +1,16 @@
-/* Races for descriptors: one thread changes files by path, another puts a folder or a file that is
- * denied behind the descriptors that are at work, the program's and a checker's: escape-races
- * TECHNIQUE read|write FILE ALLOWED_FILE. Prints what it read, or MARK when something was changed;
- * each works where nothing guards it. */
+/* Races for descriptors: one thread changes files by path, or uses local sockets, another puts a
+ * folder, a file or a socket that is denied behind the descriptors that are at work, the program's
+ * and a checker's: escape-races TECHNIQUE read|write|unix FILE ALLOWED_FILE. Prints what it read, or
+ * MARK when something was changed; each works where nothing guards it. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -164,6 +166,93 @@ static int is_changed(void) {
 
 static int race_of_objects(void) { return race(allowed_file, file, change_object, is_changed); }
 
+/* Local sockets ------------------------------------------------------------------------------ */
+
+/* Out of the way of the numbers that are raced for. */
+enum { OWN = 100, THERE = 101, HERE = 102 };
+
+/* Its first number may be raced for: then there is none this time. */
+static int socket_at(int number, int kind) {
+    int s = socket(AF_UNIX, kind, 0);
+    return s >= 0 && dup2(s, number) >= 0 && !close(s);
+}
+
+static socklen_t local(struct sockaddr_un *address, const char *path) {
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    strncpy(address->sun_path, path, sizeof address->sun_path - 1);
+    return sizeof *address;
+}
+
+/* By the descriptor and by the path, in turns. */
+static const char *either(const char *path) {
+    static char link[64];
+    static unsigned turn;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", held);
+    return turn++ % 2 ? path : link;
+}
+
+static void connect_once(void) {
+    struct sockaddr_un address;
+    socklen_t length = local(&address, either(allowed_file));
+    close(OWN);
+    socket_at(OWN, SOCK_STREAM);
+    connect(OWN, (void *)&address, length);
+}
+
+static int is_connected(void) {
+    struct sockaddr_un peer = {0};
+    socklen_t length = sizeof peer;
+    return !getpeername(OWN, (void *)&peer, &length) && !strcmp(peer.sun_path, file);
+}
+
+static int race_of_local_connections(void) {
+    static const char request[] = "GET / HTTP/1.0\r\n\r\n";
+    char buffer[4096];
+    if (race(allowed_file, file, connect_once, is_connected)) return 1;
+    if (write(OWN, request, sizeof request - 1) < 0) return perror("write"), 1;
+    ssize_t n = read(OWN, buffer, sizeof buffer);
+    if (n > 0) fwrite(buffer, 1, n, stdout);
+    return n <= 0;
+}
+
+static char here[4200];
+
+static void send_once(void) {
+    struct sockaddr_un address;
+    char data[16];
+    socklen_t length = local(&address, either(here));
+    struct iovec part = {"x", 1};
+    struct mmsghdr messages[2] = {
+        {.msg_hdr = {.msg_name = &address, .msg_namelen = length, .msg_iov = &part, .msg_iovlen = 1}},
+    };
+    messages[1] = messages[0];
+    sendto(OWN, "x", 1, 0, (void *)&address, length);
+    sendmsg(OWN, &messages[0].msg_hdr, 0);
+    sendmmsg(OWN, messages, 2, 0);
+    while (recv(HERE, data, sizeof data, MSG_DONTWAIT) > 0) continue;
+}
+
+static int is_sent(void) {
+    char data[16];
+    return recv(THERE, data, sizeof data, MSG_DONTWAIT) > 0 && puts(MARK) >= 0;
+}
+
+static int race_of_local_sends(void) {
+    struct sockaddr_un address;
+    char there[4200];
+    snprintf(there, sizeof there, "%s/datagrams", folder);
+    snprintf(here, sizeof here, "%s/datagrams", allowed_folder);
+    unlink(there);
+    unlink(here);
+    if (!socket_at(OWN, SOCK_DGRAM) || !socket_at(THERE, SOCK_DGRAM) || !socket_at(HERE, SOCK_DGRAM)) return 1;
+    socklen_t length = local(&address, there);
+    if (bind(THERE, (void *)&address, length)) return perror("bind"), 1;
+    length = local(&address, here);
+    if (strcmp(here, there) && bind(HERE, (void *)&address, length)) return perror("bind"), 1;
+    return race(here, there, send_once, is_sent);
+}
+
 /* -------------------------------------------------------------------------------------------- */
 
 static const struct technique TECHNIQUES[] = {
@@ -171,6 +260,8 @@ static const struct technique TECHNIQUES[] = {
     {"race-of-entries", race_of_entries, "write"},
     {"race-of-removals", race_of_removals, "write"},
     {"race-of-objects", race_of_objects, "write"},
+    {"race-of-local-connections", race_of_local_connections, "unix"},
+    {"race-of-local-sends", race_of_local_sends, "unix"},
 };
 
 int main(int count, char **words) {

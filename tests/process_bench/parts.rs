@@ -77,7 +77,7 @@ impl Parts {
             .env("GUARD_REQUIRE", "process")
             .env(
                 "GUARD_EGRESS_ALLOW",
-                format!("127.0.0.1:{port},udp:127.0.0.1:{port}"),
+                format!("127.0.0.1:{port},udp:127.0.0.1:{port},unix:/tmp/"),
             )
             .env(
                 "GUARD_FILE_READ",

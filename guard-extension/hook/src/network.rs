@@ -24,6 +24,7 @@ mod destination;
 mod local;
 mod message;
 mod options;
+mod own_table;
 mod receive;
 #[cfg(test)]
 mod tests;
@@ -69,6 +70,10 @@ pub(crate) struct Memory {
     looked_at: usize,
     /// How many bytes of an address the program has room for.
     room: usize,
+    /// Whether what was decided rests on descriptors that other threads must not reach.
+    needs_own_table: bool,
+    /// A call that has to wait, and is made anew.
+    wait: own_table::Wait,
 }
 
 impl Memory {
@@ -79,6 +84,8 @@ impl Memory {
             held: [None; HELD],
             looked_at: 0,
             room: 0,
+            needs_own_table: false,
+            wait: own_table::Wait::new(),
         }
     }
 
@@ -138,11 +145,12 @@ pub(crate) fn decide(
     let memory = &mut scratch.network;
     // Of a call that was left by a jump: their numbers may be others' by now.
     memory.held = [None; HELD];
+    memory.needs_own_table = false;
+    memory.wait = own_table::Wait::new();
     let decided = match name {
-        Name::Connect => connect(process, call, memory),
-        Name::Sendto => send(process, call, memory),
-        Name::Sendmsg => message::send(process, call, memory),
-        Name::Sendmmsg => message::send_many(process, call, memory),
+        Name::Connect | Name::Sendto | Name::Sendmsg | Name::Sendmmsg => {
+            destined(process, name, call, memory)
+        }
         Name::Socket => options::socket(process, call),
         Name::Setsockopt => options::set(process, call),
         Name::Recvfrom | Name::Recvmsg | Name::Recvmmsg | Name::Getpeername => {
@@ -153,8 +161,26 @@ pub(crate) fn decide(
     let answer = decided.unwrap_or_else(|errno| Answer::Return(errno.result()));
     if !matches!(answer, Answer::Instead(_)) {
         memory.release();
+    } else if memory.needs_own_table && process.local.shares_descriptors() {
+        memory.release();
+        return own_table::decide(process, name, call, memory);
     }
     answer
+}
+
+/// Decides about a call that may name a destination.
+fn destined(
+    process: &Process<'_>,
+    name: Name,
+    call: &Call,
+    memory: &mut Memory,
+) -> Result<Answer, Errno> {
+    match name {
+        Name::Connect => connect(process, call, memory),
+        Name::Sendto => send(process, call, memory),
+        Name::Sendmsg => message::send(process, call, memory),
+        _ => message::send_many(process, call, memory),
+    }
 }
 
 /// Continues after a call that [`decide`] answered with another one.
@@ -166,6 +192,9 @@ pub(crate) fn after(
     result: isize,
 ) -> Next {
     let memory = &mut scratch.network;
+    if memory.wait.is_on() {
+        return own_table::after(process, name, call, memory, result);
+    }
     memory.release();
     let result = match name {
         Name::Sendmmsg => message::sent(call, memory, result),
@@ -182,7 +211,8 @@ pub(crate) fn after(
 /// for nothing that is to be put right.
 pub(crate) fn hands_on(name: Name, scratch: &Scratch) -> bool {
     let is_plain = matches!(name, Name::Connect | Name::Sendto | Name::Sendmsg);
-    is_plain && scratch.network.held.iter().all(Option::is_none)
+    let memory = &scratch.network;
+    is_plain && !memory.wait.is_on() && memory.held.iter().all(Option::is_none)
 }
 
 fn connect(process: &Process<'_>, call: &Call, memory: &mut Memory) -> Result<Answer, Errno> {

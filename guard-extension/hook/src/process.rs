@@ -29,13 +29,15 @@ pub struct Process<'a> {
 
 impl Process<'_> {
     /// Whether what the policy refuses is refused.
+    #[must_use]
     pub const fn enforces(&self) -> bool {
         self.policy.mode_number() == 0
     }
 
     /// Whether rules or settings restrict anything, so that a program without guard would be a way
     /// around them.
-    pub(crate) fn restricts(&self) -> bool {
+    #[must_use]
+    pub fn restricts(&self) -> bool {
         self.policy.egress_name(b"a") != Decision::NotRestricted || self.restricts_files()
     }
 

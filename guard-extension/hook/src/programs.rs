@@ -31,6 +31,8 @@ mod image;
 
 const AT_SYMLINK_NOFOLLOW: usize = 0x100;
 const AT_EMPTY_PATH: usize = 0x1000;
+/// What of an argument the kernel takes as `int`.
+const INT: usize = 0xffff_ffff;
 const DENIED: Errno = Errno(EACCES);
 const ELOOP: Errno = Errno(40);
 const NAME_TOO_LONG: Errno = Errno(36);
@@ -182,6 +184,14 @@ fn start(
 ) -> Answer {
     scratch.programs.held = [None; 2];
     scratch.programs.area = None;
+    // The call that is made in its place would leave out what we do not know, and start a program
+    // that is only to be checked (`AT_EXECVE_CHECK`). Kernels that do not know it refuse it.
+    if flags & INT & !(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0 {
+        return match process.enforces() {
+            true => Answer::Return(-22),
+            false => Answer::Proceed,
+        };
+    }
     let copied = path_argument(path, &mut scratch.given[0]);
     let is_descriptor = flags & AT_EMPTY_PATH != 0 && scratch.given[0].bytes().is_empty();
     if let Err(answer) = copied

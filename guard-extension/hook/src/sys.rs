@@ -11,7 +11,7 @@ mod raw;
 pub mod region;
 pub(crate) mod socket;
 
-pub(crate) use apart::apart;
+pub(crate) use apart::{apart, apart_in_thread};
 pub(crate) use area::Area;
 pub(crate) use call::*;
 pub use raw::{Errno, SysResult, checked, syscall};

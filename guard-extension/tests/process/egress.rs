@@ -187,6 +187,14 @@ fn the_real_runtime_api_is_reached_through_the_proxy_only() {
             ran.of("finding").any(|record| record["verdict"] == "block"),
             "{ran:?}"
         );
+        // An entry for all of this machine means other things that listen there.
+        let all = ("GUARD_EGRESS_ALLOW", "127.0.0.1,localhost");
+        let ran = guarded(&[("GUARD_MODE", "enforce"), all, own[0]], &command);
+        assert!(ran.stdout.contains("{\"good\":1"), "{other}: {ran:?}");
+        assert!(
+            ran.of("finding").any(|record| record["verdict"] == "block"),
+            "{ran:?}"
+        );
     }
     // Where they are, it is on no list.
     let ran = guarded(

@@ -218,8 +218,15 @@ fn a_place_that_passes_by_the_check_is_named_and_can_be_refused() {
                 "{ran:?}"
             );
         }
-        let ran = run("enforce", "process");
-        assert_eq!((ran.code, ran.stdout.as_str()), (Some(69), ""), "{ran:?}");
-        assert!(ran.stderr.contains("guard scan"), "{ran:?}");
+        // A few instructions written by hand are no way around rules.
+        let restricted = [
+            ("GUARD_MODE", "enforce"),
+            ("GUARD_REQUIRE", "none"),
+            ("GUARD_EGRESS_ALLOW", ""),
+        ];
+        for ran in [run("enforce", "process"), guarded(&restricted, &[&program])] {
+            assert_eq!((ran.code, ran.stdout.as_str()), (Some(69), ""), "{ran:?}");
+            assert!(ran.stderr.contains("guard scan"), "{ran:?}");
+        }
     }
 }

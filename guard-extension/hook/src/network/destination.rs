@@ -12,7 +12,7 @@ use super::{
 use super::{is_restricted, local};
 use crate::Process;
 use crate::record::{Subject, goes_on};
-use crate::shared::Kind;
+use crate::shared::{Kind, Redirect};
 use crate::sys::{self, Errno};
 
 /// Ports that resolvers connect datagram sockets to, to learn which source address the kernel would
@@ -34,6 +34,10 @@ pub(super) fn decide(
         Some(family @ (AF_INET | AF_INET6)) => {
             let looked_at = memory.looked_at;
             let protocol = sys::socket::protocol(looked_at)?;
+            memory.needs_own_table |= how == Use::Connect
+                && protocol == UDP
+                && process.local.shares_descriptors()
+                && is_no_stream(process, family, &memory.address);
             let address = &mut memory.address;
             let of = (socket, looked_at, protocol);
             decide_ip(process, number, of, how, family, address)
@@ -54,6 +58,21 @@ pub(super) fn decide(
         // Too short for a family: the kernel says so.
         None => Ok(usual(process)),
     }
+}
+
+/// Whether a stream may not lead where a datagram socket is about to be connected: a thread could
+/// put one in its place. None is to be had at port 0, which resolvers try.
+fn is_no_stream(process: &Process<'_>, family: u16, address: &Address) -> bool {
+    let Some((ip, port)) = address.ip(family) else {
+        return false;
+    };
+    let mut redirects = process.sealed.redirects();
+    usual(process) == Way::Copy
+        && port != 0
+        && !redirects.any(|to| to.address == ip && to.port == port)
+        && Known::of(process, ip, port, Protocol::Tcp)
+            .decision
+            .is_denied()
 }
 
 /// Decides about the address of a send. Nothing when the kernel does not look at it: on a stream,
@@ -180,7 +199,14 @@ fn decide_ip(
         }
     };
     let mut redirects = process.sealed.redirects();
-    if let Some(found) = redirects.find(|to| to.address == ip && to.port == port) {
+    // Where connections are restricted, what no resolver is at has to be listed as anything else.
+    let is_open = |to: &Redirect| {
+        to.is_resolver
+            || !process.enforces()
+            || !Known::of(process, ip, port, rule).decision.is_denied()
+    };
+    let found = redirects.find(|to| to.address == ip && to.port == port);
+    if let Some(found) = found.filter(is_open) {
         address.set_ip(family, Ipv4Addr::LOCALHOST.into(), found.forwarder);
         if found.is_resolver {
             process.local.sockets.leads_to_forwarder(socket);
@@ -208,11 +234,7 @@ fn decide_ip(
 }
 
 /// The port of the forwarder, if that is what an address leads to.
-pub(super) fn forwarder_at(
-    process: &Process<'_>,
-    ip: IpAddr,
-    port: u16,
-) -> Option<crate::shared::Redirect> {
+pub(super) fn forwarder_at(process: &Process<'_>, ip: IpAddr, port: u16) -> Option<Redirect> {
     if ip != IpAddr::V4(Ipv4Addr::LOCALHOST) {
         return None;
     }

@@ -70,6 +70,7 @@ pub(super) fn decide(
     link.of(found.number());
     memory.address.set_path(link.bytes());
     memory.hold(found)?;
+    memory.needs_own_table = true;
     Ok(Way::Copy)
 }
 

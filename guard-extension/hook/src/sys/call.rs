@@ -231,11 +231,13 @@ pub(crate) fn unlink<const N: usize>(directory: usize, path: &Text<N>) {
     let _ = unsafe { syscall(number::UNLINKAT, args) };
 }
 
-/// A call in the place of the program's, of those that change files by path; the result as the
-/// kernel gives it. Its paths are ours; what else it points to is the program's, and only read.
+/// A call in the place of the program's, of those that change files by path, connect or send; the
+/// result as the kernel gives it. Its paths, addresses and headers are ours; what else it points to
+/// is the program's, and only read.
 pub(crate) fn made(call: &Call) -> isize {
-    // SAFETY: the kernel reads memory and reports what cannot be read, and stores nothing; no
-    // descriptor is closed and no mapping changed by any of them.
+    // SAFETY: the kernel reads memory and reports what cannot be read, and stores nothing but the
+    // lengths of what is sent, in headers of ours; no descriptor is closed and no mapping changed by
+    // any of them.
     unsafe { syscall(call.number, call.args) }
 }
 
@@ -340,9 +342,14 @@ pub(crate) fn time() -> u64 {
     clock(0)
 }
 
-/// Seconds of `CLOCK_BOOTTIME`, the clock of what is learned.
+/// Nanoseconds of `CLOCK_BOOTTIME`, which nobody sets.
+pub(crate) fn boot_time() -> u64 {
+    clock(7)
+}
+
+/// Seconds of the same, the clock of what is learned.
 pub(crate) fn boot_seconds() -> u64 {
-    clock(7) / 1_000_000_000
+    boot_time() / 1_000_000_000
 }
 
 fn clock(id: usize) -> u64 {

@@ -63,6 +63,7 @@ numbers! {
     NEWFSTATAT = 262, 79;
     OPENAT = 257, 56;
     OPENAT2 = 437, 437;
+    PPOLL = 271, 73;
     PRCTL = 157, 167;
     PREAD64 = 17, 67;
     PWRITE64 = 18, 68;

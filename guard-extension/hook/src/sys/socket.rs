@@ -17,6 +17,8 @@ const GETPEERNAME: usize = number(52, 205);
 const SHUTDOWN: usize = number(48, 210);
 
 const SOL_SOCKET: usize = 1;
+const SO_TYPE: usize = 3;
+const SO_SNDTIMEO: usize = 21;
 const SO_PROTOCOL: usize = 38;
 const SO_DOMAIN: usize = 39;
 
@@ -28,6 +30,67 @@ pub(crate) fn protocol(socket: usize) -> SysResult {
 /// A socket's family.
 pub(crate) fn domain(socket: usize) -> SysResult {
     option(socket, SO_DOMAIN)
+}
+
+/// A socket's type: 1 for streams, 2 for datagrams (socket(2)).
+pub(crate) fn kind(socket: usize) -> SysResult {
+    option(socket, SO_TYPE)
+}
+
+/// How long sends and connections wait at most, in nanoseconds; 0 for ever.
+pub(crate) fn patience(socket: usize) -> u64 {
+    let mut value = [0_u64; 2];
+    let mut length = 16_u32;
+    let args = [
+        socket,
+        SOL_SOCKET,
+        SO_SNDTIMEO,
+        value.as_mut_ptr().expose_provenance(),
+        (&raw mut length).expose_provenance(),
+        0,
+    ];
+    // SAFETY: the kernel stores at most `length` bytes into `value`, a timeval (two words), and the
+    // length; both are ours.
+    let result = unsafe { syscall(GETSOCKOPT, args) };
+    let [seconds, micros] = value;
+    match checked(result) {
+        Ok(_) => seconds
+            .saturating_mul(1_000_000_000)
+            .saturating_add(micros.saturating_mul(1000)),
+        Err(_) => 0,
+    }
+}
+
+/// Whether calls on a socket wait; nothing when it is none.
+pub(crate) fn waits(socket: usize) -> Option<bool> {
+    flags(socket).map(|flags| flags & O_NONBLOCK == 0)
+}
+
+/// Does something on a socket that does not wait meanwhile, for all who hold it.
+pub(crate) fn without_waiting<T>(socket: usize, work: impl FnOnce() -> T) -> T {
+    let before = flags(socket).filter(|flags| flags & O_NONBLOCK == 0);
+    if let Some(flags) = before {
+        set_flags(socket, flags | O_NONBLOCK);
+    }
+    let result = work();
+    if let Some(flags) = before {
+        set_flags(socket, flags);
+    }
+    result
+}
+
+const O_NONBLOCK: usize = 0o4000;
+
+/// The flags of an open file (`F_GETFL`, fcntl(2)).
+fn flags(socket: usize) -> Option<usize> {
+    // SAFETY: no memory involved.
+    checked(unsafe { syscall(super::number::FCNTL, [socket, 3, 0, 0, 0, 0]) }).ok()
+}
+
+fn set_flags(socket: usize, flags: usize) {
+    // F_SETFL (fcntl(2)).
+    // SAFETY: no memory involved; the socket is the program's, whose call is being answered.
+    let _ = unsafe { syscall(super::number::FCNTL, [socket, 4, flags, 0, 0, 0]) };
 }
 
 fn option(socket: usize, option: usize) -> SysResult {

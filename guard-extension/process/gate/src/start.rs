@@ -16,7 +16,8 @@ use crate::{environ, maps, slots};
 /// Exit code when the tier that the policy needs cannot be had (sysexits.h: EX_UNAVAILABLE).
 const UNAVAILABLE: u8 = 69;
 
-/// What the variable ends with when programs with a place that passes by the check must not start.
+/// What the variable ends with when programs with a place that passes by the check must not start,
+/// whatever the policy restricts.
 const COMPLETE: &[u8] = b",complete";
 
 /// What stands before the inode of the sealed region behind the variable's value, in a program that
@@ -335,8 +336,8 @@ pub fn patch_image(start: usize, end: usize) -> Count {
 }
 
 /// Says what became of the sites, in this process's status. Ends a program that passes by the check
-/// somewhere, where the policy requires the tier; one whose text could not be patched for want of
-/// memory or descriptors, which whoever started it can limit, wherever a policy is enforced.
+/// somewhere, where that may not be; one whose text could not be patched for want of memory or
+/// descriptors, which whoever started it can limit, wherever a policy is enforced.
 pub fn report(count: Count, begin: u64, program: &[u8]) {
     if let Some(process) = process() {
         let micros = sys::now().saturating_sub(begin) / 1000;
@@ -360,16 +361,18 @@ pub fn report(count: Count, begin: u64, program: &[u8]) {
     }
 }
 
-/// Whether no site may stay open: the policy requires the tier.
+/// Whether no site may stay open: rules are enforced, which a few instructions written by hand
+/// would be a way around, or the policy requires the tier.
 pub(crate) fn needs_all() -> bool {
-    NEEDS_ALL.load(Ordering::Relaxed)
+    let is_strict = || process().is_some_and(|process| process.enforces() && process.restricts());
+    NEEDS_ALL.load(Ordering::Relaxed) || is_strict()
 }
 
-/// Ends a program with a site that is left open, where the policy requires the tier.
+/// Ends a program with a site that is left open, where none may be.
 fn require_all(count: Count, program: &[u8]) {
     if count.open > 0 && needs_all() {
-        let end = b": it is not started: system calls pass by the check, which GUARD_REQUIRE \
-                    does not allow; guard scan names the places\n";
+        let end = b": it is not started: system calls pass by the check, which a policy that is \
+                    enforced does not allow; guard scan names the places\n";
         sys::complain(&[b"guard: ", program, end]);
         sys::exit(UNAVAILABLE)
     }

@@ -73,7 +73,7 @@ pub fn maps_code(call: &Call) -> bool {
 
 /// Patches what `call` has mapped, for which [`maps_code`] is true. Returns the result for the
 /// program: where a policy is enforced, text that cannot be patched is taken away again; and text
-/// with a site that stays open, which anybody can write, where the policy requires the tier.
+/// with a site that stays open, which anybody can write, where none may be.
 pub fn mapped(call: &Call, result: isize) -> isize {
     const ENOMEM: isize = -12;
     const EACCES: isize = -13;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 static const char *file;
 static char *around, *linked, *folder;
 static struct sockaddr_in to;
+static struct sockaddr_un local = {AF_UNIX};
 static int zero, null, datagrams;
 static char byte;
 
@@ -38,6 +40,11 @@ static void tcp(void) {
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     close(fd);
 }
+static void local_(void) {
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    if (connect(fd, (void *)&local, sizeof local)) perror("local");
+    close(fd);
+}
 static void exec_(void) {
     pid_t child = vfork();
     if (!child) {
@@ -54,8 +61,9 @@ static void *wait_(void *unused) { return pause(), unused; }
 static void among_threads(void) {
     static pthread_t other;
     if (!other) pthread_create(&other, 0, wait_, 0);
-    folder_();
 }
+static void folder_threads(void) { among_threads(), folder_(); }
+static void local_threads(void) { among_threads(), local_(); }
 
 static double now(void) {
     struct timespec time;
@@ -76,13 +84,17 @@ int main(int count, char **a) {
     asprintf(&folder, "/tmp/guard-cost-%d", getpid());
     zero = open("/dev/zero", O_RDONLY), null = open("/dev/null", O_WRONLY);
     datagrams = socket(AF_INET, SOCK_DGRAM, 0);
+    snprintf(local.sun_path, sizeof local.sun_path, "/tmp/guard-cost-%d.socket", getpid());
+    if (bind(socket(AF_UNIX, SOCK_DGRAM, 0), (void *)&local, sizeof local)) perror("bind");
     struct { const char *name; void (*run)(void); int rounds; } calls[] = {
         {"getppid", getppid_, 20000}, {"read", read_, 20000}, {"write", write_, 20000},
         {"mmap+munmap", map_, 5000}, {"access", stat_, 5000}, {"open+close", open_, 5000},
         {"open+close, ..", around_, 5000}, {"open+close, link", linked_, 5000},
         {"open+close, /proc/self", proc_, 5000}, {"sendto udp", sendto_, 5000},
         {"connect udp", udp, 5000}, {"connect tcp", tcp, 300}, {"vfork+exec", exec_, 20},
-        {"mkdir+rmdir", folder_, 300}, {"mkdir+rmdir, threads", among_threads, 100},
+        {"connect local", local_, 1000}, {"mkdir+rmdir", folder_, 300},
+        {"connect local, threads", local_threads, 100},
+        {"mkdir+rmdir, threads", folder_threads, 100},
     };
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         if (calls[i].run == linked_ && access(linked, F_OK)) continue;
@@ -95,5 +107,6 @@ int main(int count, char **a) {
         }
         printf("%s %.0f\n", calls[i].name, best);
     }
+    unlink(local.sun_path);
     return 0;
 }

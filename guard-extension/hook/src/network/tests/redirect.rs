@@ -189,8 +189,11 @@ fn the_proxy_is_an_address_that_programs_know() {
     let monitor = [("GUARD_MODE", "monitor")];
     assert_eq!(connected(&monitor, "192.0.2.1", 80), 0);
     assert_eq!(connected(&monitor, "127.0.0.1", port(&listener)), 0);
-    // Who is led there needs no entry; who goes there by himself does.
-    let enforce = [("GUARD_MODE", "enforce"), ("GUARD_EGRESS_ALLOW", "")];
-    assert_eq!(connected(&enforce, "192.0.2.1", 80), 0);
-    assert_eq!(connected(&enforce, "127.0.0.1", port(&listener)), REFUSED);
+    assert_eq!(connected(&[("GUARD_MODE", "enforce")], "192.0.2.1", 80), 0);
+    // Where connections are restricted it takes an entry, which leads nowhere else.
+    let enforce = |allow| [("GUARD_MODE", "enforce"), ("GUARD_EGRESS_ALLOW", allow)];
+    let none = enforce("");
+    assert_eq!(connected(&none, "192.0.2.1", 80), REFUSED);
+    assert_eq!(connected(&none, "127.0.0.1", port(&listener)), REFUSED);
+    assert_eq!(connected(&enforce("192.0.2.0/24"), "192.0.2.1", 80), 0);
 }
