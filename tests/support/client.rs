@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use crate::{Result, layer, process::Process, root, target};
+use crate::{Result, kept, layer, process::Process, root, target};
 
 /// What a client prints when it did what it was told to.
 pub const MARK: &str = "it-worked-7f3c";
@@ -303,21 +303,14 @@ impl Folder {
 ///
 /// When it cannot be built.
 pub fn program() -> Result<PathBuf> {
-    let folder = target().join("rig/clients");
-    fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let (source, program) = (folder.join("program.c"), folder.join("program"));
-    let text = format!("#include <stdio.h>\nint main(void) {{ return puts(\"{MARK}\") < 0; }}\n");
-    write(&source, &text)?;
-    let output = Command::new("gcc")
-        .arg("-o")
-        .args([&program, &source])
-        .output()
-        .map_err(|e| format!("gcc: {e}"))?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).map_err(|e| e.to_string())?;
-    Ok(program)
+    kept::anew("client-program", |part| {
+        let source = part.with_extension("c");
+        let text =
+            format!("#include <stdio.h>\nint main(void) {{ return puts(\"{MARK}\") < 0; }}\n");
+        write(&source, &text)?;
+        layer::run(Command::new("gcc").arg("-o").args([part, source.as_path()]))?;
+        fs::set_permissions(part, fs::Permissions::from_mode(0o755)).map_err(|e| e.to_string())
+    })
 }
 
 /// A server on loopback that answers every request with the mark; its port.

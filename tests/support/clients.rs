@@ -1,13 +1,11 @@
 //! Runtime clients and compilers of other languages: fetched once, kept under `target/rig`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use rustix::fs::{FlockOperation, flock};
-
-use crate::Result;
 use crate::layer::run;
+use crate::{Result, kept};
 
 /// AWS's Node.js runtime client. It is compiled when it is installed, for a minute or more.
 const NODE_CLIENT: &str = "aws-lambda-ric@3.3.0";
@@ -46,37 +44,26 @@ pub fn install(packages: &str, tools: &[(&str, &str)], options: &[&str]) -> Resu
     for (program, package) in tools {
         needs(program, package)?;
     }
-    let home = crate::target().join("rig");
     let name = packages.replace('@', "-").replace(' ', "+");
-    let folder = home.join(&name);
-    let modules = folder.join("node_modules");
-    let io = |error: std::io::Error| format!("{}: {error}", folder.display());
-    fs::create_dir_all(&home).map_err(io)?;
-    let lock = File::create(home.join(format!("{name}.lock"))).map_err(io)?;
-    flock(&lock, FlockOperation::LockExclusive).map_err(|error| io(error.into()))?;
-    if modules.exists() {
-        return Ok(modules);
-    }
-    eprintln!("{packages}: installing with npm");
-    let part = home.join(format!("{name}.part"));
-    fs::create_dir_all(&part).map_err(io)?;
-    // Without one npm looks for a package.json further up.
-    fs::write(part.join("package.json"), "{ \"private\": true }\n").map_err(io)?;
-    let mut command = Command::new("npm");
-    command
-        .current_dir(&part)
-        .args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--no-package-lock",
-            "--loglevel=error",
-        ])
-        .args(options)
-        .args(packages.split(' '));
-    run(&mut command)?;
-    fs::rename(&part, &folder).map_err(io)?;
-    Ok(modules)
+    let folder = kept::once(&name, |part| {
+        eprintln!("{packages}: installing with npm");
+        // Without one npm looks for a package.json further up.
+        fs::create_dir_all(part)
+            .and_then(|()| fs::write(part.join("package.json"), "{ \"private\": true }\n"))
+            .map_err(|error| format!("{}: {error}", part.display()))?;
+        run(Command::new("npm")
+            .current_dir(part)
+            .args([
+                "install",
+                "--no-audit",
+                "--no-fund",
+                "--no-package-lock",
+                "--loglevel=error",
+            ])
+            .args(options)
+            .args(packages.split(' ')))
+    })?;
+    Ok(folder.join("node_modules"))
 }
 
 /// Whether `program` is there; the Debian package when not.
@@ -119,23 +106,13 @@ pub fn python_folder() -> Result<PathBuf> {
 ///
 /// In one line what is missing on this machine, or what pip said.
 pub fn python_packages(packages: &str) -> Result<PathBuf> {
-    let home = crate::target().join("rig");
     let name = packages.replace("==", "-").replace(' ', "+");
-    let folder = home.join(&name);
-    let io = |error: std::io::Error| format!("{}: {error}", folder.display());
-    fs::create_dir_all(&home).map_err(io)?;
-    let lock = File::create(home.join(format!("{name}.lock"))).map_err(io)?;
-    flock(&lock, FlockOperation::LockExclusive).map_err(|error| io(error.into()))?;
-    if folder.exists() {
-        return Ok(folder);
-    }
-    needs("python3", "python3 python3-pip")?;
-    eprintln!("{packages}: installing with pip");
-    let part = home.join(format!("{name}.part"));
-    run(Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--target"])
-        .arg(&part)
-        .args(packages.split(' ')))?;
-    fs::rename(&part, &folder).map_err(io)?;
-    Ok(folder)
+    kept::once(&name, |part| {
+        needs("python3", "python3 python3-pip")?;
+        eprintln!("{packages}: installing with pip");
+        run(Command::new("python3")
+            .args(["-m", "pip", "install", "--quiet", "--target"])
+            .arg(part)
+            .args(packages.split(' ')))
+    })
 }

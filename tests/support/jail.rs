@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::isolation::Isolation;
-use crate::{Result, layer, skip};
+use crate::{Result, kept, layer, skip};
 
 /// Compiles the jail. `None` where its source is not, which is no fault: it is optional.
 fn jail() -> Option<Result<PathBuf>> {
@@ -16,14 +16,9 @@ fn jail() -> Option<Result<PathBuf>> {
     if !source.exists() {
         return None;
     }
-    let program = crate::target().join("rig/lambdajail");
-    let compiled = layer::run(
-        Command::new("cc")
-            .args(["-O1", "-o"])
-            .arg(&program)
-            .arg(source),
-    );
-    Some(compiled.map(|()| program))
+    Some(kept::anew("lambdajail", |part| {
+        layer::run(Command::new("cc").args(["-O1", "-o"]).arg(part).arg(source))
+    }))
 }
 
 /// Copies to `/opt`, the test's own, what another user has to reach: not every checkout lies where

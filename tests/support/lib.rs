@@ -4,7 +4,7 @@
 //! [`isolation`] gives a test namespaces of its own, [`jail`] a process what Lambda refuses, [`function`] builds the function under test,
 //! [`emulator`] and [`cargo_lambda`] run it, [`extension`] and [`layer`] attach the layer, [`http`]
 //! talks to them, [`servers`] runs databases, [`clients`] brings the clients and compilers of other languages, [`example`] their
-//! example functions. [`bad_input`] is what no event should be, [`demo`] holds the events of the demo and what they do, [`case`] the
+//! example functions. [`kept`] keeps what is fetched or built. [`bad_input`] is what no event should be, [`demo`] holds the events of the demo and what they do, [`case`] the
 //! inspector's cases and their variants.
 
 #![expect(
@@ -27,6 +27,7 @@ pub mod host;
 pub mod http;
 pub mod isolation;
 pub mod jail;
+pub mod kept;
 pub mod layer;
 pub mod process;
 pub mod servers;
