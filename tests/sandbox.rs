@@ -53,6 +53,70 @@ fn run(mode: &str, options: &[&str]) -> Result<Output, String> {
     command.output().map_err(|error| error.to_string())
 }
 
+/// A session that the README shows: the command, and what it prints.
+fn sessions() -> Vec<(String, String)> {
+    let readme = std::fs::read_to_string(guard_tests::root().join("README.md")).expect("a README");
+    let blocks = readme.split("```console\n$ ").skip(1);
+    blocks
+        .filter_map(|block| block.split("```").next()?.split_once('\n'))
+        .map(|(command, printed)| (command.to_owned(), printed.to_owned()))
+        .collect()
+}
+
+/// `text` with the request's id as the README has it.
+fn with_the_id_shown(text: &str) -> String {
+    let id = text
+        .split("(request ")
+        .nth(1)
+        .and_then(|rest| rest.split(')').next());
+    id.map_or_else(|| text.to_owned(), |id| text.replace(id, "7f3c"))
+}
+
+#[test]
+fn what_the_readme_shows_is_what_a_reader_sees() {
+    prepare();
+    isolated(|_| {
+        let (python, emulator) = match (clients::python_folder(), fetch::EMULATOR.path()) {
+            (Ok(python), Ok(emulator)) => (python, emulator),
+            (Err(reason), _) | (_, Err(reason)) => return skip("the README", &reason),
+        };
+        let client = extension::python_client().expect("the Python client");
+        let program = extension::program();
+        let folder = program.parent().expect("a folder");
+        let sessions = sessions();
+        assert_eq!(sessions.len(), 2, "{sessions:?}");
+        for (command, shown) in sessions {
+            // Cargo would fetch and build; what it then runs is there.
+            let pasted =
+                command.replace("cargo run --release -p lambda-guard-extension --", "guard");
+            let output = Command::new("sh")
+                .args(["-c", &pasted])
+                .current_dir(guard_tests::root())
+                .env_clear()
+                .env("GUARD_EMULATOR", &emulator)
+                .env("PYTHONPATH", &client)
+                .env("PYTHONDONTWRITEBYTECODE", "1")
+                .env(
+                    "PATH",
+                    format!(
+                        "{}:{}:/usr/local/bin:/usr/bin:/bin",
+                        folder.display(),
+                        python.display()
+                    ),
+                )
+                .stdin(Stdio::null())
+                .output()
+                .expect("a shell");
+            // A terminal shows both; records of a run go to standard error and are told of below it.
+            let mut printed = with_the_id_shown(&text(&output.stdout));
+            if printed != shown {
+                printed.push_str(&text(&output.stderr));
+            }
+            assert_eq!(printed, shown, "{command}");
+        }
+    });
+}
+
 #[test]
 fn events_are_tried_before_anything_is_deployed() {
     prepare();

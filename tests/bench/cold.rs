@@ -1,7 +1,6 @@
 //! Cold starts: from the emulator's start to the first response, without the layer, with it, and with
 //! it and everything that the process tier decides about restricted.
 
-use std::fs;
 use std::time::Instant;
 
 use guard_tests::emulator::Emulator;
@@ -38,8 +37,7 @@ pub(crate) fn measure(effort: Effort, report: &mut Report) -> Result<()> {
     let has_parts = guard().with_file_name("libguard.so").exists();
     for round in 0..=effort.starts {
         for (way, samples) in ways.into_iter().zip(&mut samples) {
-            let _ = fs::remove_dir_all("/opt/extensions");
-            let _ = fs::remove_dir_all("/opt/guard");
+            extension::detach()?;
             let mut variables = VARIABLES.to_vec();
             if let Some(way) = way {
                 if way.contains(&("GUARD_REQUIRE", "process")) && !has_parts {

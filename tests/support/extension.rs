@@ -86,6 +86,23 @@ pub fn attach_program(program: &Path) -> Result<()> {
     symlink("../extensions/guard", "/opt/guard/wrap").map_err(io)
 }
 
+/// Takes the layer's files away again.
+///
+/// # Errors
+///
+/// When `/opt` cannot be written.
+pub fn detach() -> Result<()> {
+    for folder in ["/opt/extensions", "/opt/guard"] {
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(format!("{folder}: {error}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Installs AWS's Python runtime client, once.
 ///
 /// # Errors
