@@ -13,6 +13,7 @@ use crate::rule::{Families, Family, RuleId};
 mod decode;
 mod document;
 mod encoding;
+mod noise;
 mod prefilter;
 mod scan;
 mod text;
@@ -127,10 +128,8 @@ impl Inspector {
     #[must_use]
     pub fn spent(&self, event: &[u8]) -> [(u64, u64); 4] {
         let mut findings = self.inspect(event);
-        let shares = findings.scan.effort.left();
         while findings.next().is_some() {}
-        let mut left = findings.scan.effort.left().into_iter();
-        shares.map(|share| (share - left.next().unwrap_or(0), share))
+        findings.scan.effort.taken()
     }
 }
 

@@ -13,7 +13,7 @@ mod numbers;
 mod plain;
 
 pub(super) use base64::digit as base64_digit;
-pub(super) use gzip::Gunzip;
+pub(super) use gzip::{By, Gunzip};
 
 /// An encoding to undo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,6 +224,20 @@ pub(super) trait Source {
     fn read(&mut self, out: &mut [u8]) -> usize;
     /// Whether everything has been read.
     fn is_done(&self) -> bool;
+    /// What of `read` bytes that were read last the event's length does not pay for, by which its effort is
+    /// measured: it does not say how long what it holds is.
+    fn grown(&mut self, _read: usize) -> Growth {
+        Growth::default()
+    }
+}
+
+/// What an event has grown by.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Growth {
+    /// Bytes that are read for nothing.
+    pub(super) read: usize,
+    /// Bytes that count as the event's own for everything else.
+    pub(super) counted: usize,
 }
 
 /// Bytes in a row that introduce nothing, behind which they are taken in blocks again.

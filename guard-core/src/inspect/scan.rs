@@ -6,12 +6,13 @@
 
 use core::ops::Range;
 
-use crate::event::{EncodedValue, Encoding};
+use crate::event::{EncodedValue, Encoding, TriggerKind};
 use crate::rule::{Families, Family, RULES};
 
-use super::decode::{self, Decoder, Gunzip, Layer, Source};
+use super::decode::{self, By, Decoder, Gunzip, Layer, Source};
 use super::document::{Container, Guess, Unit, after_escape};
 use super::encoding;
+use super::noise;
 use super::prefilter::{Candidate, Candidates};
 use super::text::{Effort, Match, Place, Text, Work};
 
@@ -39,6 +40,9 @@ const FINDING: usize = 128;
 
 /// Longest unit of which a candidate is looked at once more before the unit is searched.
 const STAYS: usize = 256;
+
+/// Where the value of an event of CloudWatch Logs begins at the latest, with some white space.
+const LOGS: usize = 64;
 
 /// A byte that is decoded and searched.
 const DECODED: usize = 2;
@@ -104,6 +108,8 @@ pub(super) struct Scan {
     pub(super) effort: Effort,
     /// Texts being looked at as a whole of which the parts are looked at, too.
     alternatives: u32,
+    /// What is searched came as bytes, and no structure says that they are text.
+    is_raw: bool,
 }
 
 /// A text that is being searched window by window.
@@ -119,6 +125,7 @@ impl Scan {
             wanted,
             effort,
             alternatives: 0,
+            is_raw: false,
         }
     }
 
@@ -153,6 +160,8 @@ impl Scan {
         let content = &bytes[unit.span.clone()];
         let start = unit.span.start;
         let mut inner = Hits::default();
+        let was_raw = self.is_raw;
+        self.is_raw &= matches!(container, Container::Multipart | Container::Plain);
         let (layer, held) = match container {
             Container::Json | Container::Content => (Some(Layer::Json), None),
             Container::Escaped => (Some(Layer::Json), Some(Container::Content)),
@@ -195,17 +204,20 @@ impl Scan {
                 });
             }
         }
+        self.is_raw = was_raw;
     }
 
     /// Searches what base64 text holds, inflated when it is gzip. Spans in `hits` are those of the
     /// text, the whole of it for gzip.
-    fn base64(&mut self, text: &[u8], depth: u32, hits: &mut Hits) {
+    fn base64(&mut self, text: &[u8], by: By, depth: u32, hits: &mut Hits) {
         if depth >= DEPTH {
             return;
         }
+        let was_raw = self.is_raw;
+        self.is_raw = true;
         if text.starts_with(b"H4sI") {
             let mut inner = Hits::default();
-            self.gzip(text, depth, &mut inner);
+            self.gzip(text, by, depth, &mut inner);
             hits.adopt(&inner, |hit| Match {
                 span: 0..text.len(),
                 ..hit
@@ -213,6 +225,7 @@ impl Scan {
         } else {
             self.undone(Layer::Base64, text, depth, hits);
         }
+        self.is_raw = was_raw;
     }
 
     /// Searches base64 that stands in a text.
@@ -222,7 +235,8 @@ impl Scan {
         }
         let start = span.start;
         let mut inner = Hits::default();
-        self.base64(bytes.get(span).unwrap_or_default(), depth, &mut inner);
+        let text = bytes.get(span).unwrap_or_default();
+        self.base64(text, By::Caller, depth, &mut inner);
         hits.adopt(&inner, |hit| Match {
             span: hit.span.start + start..hit.span.end + start,
             ..hit
@@ -242,8 +256,8 @@ impl Scan {
     }
 
     #[inline(never)]
-    fn gzip(&mut self, text: &[u8], depth: u32, hits: &mut Hits) {
-        let Some(mut source) = Gunzip::new(text) else {
+    fn gzip(&mut self, text: &[u8], by: By, depth: u32, hits: &mut Hits) {
+        let Some(mut source) = Gunzip::new(text, by) else {
             return;
         };
         let whole = encoded_whole(text);
@@ -297,7 +311,10 @@ impl Scan {
         loop {
             let read = source.read(&mut buffer[filled..]);
             filled += read;
-            if !self.effort.spend_on(Work::Reading, read * DECODED) {
+            let growth = source.grown(read);
+            self.effort.grow(growth.counted);
+            let charged = (read - growth.read) * DECODED;
+            if !self.effort.spend_on(Work::Reading, charged) {
                 return;
             }
             let text = Text {
@@ -475,8 +492,18 @@ impl Scan {
         let content = event.get(value.span).unwrap_or_default();
         let mut inner = Hits::default();
         match value.encoding {
-            Encoding::Bytes => self.undone(Layer::Numbers, content, 0, &mut inner),
-            _ => self.base64(content, 0, &mut inner),
+            Encoding::Bytes => {
+                self.is_raw = true;
+                self.undone(Layer::Numbers, content, 0, &mut inner);
+                self.is_raw = false;
+            }
+            _ => {
+                // That event has this one value, right at its beginning; others are not asked what they are.
+                let is_logs =
+                    start <= LOGS && TriggerKind::of(event) == TriggerKind::CloudWatchLogs;
+                let by = if is_logs { By::Platform } else { By::Caller };
+                self.base64(content, by, 0, &mut inner);
+            }
         }
         hits.adopt(&inner, |hit| Match {
             span: hit.span.start + start..hit.span.end + start,
@@ -523,7 +550,9 @@ impl Scan {
                 if let Some(hit) = (rules.confirm)(text, at, &mut self.effort) {
                     // Spent or not: what was found is told.
                     let _ = self.effort.spend(FINDING);
-                    hits.add(rules.family, hit);
+                    if !(self.is_raw && noise::is_chance(text, hit.span.start, hit.span.len())) {
+                        hits.add(rules.family, hit);
+                    }
                 }
                 if self.effort.is_spent() {
                     return;

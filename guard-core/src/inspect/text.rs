@@ -97,6 +97,8 @@ const TOGETHER: (u64, u64) = (28 << 10, 35);
 pub(crate) struct Effort {
     left: [u64; Work::ALL.len()],
     together: u64,
+    /// The length that the event is measured by: its own, and what it has grown by.
+    len: usize,
     spent: bool,
 }
 
@@ -107,6 +109,7 @@ impl Effort {
         Self {
             left: [units; Work::ALL.len()],
             together: units,
+            len: 0,
             spent: false,
         }
     }
@@ -135,8 +138,19 @@ impl Effort {
         Self {
             left: Work::ALL.map(|work| share(work.share())),
             together: share(TOGETHER),
+            len,
             spent: false,
         }
+    }
+
+    /// What an input that is `len` bytes longer would have.
+    pub(crate) fn grow(&mut self, len: usize) {
+        let grown = |each: u64| each * len as u64 / 2;
+        for (left, work) in self.left.iter_mut().zip(Work::ALL) {
+            *left += grown(work.share().1);
+        }
+        self.together += grown(TOGETHER.1);
+        self.len += len;
     }
 
     /// Gives up what is left.
@@ -145,9 +159,16 @@ impl Effort {
     }
 
     /// What is left of each kind, in the order of [`Work::ALL`], and of all together.
-    pub(crate) const fn left(&self) -> [u64; Work::ALL.len() + 1] {
+    const fn left(&self) -> [u64; Work::ALL.len() + 1] {
         let [reading, dividing, judging] = self.left;
         [reading, dividing, judging, self.together]
+    }
+
+    /// What was taken of each kind, in the order of [`Work::ALL`], and of all together, and what there was.
+    pub(crate) fn taken(&self) -> [(u64, u64); Work::ALL.len() + 1] {
+        let mut left = self.left().into_iter();
+        let shares = Self::for_input(self.len).left();
+        shares.map(|share| (share - left.next().unwrap_or(0).min(share), share))
     }
 
     pub(crate) const fn is_spent(&self) -> bool {

@@ -3,11 +3,28 @@
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZFlush, MZStatus};
 
-use super::{Decoder, Layer, Source};
+use super::{Decoder, Growth, Layer, Source};
 
 /// Most that one value may inflate to: ten times the largest event. What is beyond goes unlooked and
 /// the event is reported for it.
 pub(in crate::inspect) const LARGEST: usize = 64 << 20;
+
+/// So many bytes are read for nothing with each character of base64 that a caller wrote. Logs of a function that
+/// says the same of each invocation inflate to ten bytes and more; what inflates to hundreds is made for it.
+const FREE: usize = 32;
+
+/// And so many of them count as one of the event's for everything else: what repeats itself that often needs less
+/// than what does not.
+const COUNTED: usize = 16;
+
+/// Who compressed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::inspect) enum By {
+    /// AWS, which wraps what the function was subscribed to: what it inflates to was as long when it came about.
+    Platform,
+    /// Who sent the event.
+    Caller,
+}
 
 /// Base64 characters decoded at a time.
 const INPUT: usize = 2048;
@@ -22,12 +39,15 @@ pub(in crate::inspect) struct Gunzip<'s> {
     start: usize,
     end: usize,
     produced: usize,
+    by: By,
+    /// How many bytes are still read for nothing.
+    free: usize,
     done: bool,
 }
 
 impl<'s> Gunzip<'s> {
     /// `None` if `text` does not decode to the header of a gzip member.
-    pub(in crate::inspect) fn new(text: &'s [u8]) -> Option<Self> {
+    pub(in crate::inspect) fn new(text: &'s [u8], by: By) -> Option<Self> {
         // The magic number 1f 8b 08 in base64.
         if !text.starts_with(b"H4sI") {
             return None;
@@ -44,6 +64,11 @@ impl<'s> Gunzip<'s> {
             start,
             end,
             produced: 0,
+            by,
+            free: match by {
+                By::Platform => LARGEST,
+                By::Caller => FREE * text.len(),
+            },
             done: false,
         })
     }
@@ -75,6 +100,18 @@ impl Source for Gunzip<'_> {
 
     fn is_done(&self) -> bool {
         self.done
+    }
+
+    fn grown(&mut self, read: usize) -> Growth {
+        let read = read.min(self.free);
+        self.free -= read;
+        Growth {
+            read,
+            counted: match self.by {
+                By::Platform => read,
+                By::Caller => read / COUNTED,
+            },
+        }
     }
 }
 
