@@ -210,7 +210,7 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
     emit(row("one event again and again", &same, 15))?;
     let mut values = events::Values::new(3);
     emit(row("sqs batch of 10", &[events::sqs(&mut values, 10)], 301))?;
-    for kind in ["json", "text", "form", "base64"] {
+    for kind in ["json", "text", "form", "base64", "picture"] {
         emit(row(
             &format!("64 KiB {kind}"),
             &[events::large(kind, 64 << 10)],

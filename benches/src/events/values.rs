@@ -123,6 +123,11 @@ impl Values {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
+    /// Eight bytes in which nothing is likelier than anything else.
+    pub(super) fn bytes(&mut self) -> [u8; 8] {
+        self.next().to_le_bytes()
+    }
+
     pub(super) fn below(&mut self, n: u64) -> u64 {
         (self.next() >> 11) % n
     }

@@ -1,68 +1,95 @@
 //! Tells text from chance where bytes are searched that nobody says are text.
 //!
 //! A picture is a megabyte of every short pattern there is: what a rule finds in it has been written by nobody.
-//! Knows what bytes look like around a match; nothing of rules.
+//! Knows what bytes look like around a place; nothing of rules.
 
 use super::text::Text;
 
-/// How far around a match's start bytes are looked at.
-const AROUND: usize = 256;
+/// So many bytes are told to be text or not at once.
+const BLOCK: usize = 512;
 
 /// So much text in a row is none by chance: in random bytes a stretch goes on with probability 0.45 (printable
 /// ASCII, line breaks, and what happens to be UTF-8), so that one of this length begins once in 10^11 bytes.
 const STRETCH: usize = 32;
 
-/// Bytes of a match that may be what the rule is about: control characters, say.
+/// Bytes at a place that may be what a rule is about: control characters, say.
 const OWN: usize = 4;
 
-/// So many NUL are what cuts a name short, and not what ends each string.
+/// So many NUL around a place are what cuts a name short, and not what ends each string.
 const SINGLE: usize = 2;
 
-/// Whether a match that begins at `start` and is `len` bytes long may stand there by chance.
-///
-/// Never in what is mostly text: compressed and random bytes hold one control character in nine and more that is no
-/// UTF-8 than is; texts in old character sets hold no control characters, serialized records little besides
-/// text. In what is no text a match must stand in a stretch that is, or in one at an end of the whole.
-pub(super) fn is_chance(text: &Text<'_>, start: usize, len: usize) -> bool {
-    let bytes = text.bytes;
-    let near = bytes.get(start.saturating_sub(AROUND)..bytes.len().min(start + AROUND));
-    let near = near.unwrap_or_default();
-    // Strings that end in NUL stand one behind the other in programs and catalogues of messages.
-    let matched = bytes.get(start..start + len).unwrap_or_default();
-    if matched.contains(&0) && memchr::memchr_iter(0, near).count() > SINGLE {
-        return true;
-    }
-    let Odd { controls, invalid } = Odd::of(near);
-    if controls * 32 < near.len() || (controls + invalid) * 4 < near.len() {
-        return false;
-    }
-    let own = start + len.min(OWN);
-    let before = trailing(bytes.get(start.saturating_sub(STRETCH)..start));
-    let behind = leading(bytes.get(own..bytes.len().min(own + STRETCH)));
-    let is_at_an_end = text.starts && before == start || text.ends && own + behind == bytes.len();
-    !is_at_an_end && before + (own - start) + behind < STRETCH
+/// What is known of a text's blocks.
+#[derive(Debug)]
+pub(super) struct Noise<'t> {
+    text: Text<'t>,
+    /// Of the block looked at last: where it begins, and what it holds.
+    block: Option<(usize, Block)>,
 }
 
-/// How many bytes of some are not text.
-#[derive(Debug, Default)]
-struct Odd {
-    controls: usize,
-    invalid: usize,
+impl<'t> Noise<'t> {
+    pub(super) const fn new(text: Text<'t>) -> Self {
+        Self { text, block: None }
+    }
+
+    /// Whether what begins at `at` may stand there by chance.
+    ///
+    /// Never in what is mostly text. In what is none it has to stand in a stretch that is, or in one at an end of the
+    /// whole. Strings that end in NUL stand one behind the other in programs and catalogues of messages: there a NUL
+    /// cuts nothing short.
+    #[inline]
+    pub(super) fn hides(&mut self, at: usize) -> bool {
+        let bytes = self.text.bytes;
+        let own = bytes.len().min(at + OWN);
+        let holds_nul = bytes.get(at..own).is_some_and(|own| own.contains(&0));
+        if !holds_nul && self.is_in_text(at, own) {
+            return false;
+        }
+        let block = self.block(at);
+        block.is_noise || holds_nul && block.nuls > SINGLE
+    }
+
+    fn is_in_text(&self, at: usize, own: usize) -> bool {
+        let (text, bytes) = (&self.text, self.text.bytes);
+        let behind = leading(bytes.get(own..bytes.len().min(own + STRETCH)));
+        let before = trailing(bytes.get(at.saturating_sub(STRETCH)..at));
+        let is_at_an_end = text.starts && before == at || text.ends && own + behind == bytes.len();
+        is_at_an_end || before + (own - at) + behind >= STRETCH
+    }
+
+    /// The block around a place; the last one reaches back to be as long as others.
+    fn block(&mut self, at: usize) -> Block {
+        let last = self.text.bytes.len().saturating_sub(BLOCK);
+        let start = (at - at % BLOCK).min(last);
+        match self.block {
+            Some((known, block)) if known == start => block,
+            _ => {
+                let bytes = self.text.bytes.get(start..).unwrap_or_default();
+                let block = Block::of(bytes.get(..BLOCK).unwrap_or(bytes));
+                self.block = Some((start, block));
+                block
+            }
+        }
+    }
 }
 
-impl Odd {
+/// What some hundred bytes hold.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    is_noise: bool,
+    nuls: usize,
+}
+
+impl Block {
+    /// Compressed and random bytes hold one control character in nine, and more that is no UTF-8 than is. Texts in old
+    /// character sets hold no control characters, serialized records little besides text.
     fn of(bytes: &[u8]) -> Self {
-        bytes
-            .utf8_chunks()
-            .fold(Self::default(), |odd, chunk| Self {
-                controls: odd.controls
-                    + chunk
-                        .valid()
-                        .bytes()
-                        .filter(|byte| is_control(*byte))
-                        .count(),
-                invalid: odd.invalid + chunk.invalid().len(),
-            })
+        let controls = bytes.iter().filter(|byte| is_control(**byte)).count();
+        let nuls = bytes.iter().filter(|byte| **byte == 0).count();
+        let is_noise = controls * 32 >= bytes.len() && {
+            let invalid: usize = bytes.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
+            (controls + invalid) * 4 >= bytes.len()
+        };
+        Self { is_noise, nuls }
     }
 }
 
@@ -75,17 +102,18 @@ fn leading(bytes: Option<&[u8]>) -> usize {
 
 /// How many they end with.
 fn trailing(bytes: Option<&[u8]>) -> usize {
-    bytes
-        .unwrap_or_default()
-        .utf8_chunks()
-        .fold(0, |text, chunk| {
-            let valid = chunk.valid();
-            let own = match valid.bytes().rposition(is_control) {
-                Some(control) => valid.len() - control - 1,
-                None => text + valid.len(),
-            };
-            if chunk.invalid().is_empty() { own } else { 0 }
-        })
+    let bytes = bytes.unwrap_or_default();
+    let end = bytes.iter().rposition(|byte| is_control(*byte));
+    let bytes = bytes
+        .get(end.map_or(0, |end| end + 1)..)
+        .unwrap_or_default();
+    bytes.utf8_chunks().fold(0, |text, chunk| {
+        if chunk.invalid().is_empty() {
+            text + chunk.valid().len()
+        } else {
+            0
+        }
+    })
 }
 
 /// Whether no text holds the byte.

@@ -12,7 +12,7 @@ use crate::rule::{Families, Family, RULES};
 use super::decode::{self, By, Decoder, Gunzip, Layer, Source};
 use super::document::{Container, Guess, Unit, after_escape};
 use super::encoding;
-use super::noise;
+use super::noise::Noise;
 use super::prefilter::{Candidate, Candidates};
 use super::text::{Effort, Match, Place, Text, Work};
 
@@ -29,7 +29,7 @@ const ALTERNATIVES: u32 = 1;
 
 /// What things cost, in units of effort: an offset at which triggers seem to occur, a candidate, a
 /// name or value of a form, asking a family to confirm, finding a unit, a buffer to undo it into,
-/// telling of a finding.
+/// telling of a finding, telling text from chance around a candidate.
 const LOOK: usize = 5;
 const CANDIDATE: usize = 5;
 const FIELD: usize = 24;
@@ -37,6 +37,7 @@ const CONFIRM: usize = 6;
 const UNIT: usize = 104;
 const BUFFER: usize = 22;
 const FINDING: usize = 128;
+const NOISE: usize = 16;
 
 /// Longest unit of which a candidate is looked at once more before the unit is searched.
 const STAYS: usize = 256;
@@ -515,11 +516,15 @@ impl Scan {
     /// encodings if there are any.
     fn plain(&mut self, text: &Text<'_>, depth: u32, hits: &mut Hits) {
         let mut encoded = false;
+        let mut noise = Noise::new(*text);
         let mut candidates = Candidates::new(text.bytes, 0);
         while let Some(candidate) = candidates.next() {
             let at = candidate.at;
             if !self.looked(&mut candidates) || !self.effort.spend(CANDIDATE) {
                 return;
+            }
+            if self.is_raw && (!self.effort.spend(NOISE) || noise.hides(at)) {
+                continue;
             }
             if candidate.owners.encoding() {
                 if let Some(span) = encoding::token(text.bytes, at) {
@@ -550,9 +555,7 @@ impl Scan {
                 if let Some(hit) = (rules.confirm)(text, at, &mut self.effort) {
                     // Spent or not: what was found is told.
                     let _ = self.effort.spend(FINDING);
-                    if !(self.is_raw && noise::is_chance(text, hit.span.start, hit.span.len())) {
-                        hits.add(rules.family, hit);
-                    }
+                    hits.add(rules.family, hit);
                 }
                 if self.effort.is_spent() {
                     return;
