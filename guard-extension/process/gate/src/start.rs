@@ -306,10 +306,13 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
             return true;
         }
         if mapping.is_code() && !(mapping.start <= own.start && own.start < mapping.end) {
+            let (start, end) = (mapping.start, mapping.end);
+            // The dynamic loader may have written to it (DT_TEXTREL, elf(5)).
+            let is_new = false;
             let sections = || mapping.sections();
             count.add(match mapping.is_readable() {
-                true => text::patch(mapping.start, mapping.end, Some(&mapping.key()), sections),
-                false => text::patch_unreadable(mapping.start, mapping.end, sections),
+                true => text::patch(start, end, Some(&mapping.key()), is_new, sections),
+                false => text::patch_unreadable(start, end, is_new, sections),
             });
         }
         true
@@ -327,12 +330,19 @@ pub fn patch_image(start: usize, end: usize) -> Count {
     let _ = maps::each(|mapping| {
         if mapping.start == start && mapping.end == end && mapping.is_file() {
             let sections = || mapping.sections();
-            count = Some(text::patch(start, end, Some(&mapping.key()), sections));
+            let is_new = !mapping.is_writable();
+            count = Some(text::patch(
+                start,
+                end,
+                Some(&mapping.key()),
+                is_new,
+                sections,
+            ));
         }
         mapping.start < start
     });
     // Without a list it is searched.
-    count.unwrap_or_else(|| text::patch(start, end, None, || None))
+    count.unwrap_or_else(|| text::patch(start, end, None, false, || None))
 }
 
 /// Says what became of the sites, in this process's status. Ends a program that passes by the check

@@ -19,6 +19,10 @@ use crate::maps;
 use crate::sections::Sections;
 use crate::sys::{self, Descriptor, Errno, map, number};
 
+/// Bytes of a text whose pages are given back when it was searched. Of less, mapping those anew that
+/// the program runs costs more than they are.
+const LARGE: usize = 256 << 10;
+
 /// Sites looked at before what they need is written: more than a libc has, since the whole text is
 /// searched for branches to them once for each batch.
 const BATCH: usize = 1024;
@@ -96,9 +100,10 @@ pub fn mapped(call: &Call, result: isize) -> isize {
         return result;
     }
     let sections = || Sections::read(file, offset as u64);
+    let is_new = protection & map::WRITE == 0;
     let count = match protection & map::READ != 0 {
-        true => patch(start, end, key.as_ref(), sections),
-        false => patch_unreadable(start, end, sections),
+        true => patch(start, end, key.as_ref(), is_new, sections),
+        false => patch_unreadable(start, end, is_new, sections),
     };
     crate::start::found_more(count);
     let enforces = crate::start::process().is_some_and(|process| process.enforces());
@@ -121,6 +126,7 @@ pub fn mapped(call: &Call, result: isize) -> isize {
 pub fn patch_unreadable(
     start: usize,
     end: usize,
+    is_new: bool,
     sections: impl FnOnce() -> Option<Sections>,
 ) -> Count {
     let args = [start, end - start, map::READ | map::EXEC, 0, 0, 0];
@@ -130,7 +136,7 @@ pub fn patch_unreadable(
         count.lose(1);
         return count;
     }
-    patch(start, end, None, sections)
+    patch(start, end, None, is_new, sections)
 }
 
 /// Whether code can be made to pass through the entry here: memory for trampolines is to be had in
@@ -167,12 +173,13 @@ pub(crate) fn is_readable(start: usize, end: usize) -> bool {
 }
 
 /// Patches the text between two addresses: as the extension knows it, where that is which part of
-/// which file it is, else all of it is searched. `sections` says what of it is code, if anybody
-/// knows.
+/// which file it is, else all of it is searched. `is_new` is text that nobody has written to since it
+/// was mapped; `sections` says what of it is code, if anybody knows.
 pub fn patch(
     start: usize,
     end: usize,
     key: Option<&TextKey>,
+    is_new: bool,
     sections: impl FnOnce() -> Option<Sections>,
 ) -> Count {
     covered::remember(start, end);
@@ -202,6 +209,7 @@ pub fn patch(
     // Most texts have no site: nobody has to know.
     let (mut sections, mut parts) = (Some(sections), None);
     let mut from = Some(0);
+    let mut is_as_in_file = is_new;
     while let Some(offset) = from {
         let batch = arch::survey(text, offset, room);
         from = batch.next;
@@ -226,6 +234,7 @@ pub fn patch(
             let has_room = match &island {
                 Some(island) if island.has_room() => true,
                 _ => {
+                    is_as_in_file &= writes.length == 0;
                     count.written(writes.carry_out(start, &mut island));
                     island = Island::near(start, end);
                     island.is_some()
@@ -239,9 +248,23 @@ pub fn patch(
                 None => count.lose(1),
             }
         }
+        if from.is_none() && is_as_in_file && length >= LARGE {
+            give_back(start, length);
+        }
+        is_as_in_file &= writes.length == 0;
         count.written(writes.carry_out(start, &mut island));
     }
     count
+}
+
+/// Gives back the pages of a text that are as its file has them: most were only searched, and count
+/// as the program's memory as long as they are mapped. Those that it runs come back.
+fn give_back(start: usize, length: usize) {
+    const DONTNEED: usize = 4;
+    let args = [start, length, DONTNEED, 0, 0, 0];
+    // SAFETY: private pages of a file that nobody has written to: what is read there next is the
+    // same.
+    let _ = unsafe { sys::call(number::MADVISE, args) };
 }
 
 /// Patches a text whose sites are known. Nothing, and the text as it was, when it is not what is
