@@ -151,7 +151,9 @@ impl Local {
         self.shares.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn shares_descriptors(&self) -> bool {
+    /// Whether anybody else may do that: another thread, or a process with the same table.
+    #[must_use]
+    pub fn shares_descriptors(&self) -> bool {
         self.shares.load(Ordering::Relaxed)
     }
 

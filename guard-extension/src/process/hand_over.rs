@@ -59,7 +59,7 @@ impl HandOver {
             listener: tokio::net::UnixListener::from_std(listener)?,
             message: format!("{GREETING}{preload}\n{loader}\n"),
             regions: Arc::clone(regions),
-            texts: Texts::new(regions),
+            texts: Texts::new(regions, &parts.preload),
             looks: Vec::new(),
         })
     }

@@ -324,8 +324,12 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
     report(count, begin, program.get(..length).unwrap_or_default());
 }
 
-/// Patches the text between two addresses, part of a file that was mapped there as a whole.
-pub fn patch_image(start: usize, end: usize) -> Count {
+/// Patches the text between two addresses, part of a file that was mapped there as a whole, from
+/// `offset` on; nobody but the caller has its descriptor.
+pub fn patch_image(start: usize, end: usize, file: &Descriptor, offset: u64) -> Count {
+    if let Some(count) = text::patch_file(start, end, file.raw(), offset) {
+        return count;
+    }
     let mut count = None;
     let _ = maps::each(|mapping| {
         if mapping.start == start && mapping.end == end && mapping.is_file() {

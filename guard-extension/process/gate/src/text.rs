@@ -10,7 +10,7 @@ use core::sync::atomic::Ordering;
 
 use guard_hook::Call;
 use guard_hook::calls::passes;
-use guard_hook::shared::{KnownText, TextKey};
+use guard_hook::shared::{KnownText, NamedBy, TextKey};
 use guard_patcher::{Kind, Place, Site, Text, Write};
 
 use crate::arch::{self, ALIGN, ISLAND, Planner, REACH, guard_gate_entry};
@@ -79,13 +79,20 @@ pub fn maps_code(call: &Call) -> bool {
 /// program: where a policy is enforced, text that cannot be patched is taken away again; and text
 /// with a site that stays open, which anybody can write, where none may be.
 pub fn mapped(call: &Call, result: isize) -> isize {
-    const ENOMEM: isize = -12;
-    const EACCES: isize = -13;
     let Ok(start) = usize::try_from(result) else {
         return result;
     };
     let [_, length, protection, _, file, offset] = call.args;
     let whole = start.saturating_add(length.next_multiple_of(4096));
+    // Nobody has put another file behind the number meanwhile.
+    let is_alone =
+        crate::start::process().is_some_and(|process| !process.local.shares_descriptors());
+    if is_alone
+        && protection & map::READ != 0
+        && let Some(count) = patch_file(start, whole, file, offset as u64)
+    {
+        return settled(count, start, whole, result);
+    }
     // Without a list, which takes a descriptor, it is as long as was asked for.
     let (mut end, mut is_own, mut key) = (whole, false, None);
     let _ = maps::each(|mapping| {
@@ -105,6 +112,13 @@ pub fn mapped(call: &Call, result: isize) -> isize {
         true => patch(start, end, key.as_ref(), is_new, sections),
         false => patch_unreadable(start, end, is_new, sections),
     };
+    settled(count, start, whole, result)
+}
+
+/// Says what became of text that was mapped, and what the program gets for it.
+fn settled(count: Count, start: usize, whole: usize, result: isize) -> isize {
+    const ENOMEM: isize = -12;
+    const EACCES: isize = -13;
     crate::start::found_more(count);
     let enforces = crate::start::process().is_some_and(|process| process.enforces());
     let refusal = match count {
@@ -120,6 +134,25 @@ pub fn mapped(call: &Call, result: isize) -> isize {
         return refusal;
     }
     result
+}
+
+/// Patches text that was just mapped from `offset` on of an open file, as the extension knows it; the
+/// list of mappings, which takes the kernel as long as there are mappings, is not asked then. Nothing,
+/// and the text as it was, where the extension knows nothing of it: never of the library that the
+/// gate is in.
+pub fn patch_file(start: usize, end: usize, file: usize, offset: u64) -> Option<Count> {
+    let (device, inode) = sys::identity(file)?;
+    let key = TextKey {
+        device,
+        inode,
+        offset,
+        length: (end - start) as u64,
+    };
+    let sealed = crate::start::process()?.sealed;
+    let known = sealed.text(&key, NamedBy::Stat)?;
+    let count = patch_known(start, end, &known)?;
+    covered::remember(start, end);
+    Some(count)
 }
 
 /// Patches text that may be run, but not read; it may be from then on.
@@ -184,7 +217,9 @@ pub fn patch(
 ) -> Count {
     covered::remember(start, end);
     let sealed = crate::start::process().map(|process| process.sealed);
-    let known = sealed.zip(key).and_then(|(sealed, key)| sealed.text(key));
+    let known = sealed
+        .zip(key)
+        .and_then(|(sealed, key)| sealed.text(key, NamedBy::Maps));
     if let Some(count) = known.and_then(|known| patch_known(start, end, &known)) {
         return count;
     }

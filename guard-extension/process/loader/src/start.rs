@@ -70,6 +70,7 @@ fn is_run(form: Form) -> bool {
 struct Linker<'b> {
     head: Head<'b>,
     image: Image,
+    file: Descriptor,
 }
 
 impl<'b> Linker<'b> {
@@ -84,7 +85,7 @@ impl<'b> Linker<'b> {
             return Err(image::BAD_LIBRARY);
         }
         let image = head.map(&file)?;
-        Ok(Some(Self { head, image }))
+        Ok(Some(Self { head, image, file }))
     }
 }
 
@@ -101,7 +102,6 @@ fn run(stack: Stack, path: &CStr, head: &Head<'_>, file: Descriptor) -> ! {
         Ok(mapped) => mapped,
         Err(error) => fail(path, error),
     };
-    drop(file);
     // After the program is mapped: the extension sees which files it is to know.
     let process = gate::prepare(real).ok();
     if let Some(process) = process {
@@ -110,10 +110,13 @@ fn run(stack: Stack, path: &CStr, head: &Head<'_>, file: Descriptor) -> ! {
         }
         let begin = sys::now();
         let mut count = text::Count::default();
-        let mut patch = |start, end| count.add(gate::patch_image(start, end));
-        head.code(&image, &mut patch);
+        let mut patch = |file: &Descriptor, start, end, offset| {
+            count.add(gate::patch_image(start, end, file, offset));
+        };
+        head.code(&image, |start, end, at| patch(&file, start, end, at));
         if let Some(linker) = &linker {
-            linker.head.code(&linker.image, &mut patch);
+            let (head, file) = (&linker.head, &linker.file);
+            head.code(&linker.image, |start, end, at| patch(file, start, end, at));
             // Until it jumps to what it takes for the program's entry.
             image.entry = begin::until_linked(image.entry, process.local.linking());
         }
@@ -132,6 +135,8 @@ fn run(stack: Stack, path: &CStr, head: &Head<'_>, file: Descriptor) -> ! {
         None => (0, image.entry),
     };
     stack.describe(&image, base, path);
+    drop(file);
+    drop(linker);
     // SAFETY: the program is mapped, and the stack holds what it expects.
     unsafe { guard_loader_jump(stack.without_two(), entry) }
 }
