@@ -150,7 +150,7 @@ pub fn patch_file(start: usize, end: usize, file: usize, offset: u64) -> Option<
     };
     let sealed = crate::start::process()?.sealed;
     let known = sealed.text(&key, NamedBy::Stat)?;
-    let count = patch_known(start, end, &known)?;
+    let count = patch_known(start, end, &known, true)?;
     covered::remember(start, end);
     Some(count)
 }
@@ -220,7 +220,7 @@ pub fn patch(
     let known = sealed
         .zip(key)
         .and_then(|(sealed, key)| sealed.text(key, NamedBy::Maps));
-    if let Some(count) = known.and_then(|known| patch_known(start, end, &known)) {
+    if let Some(count) = known.and_then(|known| patch_known(start, end, &known, is_new)) {
         return count;
     }
     let mut count = Count::default();
@@ -303,8 +303,8 @@ fn give_back(start: usize, length: usize) {
 }
 
 /// Patches a text whose sites are known. Nothing, and the text as it was, when it is not what is
-/// known.
-fn patch_known(start: usize, end: usize, known: &KnownText<'_>) -> Option<Count> {
+/// known. Nobody runs text that `is_new`.
+fn patch_known(start: usize, end: usize, known: &KnownText<'_>, is_new: bool) -> Option<Count> {
     let mut count = Count {
         found: known.found,
         left: known.left,
@@ -314,15 +314,18 @@ fn patch_known(start: usize, end: usize, known: &KnownText<'_>) -> Option<Count>
     if known.sites.is_empty() {
         return Some(count);
     }
+    if known.sites.len() > BATCH {
+        return None;
+    }
     let length = readable(start, end).saturating_sub(start);
+    let data = is_new
+        .then(|| Data::of_sites(start, length, known))
+        .flatten();
     // SAFETY: as in `patch`.
     let bytes = unsafe { core::slice::from_raw_parts(start as *const u8, length) };
     let text = Text::new(bytes, start as u64);
     let mut work = Work::mapped()?;
     let writes = &mut work.get().writes;
-    if known.sites.len() > BATCH {
-        return None;
-    }
     let mut island: Option<Island> = None;
     for site in known.sites {
         if island.as_ref().is_none_or(|island| !island.has_room()) {
@@ -342,7 +345,57 @@ fn patch_known(start: usize, end: usize, known: &KnownText<'_>) -> Option<Count>
         count.patched += 1;
     }
     count.written(writes.carry_out(start, &mut island));
+    drop(data);
     Some(count)
+}
+
+/// The pages of a text that hold its sites, data from before they are read: a page that is read, and
+/// then written to, is mapped twice, the second time as a copy, and so much more is there whose
+/// protection changes. Code again when dropped.
+struct Data([usize; 6]);
+
+impl Data {
+    /// Nothing where code cannot be made data.
+    fn of_sites(start: usize, length: usize, known: &KnownText<'_>) -> Option<Self> {
+        const PAGE: usize = 4096;
+        // madvise(2); kernels before 5.14 refuse.
+        const POPULATE_WRITE: usize = 23;
+        let pages = || {
+            let offsets = known.sites.iter().filter_map(arch::offset);
+            offsets.map(|offset| offset as usize & !(PAGE - 1))
+        };
+        let (low, high) = (pages().min()?, pages().max()? + PAGE);
+        if arch::is_sealed() || high > length.next_multiple_of(PAGE) {
+            return None;
+        }
+        let mut args = [start + low, high - low, map::READ | map::WRITE, 0, 0, 0];
+        // SAFETY: the pages hold code that nobody runs, and stay readable.
+        unsafe { sys::call(number::MPROTECT, args) }.ok()?;
+        args[2] = map::READ | map::EXEC;
+        let data = Self(args);
+        let mut run = low..low;
+        for page in pages().chain([usize::MAX]) {
+            if page == run.end {
+                run.end += PAGE;
+            } else if !(run.clone()).contains(&page) {
+                let args = [start + run.start, run.len(), POPULATE_WRITE, 0, 0, 0];
+                // SAFETY: what is there stays as it is, in pages of its own.
+                let made = unsafe { sys::call(number::MADVISE, args) };
+                if made.is_err() {
+                    break;
+                }
+                run = page..page.saturating_add(PAGE);
+            }
+        }
+        Some(data)
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        // SAFETY: as they were before, as in `carry_out`.
+        let _ = unsafe { sys::call(number::MPROTECT, self.0) };
+    }
 }
 
 /// Plans one site's patch, writes its trampoline and notes what is to be written to the text.
@@ -428,6 +481,12 @@ struct Island {
 impl Island {
     /// An island within reach of all of the text.
     fn near(start: usize, end: usize) -> Option<Self> {
+        // Where the kernel puts libraries it puts this, too: nearly always within reach of them.
+        if start > REACH
+            && let Some(island) = Self::anywhere(start, end)
+        {
+            return Some(island);
+        }
         // Below first: what lies above a program's data is the room that its heap grows into.
         let mut distance = ISLAND;
         while distance < REACH {
@@ -450,21 +509,29 @@ impl Island {
         None
     }
 
+    /// Where the kernel likes, if that is within reach.
+    fn anywhere(start: usize, end: usize) -> Option<Self> {
+        let is_near = |address: usize| {
+            let is_below = address < start && end - address < REACH;
+            let is_above = address >= end && address - start < REACH;
+            address.is_multiple_of(ALIGN) && (is_below || is_above)
+        };
+        Self::mapped(0, 0, is_near)
+    }
+
     fn at(address: usize) -> Option<Self> {
-        let flags = map::PRIVATE | map::ANONYMOUS | map::FIXED_NOREPLACE;
         let address = address & !(ALIGN - 1);
-        let args = [
-            address,
-            ISLAND,
-            map::READ | map::WRITE,
-            flags,
-            usize::MAX,
-            0,
-        ];
+        // A kernel before 4.17 takes the address for a hint.
+        Self::mapped(address, map::FIXED_NOREPLACE, |start| start == address)
+    }
+
+    fn mapped(address: usize, flags: usize, is_good: impl Fn(usize) -> bool) -> Option<Self> {
+        let flags = map::PRIVATE | map::ANONYMOUS | flags;
+        let access = map::READ | map::WRITE;
+        let args = [address, ISLAND, access, flags, usize::MAX, 0];
         // SAFETY: a new mapping where nothing is mapped.
         let start = unsafe { sys::call(number::MMAP, args) }.ok()?;
-        if start != address {
-            // A kernel before 4.17 takes the address for a hint.
+        if !is_good(start) {
             // SAFETY: the mapping is ours, and nothing refers to it.
             let _ = unsafe { sys::call(number::MUNMAP, [start, ISLAND, 0, 0, 0, 0]) };
             return None;
