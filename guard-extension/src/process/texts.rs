@@ -56,6 +56,8 @@ pub(super) struct Texts {
     seen: HashSet<(u64, u64)>,
     /// Programs since the last that showed something new.
     programs: u32,
+    /// Of these, how often one came again.
+    calls: u32,
 }
 
 impl Texts {
@@ -79,13 +81,18 @@ impl Texts {
             thread,
             seen: HashSet::new(),
             programs: 0,
+            calls: 0,
         })
     }
 
-    /// Whether the next program is worth looking at.
-    pub(super) fn is_due(&mut self) -> bool {
-        self.programs = self.programs.saturating_add(1);
-        let is_due = self.programs <= EVERY || self.programs.is_multiple_of(EVERY);
+    /// Whether the next program is worth looking at, or one that comes again.
+    pub(super) fn is_due(&mut self, comes_again: bool) -> bool {
+        let count = match comes_again {
+            true => &mut self.calls,
+            false => &mut self.programs,
+        };
+        *count = count.saturating_add(1);
+        let is_due = *count <= EVERY || count.is_multiple_of(EVERY);
         is_due && self.seen.len() < MOST
     }
 
@@ -99,7 +106,7 @@ impl Texts {
             // Of one that is being patched, the mappings are no longer the file's parts.
             let file = (mapping.key.device, mapping.key.inode);
             if mapping.is_code && mapping.path.starts_with('/') && self.seen.insert(file) {
-                self.programs = 0;
+                (self.programs, self.calls) = (0, 0);
                 let _ = self.thread.try_send((mapping.path.into(), file));
             }
         }

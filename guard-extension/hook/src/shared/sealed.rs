@@ -171,6 +171,12 @@ impl<'a> Sealed<'a> {
         self.texts().find(key, named)
     }
 
+    /// Whether the extension keeps what is known of texts.
+    #[must_use]
+    pub fn knows_texts(&self) -> bool {
+        self.texts().count() > 0
+    }
+
     fn texts(&self) -> Texts<'a> {
         let words = self.words.get(self.at(7)..).unwrap_or_default();
         Texts(words.get(..texts::LENGTH).unwrap_or_default())

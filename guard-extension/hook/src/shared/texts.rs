@@ -139,7 +139,7 @@ impl<'a> Texts<'a> {
         true
     }
 
-    fn count(self) -> usize {
+    pub(super) fn count(self) -> usize {
         let count = self
             .0
             .first()

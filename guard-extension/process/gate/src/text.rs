@@ -19,8 +19,8 @@ use crate::maps;
 use crate::sections::Sections;
 use crate::sys::{self, Descriptor, Errno, map, number};
 
-/// Bytes of a text whose pages are given back when it was searched. Of less, mapping those anew that
-/// the program runs costs more than they are.
+/// Bytes of a text whose pages are given back when it was searched, and that the extension is told
+/// of. Of less, mapping those anew that the program runs costs more than they are.
 const LARGE: usize = 256 << 10;
 
 /// Sites looked at before what they need is written: more than a libc has, since the whole text is
@@ -288,6 +288,9 @@ pub fn patch(
         }
         is_as_in_file &= writes.length == 0;
         count.written(writes.carry_out(start, &mut island));
+    }
+    if length >= LARGE && key.is_some() {
+        crate::start::call_extension();
     }
     count
 }
