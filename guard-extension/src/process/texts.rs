@@ -405,6 +405,24 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_again_is_looked_at() {
+        let mut texts = Texts {
+            thread: sync_channel(1).0,
+            seen: HashSet::new(),
+            programs: 0,
+            calls: 0,
+        };
+        let due = |texts: &mut Texts, again| (0..64).filter(|_| texts.is_due(again)).count();
+        assert_eq!(due(&mut texts, false), 19);
+        // However many came before; and not for ever either.
+        assert_eq!(due(&mut texts, true), 19);
+        assert_eq!(due(&mut texts, true), 4);
+        // This process shows its own files, which are new here.
+        texts.look(std::process::id().cast_signed());
+        assert!(texts.is_due(false) && texts.is_due(true));
+    }
+
+    #[test]
     fn files_of_ones_own_are_not_trusted() {
         let path = std::env::temp_dir().join(format!("guard-texts-{}", std::process::id()));
         fs::write(&path, [0x0f, 0x05]).unwrap();
