@@ -343,9 +343,10 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
 }
 
 /// Patches the text between two addresses, part of a file that was mapped there as a whole, from
-/// `offset` on; nobody but the caller has its descriptor.
-pub fn patch_image(start: usize, end: usize, file: &Descriptor, offset: u64) -> Count {
-    if let Some(count) = text::patch_file(start, end, file.raw(), offset) {
+/// `offset` on: the one that [`sys::identity`] told.
+pub fn patch_image(start: usize, end: usize, identity: Option<(u64, u64)>, offset: u64) -> Count {
+    let known = identity.and_then(|file| text::patch_file(start, end, file, offset));
+    if let Some(count) = known {
         return count;
     }
     let mut count = None;

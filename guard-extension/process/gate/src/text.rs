@@ -89,7 +89,8 @@ pub fn mapped(call: &Call, result: isize) -> isize {
         crate::start::process().is_some_and(|process| !process.local.shares_descriptors());
     if is_alone
         && protection & map::READ != 0
-        && let Some(count) = patch_file(start, whole, file, offset as u64)
+        && let Some(identity) = sys::identity(file)
+        && let Some(count) = patch_file(start, whole, identity, offset as u64)
     {
         return settled(count, start, whole, result);
     }
@@ -136,12 +137,16 @@ fn settled(count: Count, start: usize, whole: usize, result: isize) -> isize {
     result
 }
 
-/// Patches text that was just mapped from `offset` on of an open file, as the extension knows it; the
-/// list of mappings, which takes the kernel as long as there are mappings, is not asked then. Nothing,
-/// and the text as it was, where the extension knows nothing of it: never of the library that the
-/// gate is in.
-pub fn patch_file(start: usize, end: usize, file: usize, offset: u64) -> Option<Count> {
-    let (device, inode) = sys::identity(file)?;
+/// Patches text that was just mapped from `offset` on of a file, told by device and inode as stat(2)
+/// names them, as the extension knows it; the list of mappings, which takes the kernel as long as
+/// there are mappings, is not asked then. Nothing, and the text as it was, where the extension knows
+/// nothing of it: never of the library that the gate is in.
+pub fn patch_file(
+    start: usize,
+    end: usize,
+    (device, inode): (u64, u64),
+    offset: u64,
+) -> Option<Count> {
     let key = TextKey {
         device,
         inode,

@@ -70,7 +70,7 @@ fn is_run(form: Form) -> bool {
 struct Linker<'b> {
     head: Head<'b>,
     image: Image,
-    file: Descriptor,
+    identity: Option<(u64, u64)>,
 }
 
 impl<'b> Linker<'b> {
@@ -85,7 +85,12 @@ impl<'b> Linker<'b> {
             return Err(image::BAD_LIBRARY);
         }
         let image = head.map(&file)?;
-        Ok(Some(Self { head, image, file }))
+        let identity = sys::identity(file.raw());
+        Ok(Some(Self {
+            head,
+            image,
+            identity,
+        }))
     }
 }
 
@@ -102,6 +107,9 @@ fn run(stack: Stack, path: &CStr, head: &Head<'_>, file: Descriptor) -> ! {
         Ok(mapped) => mapped,
         Err(error) => fail(path, error),
     };
+    // What follows needs descriptors, of which there may be few.
+    let identity = sys::identity(file.raw());
+    drop(file);
     // After the program is mapped: the extension sees which files it is to know.
     let process = gate::prepare(real).ok();
     if let Some(process) = process {
@@ -110,13 +118,15 @@ fn run(stack: Stack, path: &CStr, head: &Head<'_>, file: Descriptor) -> ! {
         }
         let begin = sys::now();
         let mut count = text::Count::default();
-        let mut patch = |file: &Descriptor, start, end, offset| {
-            count.add(gate::patch_image(start, end, file, offset));
+        let mut patch = |identity, start, end, offset| {
+            count.add(gate::patch_image(start, end, identity, offset));
         };
-        head.code(&image, |start, end, at| patch(&file, start, end, at));
+        head.code(&image, |start, end, at| patch(identity, start, end, at));
         if let Some(linker) = &linker {
-            let (head, file) = (&linker.head, &linker.file);
-            head.code(&linker.image, |start, end, at| patch(file, start, end, at));
+            let (head, identity) = (&linker.head, linker.identity);
+            head.code(&linker.image, |start, end, at| {
+                patch(identity, start, end, at);
+            });
             // Until it jumps to what it takes for the program's entry.
             image.entry = begin::until_linked(image.entry, process.local.linking());
         }
@@ -135,8 +145,6 @@ fn run(stack: Stack, path: &CStr, head: &Head<'_>, file: Descriptor) -> ! {
         None => (0, image.entry),
     };
     stack.describe(&image, base, path);
-    drop(file);
-    drop(linker);
     // SAFETY: the program is mapped, and the stack holds what it expects.
     unsafe { guard_loader_jump(stack.without_two(), entry) }
 }
