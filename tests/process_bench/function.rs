@@ -10,7 +10,7 @@ use std::time::Instant;
 use guard_tests::Result;
 
 use crate::parts::Parts;
-use crate::report::Report;
+use crate::report::{Report, Served};
 
 const NODE: &str = "/usr/bin/node";
 /// Clients at a time, each with a connection that stays.
@@ -52,8 +52,8 @@ impl Drop for Server {
     }
 }
 
-/// Requests a second, and the most KiB resident, of a function that is started for it.
-fn serve(command: &mut Command, requests: u32) -> Result<(f64, f64)> {
+/// Requests a second, and KiB resident, of a function that is started for it.
+fn serve(command: &mut Command, requests: u32) -> Result<Served> {
     let failed = |what: &dyn std::fmt::Display| format!("function: {what}");
     let mut server = command
         .stdin(Stdio::null())
@@ -87,11 +87,19 @@ fn serve(command: &mut Command, requests: u32) -> Result<(f64, f64)> {
     let rate = f64::from(CLIENTS * requests) / begin.elapsed().as_secs_f64();
     let status =
         fs::read_to_string(format!("/proc/{process}/status")).map_err(|error| failed(&error))?;
-    let most = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next())
-        .and_then(|kib| kib.parse().ok())
-        .ok_or_else(|| failed(&"its memory is not told"))?;
+    let kib = |name: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.split_whitespace().next())
+            .and_then(|kib| kib.parse::<f64>().ok())
+            .ok_or_else(|| failed(&"its memory is not told"))
+    };
+    let served = Served {
+        rate,
+        peak: kib("VmHWM:")?,
+        own: kib("RssAnon:")?,
+        shared: kib("RssFile:")? + kib("RssShmem:")?,
+    };
     // It is the guard's child, where it has one.
     let id = process
         .parse()
@@ -100,7 +108,7 @@ fn serve(command: &mut Command, requests: u32) -> Result<(f64, f64)> {
     if let Some(id) = id {
         let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
     }
-    Ok((rate, most))
+    Ok(served)
 }
 
 /// As many requests in a row on one connection.

@@ -5,6 +5,19 @@ use std::fmt::Write as _;
 
 use guard_tests::{Result, host};
 
+/// What one run of a function came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Served {
+    /// Requests a second.
+    pub(crate) rate: f64,
+    /// Most KiB resident at any time.
+    pub(crate) peak: f64,
+    /// KiB that are this process's alone, in the end: copies of file pages among them.
+    pub(crate) own: f64,
+    /// KiB of files and shared memory, in the end, which every process that maps them counts.
+    pub(crate) shared: f64,
+}
+
 /// What was measured so far.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -119,27 +132,24 @@ impl Report {
         );
     }
 
-    /// Requests a second and most KiB, of each run.
-    pub(crate) fn function(&mut self, name: &str, native: &[(f64, f64)], guarded: &[(f64, f64)]) {
-        let best = |runs: &[(f64, f64)]| runs.iter().map(|run| run.0).fold(f64::NAN, f64::max);
-        let middle = |of: fn(&(f64, f64)) -> f64, runs: &[(f64, f64)]| {
+    /// Requests a second and KiB, of each run.
+    pub(crate) fn function(&mut self, name: &str, native: &[Served], guarded: &[Served]) {
+        let best = |runs: &[Served]| runs.iter().map(|run| run.rate).fold(f64::NAN, f64::max);
+        let middle = |of: fn(&Served) -> f64, runs: &[Served]| {
             let mut values: Vec<f64> = runs.iter().map(of).collect();
             values.sort_by(f64::total_cmp);
             values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
         };
-        let (rate, rate_guarded) = (middle(|run| run.0, native), middle(|run| run.0, guarded));
-        let (kib, kib_guarded) = (middle(|run| run.1, native), middle(|run| run.1, guarded));
+        let both = |of| (middle(of, native), middle(of, guarded));
+        let (rate, rate_guarded) = both(|run| run.rate);
         println!(
-            "\n{:<20}{:>10}{:>10}{:>8}{:>12}{:>12}{:>12}{:>12}\n\
-             {name:<20}{rate:>10.0}{rate_guarded:>10.0}{:>8.1}{:>12.0}{:>12.0}\
-             {kib:>12.0}{kib_guarded:>12.0}",
+            "\n{:<20}{:>10}{:>10}{:>8}{:>12}{:>12}\n\
+             {name:<20}{rate:>10.0}{rate_guarded:>10.0}{:>8.1}{:>12.0}{:>12.0}",
             "requests a second",
             "native",
             "guarded",
             "%",
             "best native",
-            "guarded",
-            "KiB native",
             "guarded",
             100.0 * (rate_guarded - rate) / rate,
             best(native),
@@ -152,11 +162,23 @@ impl Report {
             best(native),
             best(guarded)
         );
-        let _ = writeln!(
-            self.rows,
-            "peak KiB {name},{kib:.0},{kib_guarded:.0},{:.0},,",
-            kib_guarded - kib
+        println!(
+            "\n{:<20}{:>10}{:>10}{:>10}",
+            "KiB", "native", "guarded", "more"
         );
+        let kinds = [
+            ("peak KiB", both(|run| run.peak)),
+            ("own KiB", both(|run| run.own)),
+            ("shared KiB", both(|run| run.shared)),
+        ];
+        for (kind, (kib, kib_guarded)) in kinds {
+            let more = kib_guarded - kib;
+            println!("{kind:<20}{kib:>10.0}{kib_guarded:>10.0}{more:>10.0}");
+            let _ = writeln!(
+                self.rows,
+                "{kind} {name},{kib:.0},{kib_guarded:.0},{more:.0},,"
+            );
+        }
     }
 
     /// Writes the record.

@@ -1,6 +1,6 @@
 //! What a decision knows of the program it decides for.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use guard_core::policy::{Access, CompiledPolicy, Decision};
 
@@ -95,6 +95,9 @@ pub struct Local {
     pub(crate) plain: [AtomicU64; 256],
     /// Paths that met a link when they were opened as text, by hash; lossy, a hint.
     pub(crate) linked: [AtomicU64; 64],
+    /// The process that `/proc/self` was seen to lead to, being this one; 0 for none. A child has
+    /// another number, and looks for itself.
+    pub(crate) own_folder: AtomicU32,
     /// Mappings with arguments of programs that were started: owner's process id and address, and
     /// length in bytes. See `programs::areas`.
     pub(crate) areas: [[AtomicU64; 3]; 32],
@@ -116,6 +119,7 @@ impl Local {
             sockets: Sockets::new(),
             plain: [const { AtomicU64::new(0) }; 256],
             linked: [const { AtomicU64::new(0) }; 64],
+            own_folder: AtomicU32::new(0),
             areas: [const { [const { AtomicU64::new(0) }; 3] }; 32],
             shares: AtomicBool::new(false),
             linking: AtomicBool::new(false),
@@ -151,7 +155,9 @@ impl Local {
         self.shares.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn shares_descriptors(&self) -> bool {
+    /// Whether anybody else may do that: another thread, or a process with the same table.
+    #[must_use]
+    pub fn shares_descriptors(&self) -> bool {
         self.shares.load(Ordering::Relaxed)
     }
 

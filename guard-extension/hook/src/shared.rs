@@ -23,8 +23,8 @@ pub(crate) mod words;
 
 pub use ring::{Kind, Outcome, Record, Ring, RingReader, Status, TEXT};
 pub use sealed::{Redirect, Sealed, SealedWriter, Settings, TmpUse};
-pub use texts::{KnownText, TextKey};
+pub use texts::{KnownText, NamedBy, TextKey};
 pub use words::LayoutError;
 
 /// Changes with every change of the layout.
-pub const VERSION: u64 = 3;
+pub const VERSION: u64 = 4;

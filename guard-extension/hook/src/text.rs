@@ -51,9 +51,7 @@ impl<const N: usize> Text<N> {
             return None;
         }
         let room = self.bytes.get_mut(self.length..end)?;
-        for (to, from) in room.iter_mut().zip(more) {
-            *to = *from;
-        }
+        copy(room, more).unwrap_or_else(|| room.copy_from_slice(more));
         self.cut(end);
         Some(())
     }
@@ -95,6 +93,29 @@ impl<const N: usize> Text<N> {
         }
         self.cut(length);
         Some(())
+    }
+}
+
+/// Copies few bytes between slices of one length: the first and the last ones, which overlap where
+/// there are fewer. `None` for many. What compilers call for slices is `rep movsb` where no libc is:
+/// it takes longer to begin than a path takes.
+#[inline(never)]
+fn copy(to: &mut [u8], from: &[u8]) -> Option<()> {
+    fn ends<const N: usize>(to: &mut [u8], from: &[u8]) -> Option<()> {
+        *to.first_chunk_mut::<N>()? = *from.first_chunk()?;
+        *to.last_chunk_mut::<N>()? = *from.last_chunk()?;
+        Some(())
+    }
+    match from.len() {
+        0 => Some(()),
+        1 => ends::<1>(to, from),
+        2..=3 => ends::<2>(to, from),
+        4..=7 => ends::<4>(to, from),
+        8..=15 => ends::<8>(to, from),
+        16..=31 => ends::<16>(to, from),
+        32..=63 => ends::<32>(to, from),
+        64..=128 => ends::<64>(to, from),
+        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! guard where we are root, gets one message: a line that names the protocol, the paths of the two
 //! parts, and two descriptors (SCM_RIGHTS). Nothing is read from anybody.
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::linux::net::SocketAddrExt as _;
@@ -35,6 +36,10 @@ const LOOKS: [Duration; 4] = [
     Duration::from_secs(2),
 ];
 
+/// Processes that came last: who comes again has mapped what it did not find known, and may be gone
+/// soon.
+const RECENT: usize = 64;
+
 /// Looks that are planned at a time.
 const MOST_LOOKS: usize = 64;
 
@@ -47,6 +52,8 @@ pub(super) struct HandOver {
     texts: Option<Texts>,
     /// When which process is to be looked at, the next one first.
     looks: Vec<(Instant, i32)>,
+    /// The last ones, the latest first.
+    recent: VecDeque<i32>,
 }
 
 impl HandOver {
@@ -59,8 +66,9 @@ impl HandOver {
             listener: tokio::net::UnixListener::from_std(listener)?,
             message: format!("{GREETING}{preload}\n{loader}\n"),
             regions: Arc::clone(regions),
-            texts: Texts::new(regions),
+            texts: Texts::new(regions, &parts.preload),
             looks: Vec::new(),
+            recent: VecDeque::with_capacity(RECENT),
         })
     }
 
@@ -100,13 +108,23 @@ impl HandOver {
         process.is_some_and(|process| ancestors::is_guarded(process, self.regions.sealed_file()))
     }
 
-    /// Plans to look at what a process runs: at once, and when it has loaded more.
+    /// Plans to look at what a process runs: at once, and when it has loaded more; of one that comes
+    /// again, at once.
     fn plan_looks(&mut self, process: i32) {
-        if !self.texts.as_mut().is_some_and(Texts::is_due) {
+        let Some(texts) = &mut self.texts else {
+            return;
+        };
+        let comes_again = self.recent.contains(&process);
+        if !comes_again {
+            self.recent.truncate(RECENT - 1);
+            self.recent.push_front(process);
+        }
+        if !texts.is_due(comes_again) {
             return;
         }
         let now = Instant::now();
-        for later in LOOKS {
+        let count = if comes_again { 1 } else { LOOKS.len() };
+        for later in LOOKS.into_iter().take(count) {
             if self.looks.len() < MOST_LOOKS {
                 self.looks.push((now + later, process));
             }

@@ -23,7 +23,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use guard_hook::calls::passes;
-use guard_hook::shared::TextKey;
+use guard_hook::shared::{NamedBy, TextKey};
 use guard_patcher::elf::Elf;
 use guard_patcher::x86_64::{Planner, Recipe, survey_for};
 use guard_patcher::{Kind, Place, Reach, Site, Text};
@@ -56,12 +56,14 @@ pub(super) struct Texts {
     seen: HashSet<(u64, u64)>,
     /// Programs since the last that showed something new.
     programs: u32,
+    /// Of these, how often one came again.
+    calls: u32,
 }
 
 impl Texts {
     /// With a thread that looks through files; nothing where programs could change them, nor where
     /// searching them takes programs little more than that: instructions are words on aarch64.
-    pub(super) fn new(regions: &Arc<Regions>) -> Option<Self> {
+    pub(super) fn new(regions: &Arc<Regions>, preload: &Path) -> Option<Self> {
         if !cfg!(target_arch = "x86_64") || !has_no_capabilities() {
             return None;
         }
@@ -69,6 +71,7 @@ impl Texts {
         let surveyor = Surveyor {
             regions: Arc::clone(regions),
             files: Vec::new(),
+            own: identity(&fs::metadata(preload).ok()?),
         };
         thread::Builder::new()
             .name("guard-texts".to_owned())
@@ -78,13 +81,18 @@ impl Texts {
             thread,
             seen: HashSet::new(),
             programs: 0,
+            calls: 0,
         })
     }
 
-    /// Whether the next program is worth looking at.
-    pub(super) fn is_due(&mut self) -> bool {
-        self.programs = self.programs.saturating_add(1);
-        let is_due = self.programs <= EVERY || self.programs.is_multiple_of(EVERY);
+    /// Whether the next program is worth looking at, or one that comes again.
+    pub(super) fn is_due(&mut self, comes_again: bool) -> bool {
+        let count = match comes_again {
+            true => &mut self.calls,
+            false => &mut self.programs,
+        };
+        *count = count.saturating_add(1);
+        let is_due = *count <= EVERY || count.is_multiple_of(EVERY);
         is_due && self.seen.len() < MOST
     }
 
@@ -98,7 +106,7 @@ impl Texts {
             // Of one that is being patched, the mappings are no longer the file's parts.
             let file = (mapping.key.device, mapping.key.inode);
             if mapping.is_code && mapping.path.starts_with('/') && self.seen.insert(file) {
-                self.programs = 0;
+                (self.programs, self.calls) = (0, 0);
                 let _ = self.thread.try_send((mapping.path.into(), file));
             }
         }
@@ -111,6 +119,9 @@ struct Surveyor {
     regions: Arc<Regions>,
     /// What is known belongs to these.
     files: Vec<File>,
+    /// Of the library that the gate is in, whose calls stay as they are: programs take nothing that
+    /// is known for it.
+    own: (u64, u64),
 }
 
 impl Surveyor {
@@ -127,6 +138,9 @@ impl Surveyor {
     /// through by programs.
     fn look_through(&mut self, path: &Path, expected: Option<(u64, u64)>) -> Option<()> {
         let file = open_unchangeable(path)?;
+        if identity(&file.metadata().ok()?) == self.own {
+            return None;
+        }
         let mut is_known = false;
         for (offset, length) in code(&file)? {
             is_known |= self.look_at(&file, offset, length, expected).is_some();
@@ -151,14 +165,28 @@ impl Surveyor {
         let mapped = Mapped::new(file, offset, usize::try_from(length).ok()?)?;
         let key = mapped.key()?;
         let is_other = expected.is_some_and(|expected| expected != (key.device, key.inode));
-        if is_other || self.regions.sealed().view().text(&key).is_some() {
+        if is_other
+            || self
+                .regions
+                .sealed()
+                .view()
+                .text(&key, NamedBy::Maps)
+                .is_some()
+        {
             return None;
         }
         let in_file = usize::try_from(size - offset).unwrap_or(usize::MAX);
         let whole = Mapped::new(file, 0, usize::try_from(size).ok()?)?;
         let parts = parts(whole.bytes(usize::MAX), offset)?;
         let (counts, sites) = survey(mapped.bytes(in_file), &parts)?;
-        let is_kept = self.regions.sealed().know(&key, counts, &sites);
+        // Programs have only the open file to tell it by.
+        let data = file.metadata().ok()?;
+        let stat = if data.ino() == key.inode {
+            data.dev()
+        } else {
+            0
+        };
+        let is_kept = self.regions.sealed().know(&key, stat, counts, &sites);
         is_kept.then_some(())
     }
 }
@@ -242,6 +270,11 @@ fn open_unchangeable(path: &Path) -> Option<File> {
     let is_read_only =
         || fstatvfs(&file).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
     (data.is_file() && (is_others || is_read_only())).then_some(file)
+}
+
+/// Device and inode.
+fn identity(data: &fs::Metadata) -> (u64, u64) {
+    (data.dev(), data.ino())
 }
 
 /// Capabilities (capabilities(7)) may be rights over files of other users, and over mounts.
@@ -369,6 +402,24 @@ mod tests {
         );
         assert!(parse("").is_none());
         assert!(parse("2000-1000 r-xp 0 0:0 1 /a").is_none());
+    }
+
+    #[test]
+    fn who_comes_again_is_looked_at() {
+        let mut texts = Texts {
+            thread: sync_channel(1).0,
+            seen: HashSet::new(),
+            programs: 0,
+            calls: 0,
+        };
+        let due = |texts: &mut Texts, again| (0..64).filter(|_| texts.is_due(again)).count();
+        assert_eq!(due(&mut texts, false), 19);
+        // However many came before; and not for ever either.
+        assert_eq!(due(&mut texts, true), 19);
+        assert_eq!(due(&mut texts, true), 4);
+        // This process shows its own files, which are new here.
+        texts.look(std::process::id().cast_signed());
+        assert!(texts.is_due(false) && texts.is_due(true));
     }
 
     #[test]

@@ -120,8 +120,9 @@ fn obstacle(process: &Process<'_>, path: &[u8], wants: Wants, names: &mut PathTe
         };
     }
     let of = of_process(path);
+    let own = of.filter(|of| is_own(of.id));
     if let Some(of) = of
-        && is_tampering(process, of, wants)
+        && is_tampering(process, of, own.is_some(), wants)
     {
         return Obstacle::Of(Kind::Tamper);
     }
@@ -138,7 +139,6 @@ fn obstacle(process: &Process<'_>, path: &[u8], wants: Wants, names: &mut PathTe
             _ => {}
         }
     }
-    let own = of.filter(|of| is_own(of.id));
     for access in wants.each() {
         if allows(process, path, access) {
             continue;
@@ -223,10 +223,15 @@ fn allows(process: &Process<'_>, path: &[u8], access: Access) -> bool {
 }
 
 /// Memory and variables of processes, and whatever leads into the extension.
-fn is_tampering(process: &Process<'_>, of: ProcPath<'_>, wants: Wants) -> bool {
+fn is_tampering(process: &Process<'_>, of: ProcPath<'_>, is_own: bool, wants: Wants) -> bool {
     let leaf = of.rest;
-    // Threads have folders there that are not listed.
-    if is_extension(process, of.id.cast_signed()) {
+    // Threads have folders there that are not listed. What is the program's own is not the
+    // extension's, unless the two count processes differently.
+    let is_extensions = match is_own {
+        true => of.id == process.sealed.extension(),
+        false => is_extension(process, of.id.cast_signed()),
+    };
+    if is_extensions {
         // What `ps` shows.
         return wants.write
             || !matches!(
@@ -236,8 +241,8 @@ fn is_tampering(process: &Process<'_>, of: ProcPath<'_>, wants: Wants) -> bool {
     }
     match leaf {
         // A program may read its own memory, which it can anyway.
-        b"mem" => wants.write || !is_own(of.id),
-        b"environ" | b"auxv" => !is_own(of.id),
+        b"mem" => wants.write || !is_own,
+        b"environ" | b"auxv" => !is_own,
         _ => false,
     }
 }

@@ -87,7 +87,8 @@ fn numbered(path: &[u8]) -> Option<(u32, &[u8])> {
     Some((id, rest))
 }
 
-fn number(digits: &[u8]) -> Option<u32> {
+/// A decimal number.
+pub(super) fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() {
         return None;
     }

@@ -9,7 +9,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::open::base;
-use super::path::climbs;
+use super::path::{climbs, number};
 use super::resolve::{
     MAX_LINKS, O_CLOEXEC, O_PATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, magic_owner,
 };
@@ -159,7 +159,12 @@ fn walk(
         if known.is_some_and(|(slot, hash)| slot.load(Ordering::Relaxed) == hash) {
             continue;
         }
-        match sys::read_link(AT_FDCWD, into, spare.link) {
+        let own = local.filter(|_| into.bytes() == b"/proc/self");
+        let read = match own {
+            Some(local) => own_folder(local, into, spare.link),
+            None => sys::read_link(AT_FDCWD, into, spare.link),
+        };
+        match read {
             Err(EINVAL) => {
                 if let Some((slot, hash)) = known {
                     slot.store(hash, Ordering::Relaxed);
@@ -191,6 +196,21 @@ fn walk(
         into.push(b"/")?;
     }
     Some(true)
+}
+
+/// Reads `/proc/self`, or remembers that it led to this process when it was read. It leads elsewhere
+/// where processes are counted otherwise.
+fn own_folder(local: &Local, path: &PathText, into: &mut PathText) -> Result<(), Errno> {
+    let id = sys::process_id();
+    if id != 0 && local.own_folder.load(Ordering::Relaxed) == id {
+        into.clear();
+        return into.push_number(id as usize).ok_or(EINVAL);
+    }
+    sys::read_link(AT_FDCWD, path, into)?;
+    if number(into.bytes()) == Some(id) {
+        local.own_folder.store(id, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// Where it is remembered that a path is no link, and as what.

@@ -21,7 +21,7 @@ use core::sync::atomic::AtomicU64;
 use guard_core::policy::{CompiledPolicy, Phase};
 
 use super::VERSION;
-use super::texts::{self, KnownText, TextKey, Texts};
+use super::texts::{self, KnownText, NamedBy, TextKey, Texts};
 use super::words::{LayoutError, get, put_bytes, set};
 use crate::names::{NameTable, SLOT, address, bits};
 
@@ -167,8 +167,14 @@ impl<'a> Sealed<'a> {
 
     /// What is known of the sites of a file's text.
     #[must_use]
-    pub fn text(&self, key: &TextKey) -> Option<KnownText<'a>> {
-        self.texts().find(key)
+    pub fn text(&self, key: &TextKey, named: NamedBy) -> Option<KnownText<'a>> {
+        self.texts().find(key, named)
+    }
+
+    /// Whether the extension keeps what is known of texts.
+    #[must_use]
+    pub fn knows_texts(&self) -> bool {
+        self.texts().count() > 0
     }
 
     fn texts(&self) -> Texts<'a> {
@@ -267,9 +273,10 @@ impl<'a> SealedWriter<'a> {
     }
 
     /// Remembers what is known of the sites of a file's text: how many were found, are left alone,
-    /// and stay open, and a word for each of the others. False when there is no room.
+    /// and stay open, and a word for each of the others. `stat` is the device of that inode as stat(2)
+    /// names it, 0 where it has another there. False when there is no room.
     #[must_use]
-    pub fn know(&self, key: &TextKey, counts: [u32; 3], sites: &[u64]) -> bool {
-        self.view.texts().add(key, counts, sites)
+    pub fn know(&self, key: &TextKey, stat: u64, counts: [u32; 3], sites: &[u64]) -> bool {
+        self.view.texts().add(key, stat, counts, sites)
     }
 }

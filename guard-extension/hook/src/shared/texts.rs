@@ -7,7 +7,7 @@
 //! | words | |
 //! |---|---|
 //! | 0 | number of texts, written last |
-//! | 1.. | texts of 8 words each: 0 device, 1 inode, 2 offset in the file, 3 length, 4 sites found and left alone, 5 sites left open and number of words, 6 first word |
+//! | 1.. | texts of 8 words each: 0 device, 1 inode, 2 offset in the file, 3 length, 4 sites found and left alone, 5 sites left open and number of words, 6 first word, 7 the device as stat(2) names it, 0 where the file has another inode there |
 //! | behind | words of all texts, whose meaning is the patcher's |
 
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +39,16 @@ pub struct TextKey {
     pub length: u64,
 }
 
+/// Who names a file: file systems of several parts have devices that only one of both knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "both sides name files")]
+pub enum NamedBy {
+    /// The list of mappings, proc_pid_maps(5).
+    Maps,
+    /// stat(2) of an open file.
+    Stat,
+}
+
 /// What is known of a text.
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::exhaustive_structs, reason = "both sides fill it in")]
@@ -59,12 +69,17 @@ pub(super) struct Texts<'a>(pub(super) &'a [AtomicU64]);
 
 impl<'a> Texts<'a> {
     /// The text, or one without sites that it is a part of.
-    pub(super) fn find(self, key: &TextKey) -> Option<KnownText<'a>> {
+    pub(super) fn find(self, key: &TextKey, named: NamedBy) -> Option<KnownText<'a>> {
+        let device = match named {
+            NamedBy::Maps => 0,
+            NamedBy::Stat if key.device == 0 => return None,
+            NamedBy::Stat => 7,
+        };
         let count = self.count();
         let end = key.offset.checked_add(key.length)?;
         let at = (0..count).map(|index| 1 + index * TEXT).find(|at| {
             let word = |field| get(self.0, at + field);
-            let is_file = [word(0), word(1)] == [key.device, key.inode];
+            let is_file = [word(device), word(1)] == [key.device, key.inode];
             let is_whole = [word(2), word(3)] == [key.offset, key.length];
             let is_part = || {
                 let is_empty = word(4) == 0 && word(5) == 0;
@@ -85,7 +100,7 @@ impl<'a> Texts<'a> {
     }
 
     /// Adds a text; false when there is no room. There is one writer.
-    pub(super) fn add(self, key: &TextKey, counts: [u32; 3], sites: &[u64]) -> bool {
+    pub(super) fn add(self, key: &TextKey, stat: u64, counts: [u32; 3], sites: &[u64]) -> bool {
         let index = self.count();
         let first = match index.checked_sub(1) {
             None => FIRST,
@@ -113,6 +128,7 @@ impl<'a> Texts<'a> {
             found | left << 32,
             open | u64::from(words) << 32,
             first as u64,
+            stat,
         ];
         for (field, value) in fields.into_iter().enumerate() {
             set(self.0, 1 + index * TEXT + field, value);
@@ -123,7 +139,7 @@ impl<'a> Texts<'a> {
         true
     }
 
-    fn count(self) -> usize {
+    pub(super) fn count(self) -> usize {
         let count = self
             .0
             .first()
@@ -158,11 +174,11 @@ mod tests {
     fn what_was_added_is_found() {
         let words = table();
         let texts = Texts(&words);
-        assert!(texts.find(&KEY).is_none());
+        assert!(texts.find(&KEY, NamedBy::Maps).is_none());
         let other = TextKey { inode: 3, ..KEY };
-        assert!(texts.add(&KEY, [3, 1, 0], &[7, 8]));
-        assert!(texts.add(&other, [0, 0, 0], &[]));
-        let found = texts.find(&KEY).unwrap();
+        assert!(texts.add(&KEY, 0, [3, 1, 0], &[7, 8]));
+        assert!(texts.add(&other, 0, [0, 0, 0], &[]));
+        let found = texts.find(&KEY, NamedBy::Maps).unwrap();
         let sites: Vec<_> = found
             .sites
             .iter()
@@ -170,32 +186,49 @@ mod tests {
             .collect();
         assert_eq!((found.found, found.left, found.open), (3, 1, 0));
         assert_eq!(sites, [7, 8]);
-        assert!(texts.find(&other).unwrap().sites.is_empty());
+        assert!(texts.find(&other, NamedBy::Maps).unwrap().sites.is_empty());
         // A part is as good as the whole where there is nothing.
         let part = |key| TextKey { length: 1, ..key };
-        assert!(texts.find(&part(KEY)).is_none());
-        assert!(texts.find(&part(other)).is_some());
+        assert!(texts.find(&part(KEY), NamedBy::Maps).is_none());
+        assert!(texts.find(&part(other), NamedBy::Maps).is_some());
         let longer = TextKey {
             offset: 8192,
             ..other
         };
-        assert!(texts.find(&longer).is_none());
+        assert!(texts.find(&longer, NamedBy::Maps).is_none());
         let endless = TextKey {
             length: u64::MAX,
             ..other
         };
-        assert!(texts.find(&endless).is_none());
+        assert!(texts.find(&endless, NamedBy::Maps).is_none());
+    }
+
+    #[test]
+    fn a_file_is_found_by_its_device_of_stat() {
+        let words = table();
+        let texts = Texts(&words);
+        let other = TextKey { inode: 3, ..KEY };
+        assert!(texts.add(&KEY, 7, [1, 1, 0], &[]));
+        assert!(texts.add(&other, 0, [2, 2, 0], &[]));
+        let named = |key| TextKey { device: 7, ..key };
+        assert_eq!(texts.find(&named(KEY), NamedBy::Stat).unwrap().found, 1);
+        assert!(texts.find(&KEY, NamedBy::Stat).is_none());
+        assert!(texts.find(&named(KEY), NamedBy::Maps).is_none());
+        // One without a device there is found by none, not even by that.
+        let none = |device| TextKey { device, ..other };
+        assert!(texts.find(&none(0), NamedBy::Stat).is_none());
+        assert!(texts.find(&none(1), NamedBy::Stat).is_none());
     }
 
     #[test]
     fn it_fills_up_and_no_further() {
         let words = table();
         let texts = Texts(&words);
-        assert!(!texts.add(&KEY, [0; 3], &[0; SITES + 1]));
-        assert!(texts.add(&KEY, [0; 3], &[9; SITES]));
-        assert!(!texts.add(&TextKey { inode: 5, ..KEY }, [0; 3], &[1]));
+        assert!(!texts.add(&KEY, 0, [0; 3], &[0; SITES + 1]));
+        assert!(texts.add(&KEY, 0, [0; 3], &[9; SITES]));
+        assert!(!texts.add(&TextKey { inode: 5, ..KEY }, 0, [0; 3], &[1]));
         for inode in 10.. {
-            if !texts.add(&TextKey { inode, ..KEY }, [0; 3], &[]) {
+            if !texts.add(&TextKey { inode, ..KEY }, 0, [0; 3], &[]) {
                 assert_eq!(inode, 10 + TEXTS as u64 - 1);
                 break;
             }
@@ -206,10 +239,10 @@ mod tests {
     fn a_damaged_table_leads_nowhere() {
         let words = table();
         let texts = Texts(&words);
-        assert!(texts.add(&KEY, [0; 3], &[1]));
+        assert!(texts.add(&KEY, 0, [0; 3], &[1]));
         words[7].store(u64::MAX, Ordering::Relaxed);
-        assert!(texts.find(&KEY).is_none());
+        assert!(texts.find(&KEY, NamedBy::Maps).is_none());
         words[0].store(u64::MAX, Ordering::Relaxed);
-        assert!(!texts.add(&KEY, [0; 3], &[1]));
+        assert!(!texts.add(&KEY, 0, [0; 3], &[1]));
     }
 }

@@ -91,6 +91,11 @@ impl Recipe {
         })
     }
 
+    /// Where the site is.
+    pub const fn offset(self) -> u32 {
+        self.offset
+    }
+
     /// The patch, for the same text with its trampoline at `place`.
     ///
     /// # Errors

@@ -1,24 +1,28 @@
 //! Variables that the program was started with.
 //!
-//! Read from the kernel, as a constructor gets no arguments from every libc; from the program's
-//! memory where the kernel's file cannot be opened, which a program can bring about for those that it
-//! starts (landlock(7), RLIMIT_NOFILE).
+//! The loader reads them where the kernel put them, before any other code runs. A constructor gets no
+//! arguments from every libc, and what it gets may have been changed: it reads the kernel's file, and
+//! the program's memory where that cannot be opened, which a program can bring about for those that
+//! it starts (landlock(7), RLIMIT_NOFILE).
 
 use core::ffi::{CStr, c_char};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::sys::{Descriptor, Errno};
 use crate::text;
 
 /// Where the vector of variables lies, ended by a null pointer; 0 where nobody has said so.
 static GIVEN: AtomicUsize = AtomicUsize::new(0);
+/// Whether the kernel has said so.
+static IS_CERTAIN: AtomicBool = AtomicBool::new(false);
 
 /// Longest vector of arguments that is believed.
 const MOST: usize = 1 << 20;
 
-/// Says where the kernel put the variables.
+/// Says where the kernel put the variables, and that nobody has had a chance to change them.
 pub fn given(variables: *const usize) {
     GIVEN.store(variables.addr(), Ordering::Relaxed);
+    IS_CERTAIN.store(true, Ordering::Relaxed);
 }
 
 /// The same, from what a constructor may have got: glibc's get arguments as main does, musl's none,
@@ -40,12 +44,15 @@ pub fn maybe_given(count: usize, arguments: usize, variables: usize) {
 /// # Errors
 /// Nobody knows which variables there are.
 pub fn variable(prefix: &[u8], into: &mut [u8]) -> Result<Option<usize>, Errno> {
+    let vector = GIVEN.load(Ordering::Relaxed);
+    let in_memory = |into: &mut [u8]| in_memory(vector as *const usize, prefix, into);
+    if IS_CERTAIN.load(Ordering::Relaxed) {
+        return Ok(in_memory(into));
+    }
     match Descriptor::open(c"/proc/self/environ", 0) {
         Ok(file) => listed(&file, prefix, into),
-        Err(error) => match GIVEN.load(Ordering::Relaxed) {
-            0 => Err(error),
-            vector => Ok(in_memory(vector as *const usize, prefix, into)),
-        },
+        Err(error) if vector == 0 => Err(error),
+        Err(_) => Ok(in_memory(into)),
     }
 }
 
@@ -59,8 +66,11 @@ fn in_memory(vector: *const usize, prefix: &[u8], into: &mut [u8]) -> Option<usi
         }
         // SAFETY: the kernel's strings end in a NUL byte, and the stack lives for ever.
         let text = unsafe { CStr::from_ptr(text as *const c_char) };
-        if let Some(value) = text.to_bytes().strip_prefix(prefix) {
-            into.get_mut(..value.len())?.copy_from_slice(value);
+        // As of the kernel's file: of several, the first that has room.
+        if let Some(value) = text.to_bytes().strip_prefix(prefix)
+            && let Some(to) = into.get_mut(..value.len())
+        {
+            to.copy_from_slice(value);
             return Some(value.len());
         }
     }

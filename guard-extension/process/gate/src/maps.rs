@@ -51,6 +51,12 @@ impl Mapping<'_> {
         execute == b'x' && private == b'p' && self.is_file()
     }
 
+    /// Whether it may be written.
+    pub const fn is_writable(&self) -> bool {
+        let [_, write, ..] = self.permissions;
+        write == b'w'
+    }
+
     /// Whether it may be read. Code need not be, to run.
     pub fn is_readable(&self) -> bool {
         self.permissions.first() == Some(&b'r')

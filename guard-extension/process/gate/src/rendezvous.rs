@@ -1,7 +1,8 @@
 //! The extension, found and asked for what it shares.
 //!
 //! An abstract Unix socket (unix(7)) whose name the variable `GUARD_RENDEZVOUS` holds. Who connects
-//! gets one message: a line of text, and two descriptors, of the sealed region and of the ring.
+//! gets one message: a line of text, and two descriptors, of the sealed region and of the ring. Who
+//! connects once more has mapped what the extension did not know, which is why it looks.
 
 use crate::sys::{self, Descriptor, Errno, number};
 
@@ -44,7 +45,7 @@ impl Refusal {
 
 /// Asks the extension behind the socket named `name`.
 pub(crate) fn ask<'t>(name: &[u8], text: &'t mut [u8; LONGEST]) -> Result<Gift<'t>, Refusal> {
-    let socket = connect(name).map_err(|_| Refusal::Unreachable)?;
+    let socket = connect(name, 0).map_err(|_| Refusal::Unreachable)?;
     if !is_own(&socket) {
         return Err(Refusal::Stranger);
     }
@@ -68,11 +69,18 @@ pub(crate) fn ask<'t>(name: &[u8], text: &'t mut [u8; LONGEST]) -> Result<Gift<'
     }
 }
 
-fn connect(name: &[u8]) -> Result<Descriptor, Errno> {
+/// Has the extension look at what this program has mapped, without waiting for it.
+pub(crate) fn call(name: &[u8]) {
+    const SOCK_NONBLOCK: usize = 0o4000;
+    // It need not answer, and nothing is believed of who does.
+    let _ = connect(name, SOCK_NONBLOCK);
+}
+
+fn connect(name: &[u8], flags: usize) -> Result<Descriptor, Errno> {
     const AF_UNIX: usize = 1;
     const SOCK_STREAM_CLOEXEC: usize = 1 | 0o2_000_000;
     const EINVAL: Errno = Errno(22);
-    let args = [AF_UNIX, SOCK_STREAM_CLOEXEC, 0, 0, 0, 0];
+    let args = [AF_UNIX, SOCK_STREAM_CLOEXEC | flags, 0, 0, 0, 0];
     // SAFETY: a new descriptor; the arguments are numbers.
     let socket = Descriptor::owned(unsafe { sys::call(number::SOCKET, args) }?);
     // sockaddr_un: the family, then a NUL byte and the name.

@@ -2,7 +2,7 @@
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use guard_hook::shared::{Ring, Sealed, Status};
 use guard_hook::sys::region;
@@ -54,6 +54,7 @@ unsafe impl<T> Sync for Once<T> {}
 
 static NAMES: Once<Names> = Once(UnsafeCell::new(MaybeUninit::uninit()));
 static PROCESS: Once<Process<'static>> = Once(UnsafeCell::new(MaybeUninit::uninit()));
+static NAME: Once<&'static [u8]> = Once(UnsafeCell::new(MaybeUninit::uninit()));
 static LOCAL: Local = Local::new();
 static NEEDS_ALL: AtomicBool = AtomicBool::new(false);
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
@@ -113,6 +114,8 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
         Ok(process) => {
             // SAFETY: as above.
             unsafe { (*PROCESS.0.get()).write(process) };
+            // SAFETY: as above.
+            unsafe { (*NAME.0.get()).write(name) };
             IS_READY.store(true, Ordering::Release);
             self::process().ok_or(Failure::Unguarded)
         }
@@ -134,6 +137,21 @@ pub fn prepare(program: &[u8]) -> Result<&'static Process<'static>, Failure> {
 pub fn is_enforced() -> Option<bool> {
     let mut room = [0; LONGEST_NAME];
     Some(Rendezvous::find(&mut room).ok()??.enforces)
+}
+
+/// Has the extension look at what is mapped: it did not know a text that took time to search, and
+/// the process may be gone before it looks by itself. Where it keeps none, it is not asked.
+pub(crate) fn call_extension() {
+    // Of a program that loads very many libraries the last ones are found sooner or later, too.
+    const MOST: u32 = 16;
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let keeps = process().is_some_and(|process| process.sealed.knows_texts());
+    if keeps && CALLS.fetch_add(1, Ordering::Relaxed) < MOST {
+        // SAFETY: written before `IS_READY` was set, as `process` has found, and never after.
+        let name = unsafe { &*NAME.0.get() };
+        // SAFETY: as above.
+        rendezvous::call(unsafe { name.assume_init_ref() });
+    }
 }
 
 /// Whether a program under guard has started this one, not the user.
@@ -306,10 +324,13 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
             return true;
         }
         if mapping.is_code() && !(mapping.start <= own.start && own.start < mapping.end) {
+            let (start, end) = (mapping.start, mapping.end);
+            // The dynamic loader may have written to it (DT_TEXTREL, elf(5)).
+            let is_new = false;
             let sections = || mapping.sections();
             count.add(match mapping.is_readable() {
-                true => text::patch(mapping.start, mapping.end, Some(&mapping.key()), sections),
-                false => text::patch_unreadable(mapping.start, mapping.end, sections),
+                true => text::patch(start, end, Some(&mapping.key()), is_new, sections),
+                false => text::patch_unreadable(start, end, is_new, sections),
             });
         }
         true
@@ -321,18 +342,30 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
     report(count, begin, program.get(..length).unwrap_or_default());
 }
 
-/// Patches the text between two addresses, part of a file that was mapped there as a whole.
-pub fn patch_image(start: usize, end: usize) -> Count {
+/// Patches the text between two addresses, part of a file that was mapped there as a whole, from
+/// `offset` on: the one that [`sys::identity`] told.
+pub fn patch_image(start: usize, end: usize, identity: Option<(u64, u64)>, offset: u64) -> Count {
+    let known = identity.and_then(|file| text::patch_file(start, end, file, offset));
+    if let Some(count) = known {
+        return count;
+    }
     let mut count = None;
     let _ = maps::each(|mapping| {
         if mapping.start == start && mapping.end == end && mapping.is_file() {
             let sections = || mapping.sections();
-            count = Some(text::patch(start, end, Some(&mapping.key()), sections));
+            let is_new = !mapping.is_writable();
+            count = Some(text::patch(
+                start,
+                end,
+                Some(&mapping.key()),
+                is_new,
+                sections,
+            ));
         }
         mapping.start < start
     });
     // Without a list it is searched.
-    count.unwrap_or_else(|| text::patch(start, end, None, || None))
+    count.unwrap_or_else(|| text::patch(start, end, None, false, || None))
 }
 
 /// Says what became of the sites, in this process's status. Ends a program that passes by the check

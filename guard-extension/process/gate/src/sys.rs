@@ -86,6 +86,16 @@ impl Descriptor {
     }
 }
 
+/// Device and inode of an open file, as stat(2) names them.
+pub fn identity(file: usize) -> Option<(u64, u64)> {
+    // struct stat: 144 bytes, or 128, device and inode the first two words (asm/stat.h).
+    let mut stat = [0_u64; 18];
+    let args = [file, stat.as_mut_ptr().addr(), 0, 0, 0, 0];
+    // SAFETY: the kernel writes a struct stat into the array.
+    unsafe { call(number::FSTAT, args) }.ok()?;
+    Some((stat[0], stat[1]))
+}
+
 /// Writes a line to standard error, as far as that takes it.
 pub fn complain(parts: &[&[u8]]) {
     let mut line = [0_u8; 512];

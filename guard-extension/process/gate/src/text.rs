@@ -10,7 +10,7 @@ use core::sync::atomic::Ordering;
 
 use guard_hook::Call;
 use guard_hook::calls::passes;
-use guard_hook::shared::{KnownText, TextKey};
+use guard_hook::shared::{KnownText, NamedBy, TextKey};
 use guard_patcher::{Kind, Place, Site, Text, Write};
 
 use crate::arch::{self, ALIGN, ISLAND, Planner, REACH, guard_gate_entry};
@@ -18,6 +18,10 @@ use crate::covered;
 use crate::maps;
 use crate::sections::Sections;
 use crate::sys::{self, Descriptor, Errno, map, number};
+
+/// Bytes of a text whose pages are given back when it was searched, and that the extension is told
+/// of. Of less, mapping those anew that the program runs costs more than they are.
+const LARGE: usize = 256 << 10;
 
 /// Sites looked at before what they need is written: more than a libc has, since the whole text is
 /// searched for branches to them once for each batch.
@@ -75,13 +79,21 @@ pub fn maps_code(call: &Call) -> bool {
 /// program: where a policy is enforced, text that cannot be patched is taken away again; and text
 /// with a site that stays open, which anybody can write, where none may be.
 pub fn mapped(call: &Call, result: isize) -> isize {
-    const ENOMEM: isize = -12;
-    const EACCES: isize = -13;
     let Ok(start) = usize::try_from(result) else {
         return result;
     };
     let [_, length, protection, _, file, offset] = call.args;
     let whole = start.saturating_add(length.next_multiple_of(4096));
+    // Nobody has put another file behind the number meanwhile.
+    let is_alone =
+        crate::start::process().is_some_and(|process| !process.local.shares_descriptors());
+    if is_alone
+        && protection & map::READ != 0
+        && let Some(identity) = sys::identity(file)
+        && let Some(count) = patch_file(start, whole, identity, offset as u64)
+    {
+        return settled(count, start, whole, result);
+    }
     // Without a list, which takes a descriptor, it is as long as was asked for.
     let (mut end, mut is_own, mut key) = (whole, false, None);
     let _ = maps::each(|mapping| {
@@ -96,10 +108,18 @@ pub fn mapped(call: &Call, result: isize) -> isize {
         return result;
     }
     let sections = || Sections::read(file, offset as u64);
+    let is_new = protection & map::WRITE == 0;
     let count = match protection & map::READ != 0 {
-        true => patch(start, end, key.as_ref(), sections),
-        false => patch_unreadable(start, end, sections),
+        true => patch(start, end, key.as_ref(), is_new, sections),
+        false => patch_unreadable(start, end, is_new, sections),
     };
+    settled(count, start, whole, result)
+}
+
+/// Says what became of text that was mapped, and what the program gets for it.
+fn settled(count: Count, start: usize, whole: usize, result: isize) -> isize {
+    const ENOMEM: isize = -12;
+    const EACCES: isize = -13;
     crate::start::found_more(count);
     let enforces = crate::start::process().is_some_and(|process| process.enforces());
     let refusal = match count {
@@ -117,10 +137,34 @@ pub fn mapped(call: &Call, result: isize) -> isize {
     result
 }
 
+/// Patches text that was just mapped from `offset` on of a file, told by device and inode as stat(2)
+/// names them, as the extension knows it; the list of mappings, which takes the kernel as long as
+/// there are mappings, is not asked then. Nothing, and the text as it was, where the extension knows
+/// nothing of it: never of the library that the gate is in.
+pub fn patch_file(
+    start: usize,
+    end: usize,
+    (device, inode): (u64, u64),
+    offset: u64,
+) -> Option<Count> {
+    let key = TextKey {
+        device,
+        inode,
+        offset,
+        length: (end - start) as u64,
+    };
+    let sealed = crate::start::process()?.sealed;
+    let known = sealed.text(&key, NamedBy::Stat)?;
+    let count = patch_known(start, end, &known, true)?;
+    covered::remember(start, end);
+    Some(count)
+}
+
 /// Patches text that may be run, but not read; it may be from then on.
 pub fn patch_unreadable(
     start: usize,
     end: usize,
+    is_new: bool,
     sections: impl FnOnce() -> Option<Sections>,
 ) -> Count {
     let args = [start, end - start, map::READ | map::EXEC, 0, 0, 0];
@@ -130,7 +174,7 @@ pub fn patch_unreadable(
         count.lose(1);
         return count;
     }
-    patch(start, end, None, sections)
+    patch(start, end, None, is_new, sections)
 }
 
 /// Whether code can be made to pass through the entry here: memory for trampolines is to be had in
@@ -167,18 +211,21 @@ pub(crate) fn is_readable(start: usize, end: usize) -> bool {
 }
 
 /// Patches the text between two addresses: as the extension knows it, where that is which part of
-/// which file it is, else all of it is searched. `sections` says what of it is code, if anybody
-/// knows.
+/// which file it is, else all of it is searched. `is_new` is text that nobody has written to since it
+/// was mapped; `sections` says what of it is code, if anybody knows.
 pub fn patch(
     start: usize,
     end: usize,
     key: Option<&TextKey>,
+    is_new: bool,
     sections: impl FnOnce() -> Option<Sections>,
 ) -> Count {
     covered::remember(start, end);
     let sealed = crate::start::process().map(|process| process.sealed);
-    let known = sealed.zip(key).and_then(|(sealed, key)| sealed.text(key));
-    if let Some(count) = known.and_then(|known| patch_known(start, end, &known)) {
+    let known = sealed
+        .zip(key)
+        .and_then(|(sealed, key)| sealed.text(key, NamedBy::Maps));
+    if let Some(count) = known.and_then(|known| patch_known(start, end, &known, is_new)) {
         return count;
     }
     let mut count = Count::default();
@@ -202,6 +249,7 @@ pub fn patch(
     // Most texts have no site: nobody has to know.
     let (mut sections, mut parts) = (Some(sections), None);
     let mut from = Some(0);
+    let mut is_as_in_file = is_new;
     while let Some(offset) = from {
         let batch = arch::survey(text, offset, room);
         from = batch.next;
@@ -226,6 +274,7 @@ pub fn patch(
             let has_room = match &island {
                 Some(island) if island.has_room() => true,
                 _ => {
+                    is_as_in_file &= writes.length == 0;
                     count.written(writes.carry_out(start, &mut island));
                     island = Island::near(start, end);
                     island.is_some()
@@ -239,14 +288,31 @@ pub fn patch(
                 None => count.lose(1),
             }
         }
+        if from.is_none() && is_as_in_file && length >= LARGE {
+            give_back(start, length);
+        }
+        is_as_in_file &= writes.length == 0;
         count.written(writes.carry_out(start, &mut island));
+    }
+    if length >= LARGE && key.is_some() {
+        crate::start::call_extension();
     }
     count
 }
 
+/// Gives back the pages of a text that are as its file has them: most were only searched, and count
+/// as the program's memory as long as they are mapped. Those that it runs come back.
+fn give_back(start: usize, length: usize) {
+    const DONTNEED: usize = 4;
+    let args = [start, length, DONTNEED, 0, 0, 0];
+    // SAFETY: private pages of a file that nobody has written to: what is read there next is the
+    // same.
+    let _ = unsafe { sys::call(number::MADVISE, args) };
+}
+
 /// Patches a text whose sites are known. Nothing, and the text as it was, when it is not what is
-/// known.
-fn patch_known(start: usize, end: usize, known: &KnownText<'_>) -> Option<Count> {
+/// known. Nobody runs text that `is_new`.
+fn patch_known(start: usize, end: usize, known: &KnownText<'_>, is_new: bool) -> Option<Count> {
     let mut count = Count {
         found: known.found,
         left: known.left,
@@ -256,15 +322,18 @@ fn patch_known(start: usize, end: usize, known: &KnownText<'_>) -> Option<Count>
     if known.sites.is_empty() {
         return Some(count);
     }
+    if known.sites.len() > BATCH {
+        return None;
+    }
     let length = readable(start, end).saturating_sub(start);
+    let data = is_new
+        .then(|| Data::of_sites(start, length, known))
+        .flatten();
     // SAFETY: as in `patch`.
     let bytes = unsafe { core::slice::from_raw_parts(start as *const u8, length) };
     let text = Text::new(bytes, start as u64);
     let mut work = Work::mapped()?;
     let writes = &mut work.get().writes;
-    if known.sites.len() > BATCH {
-        return None;
-    }
     let mut island: Option<Island> = None;
     for site in known.sites {
         if island.as_ref().is_none_or(|island| !island.has_room()) {
@@ -284,7 +353,57 @@ fn patch_known(start: usize, end: usize, known: &KnownText<'_>) -> Option<Count>
         count.patched += 1;
     }
     count.written(writes.carry_out(start, &mut island));
+    drop(data);
     Some(count)
+}
+
+/// The pages of a text that hold its sites, data from before they are read: a page that is read, and
+/// then written to, is mapped twice, the second time as a copy, and so much more is there whose
+/// protection changes. Code again when dropped.
+struct Data([usize; 6]);
+
+impl Data {
+    /// Nothing where code cannot be made data.
+    fn of_sites(start: usize, length: usize, known: &KnownText<'_>) -> Option<Self> {
+        const PAGE: usize = 4096;
+        // madvise(2); kernels before 5.14 refuse.
+        const POPULATE_WRITE: usize = 23;
+        let pages = || {
+            let offsets = known.sites.iter().filter_map(arch::offset);
+            offsets.map(|offset| offset as usize & !(PAGE - 1))
+        };
+        let (low, high) = (pages().min()?, pages().max()? + PAGE);
+        if arch::is_sealed() || high > length.next_multiple_of(PAGE) {
+            return None;
+        }
+        let mut args = [start + low, high - low, map::READ | map::WRITE, 0, 0, 0];
+        // SAFETY: the pages hold code that nobody runs, and stay readable.
+        unsafe { sys::call(number::MPROTECT, args) }.ok()?;
+        args[2] = map::READ | map::EXEC;
+        let data = Self(args);
+        let mut run = low..low;
+        for page in pages().chain([usize::MAX]) {
+            if page == run.end {
+                run.end += PAGE;
+            } else if !(run.clone()).contains(&page) {
+                let args = [start + run.start, run.len(), POPULATE_WRITE, 0, 0, 0];
+                // SAFETY: what is there stays as it is, in pages of its own.
+                let made = unsafe { sys::call(number::MADVISE, args) };
+                if made.is_err() {
+                    break;
+                }
+                run = page..page.saturating_add(PAGE);
+            }
+        }
+        Some(data)
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        // SAFETY: as they were before, as in `carry_out`.
+        let _ = unsafe { sys::call(number::MPROTECT, self.0) };
+    }
 }
 
 /// Plans one site's patch, writes its trampoline and notes what is to be written to the text.
@@ -370,6 +489,12 @@ struct Island {
 impl Island {
     /// An island within reach of all of the text.
     fn near(start: usize, end: usize) -> Option<Self> {
+        // Where the kernel puts libraries it puts this, too: nearly always within reach of them.
+        if start > REACH
+            && let Some(island) = Self::anywhere(start, end)
+        {
+            return Some(island);
+        }
         // Below first: what lies above a program's data is the room that its heap grows into.
         let mut distance = ISLAND;
         while distance < REACH {
@@ -392,21 +517,29 @@ impl Island {
         None
     }
 
+    /// Where the kernel likes, if that is within reach.
+    fn anywhere(start: usize, end: usize) -> Option<Self> {
+        let is_near = |address: usize| {
+            let is_below = address < start && end - address < REACH;
+            let is_above = address >= end && address - start < REACH;
+            address.is_multiple_of(ALIGN) && (is_below || is_above)
+        };
+        Self::mapped(0, 0, is_near)
+    }
+
     fn at(address: usize) -> Option<Self> {
-        let flags = map::PRIVATE | map::ANONYMOUS | map::FIXED_NOREPLACE;
         let address = address & !(ALIGN - 1);
-        let args = [
-            address,
-            ISLAND,
-            map::READ | map::WRITE,
-            flags,
-            usize::MAX,
-            0,
-        ];
+        // A kernel before 4.17 takes the address for a hint.
+        Self::mapped(address, map::FIXED_NOREPLACE, |start| start == address)
+    }
+
+    fn mapped(address: usize, flags: usize, is_good: impl Fn(usize) -> bool) -> Option<Self> {
+        let flags = map::PRIVATE | map::ANONYMOUS | flags;
+        let access = map::READ | map::WRITE;
+        let args = [address, ISLAND, access, flags, usize::MAX, 0];
         // SAFETY: a new mapping where nothing is mapped.
         let start = unsafe { sys::call(number::MMAP, args) }.ok()?;
-        if start != address {
-            // A kernel before 4.17 takes the address for a hint.
+        if !is_good(start) {
             // SAFETY: the mapping is ours, and nothing refers to it.
             let _ = unsafe { sys::call(number::MUNMAP, [start, ISLAND, 0, 0, 0, 0]) };
             return None;

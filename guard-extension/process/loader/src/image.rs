@@ -204,13 +204,16 @@ impl<'b> Head<'b> {
         })
     }
 
-    /// Calls `each` with the bounds of what is code in a mapped program.
-    pub(crate) fn code(&self, image: &Image, mut each: impl FnMut(usize, usize)) {
+    /// Calls `each` with the bounds of what is code in a mapped program, and where it begins in the
+    /// file.
+    pub(crate) fn code(&self, image: &Image, mut each: impl FnMut(usize, usize, u64)) {
         for part in self.parts().filter(|part| part.kind == PT_LOAD) {
             if protection(part.flags) & map::EXEC != 0 {
                 let start = image.base.wrapping_add(part.address);
                 // Whole pages: what stands in the file around the part is mapped with it.
-                each(down(start), up(start.wrapping_add(part.in_file)));
+                let offset = part.offset.wrapping_sub(start - down(start));
+                let end = up(start.wrapping_add(part.in_file));
+                each(down(start), end, offset as u64);
             }
         }
     }

@@ -70,6 +70,7 @@ fn is_run(form: Form) -> bool {
 struct Linker<'b> {
     head: Head<'b>,
     image: Image,
+    identity: Option<(u64, u64)>,
 }
 
 impl<'b> Linker<'b> {
@@ -84,7 +85,12 @@ impl<'b> Linker<'b> {
             return Err(image::BAD_LIBRARY);
         }
         let image = head.map(&file)?;
-        Ok(Some(Self { head, image }))
+        let identity = sys::identity(file.raw());
+        Ok(Some(Self {
+            head,
+            image,
+            identity,
+        }))
     }
 }
 
@@ -101,6 +107,8 @@ fn run(stack: Stack, path: &CStr, head: &Head<'_>, file: Descriptor) -> ! {
         Ok(mapped) => mapped,
         Err(error) => fail(path, error),
     };
+    // What follows needs descriptors, of which there may be few.
+    let identity = sys::identity(file.raw());
     drop(file);
     // After the program is mapped: the extension sees which files it is to know.
     let process = gate::prepare(real).ok();
@@ -110,10 +118,15 @@ fn run(stack: Stack, path: &CStr, head: &Head<'_>, file: Descriptor) -> ! {
         }
         let begin = sys::now();
         let mut count = text::Count::default();
-        let mut patch = |start, end| count.add(gate::patch_image(start, end));
-        head.code(&image, &mut patch);
+        let mut patch = |identity, start, end, offset| {
+            count.add(gate::patch_image(start, end, identity, offset));
+        };
+        head.code(&image, |start, end, at| patch(identity, start, end, at));
         if let Some(linker) = &linker {
-            linker.head.code(&linker.image, &mut patch);
+            let (head, identity) = (&linker.head, linker.identity);
+            head.code(&linker.image, |start, end, at| {
+                patch(identity, start, end, at);
+            });
             // Until it jumps to what it takes for the program's entry.
             image.entry = begin::until_linked(image.entry, process.local.linking());
         }

@@ -7,6 +7,8 @@ mod cache;
 mod entry;
 mod memory;
 
+use core::sync::atomic::AtomicU64;
+
 use guard_patcher::{Batch, Patch, Place, Reach, Site, Text, Unplaceable, aarch64};
 
 pub use auxiliary::{is_sealed, page};
@@ -50,6 +52,11 @@ impl Planner {
     ) -> Result<Patch, Unplaceable> {
         aarch64::plan(text, site, place)
     }
+}
+
+/// Nothing, as [`follow`].
+pub const fn offset(_word: &AtomicU64) -> Option<u32> {
+    None
 }
 
 /// Nothing: a search is a look at each word here, and no extension has done it before.

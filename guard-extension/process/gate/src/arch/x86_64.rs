@@ -3,6 +3,8 @@
 mod entry;
 mod memory;
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use guard_hook::calls::passes;
 use guard_patcher::{Batch, Patch, Place, Reach, Site, Text, x86_64};
 
@@ -21,6 +23,12 @@ pub const REACH: usize = (1 << 31) - (1 << 20);
 /// The sites of a text from an offset on.
 pub fn survey<'s>(text: Text<'_>, from: u32, room: &'s mut [Site]) -> Batch<'s> {
     x86_64::survey_for(text, from, None, Reach::All, passes, room)
+}
+
+/// The offset of the site that a word of the extension's describes.
+pub fn offset(word: &AtomicU64) -> Option<u32> {
+    let recipe = x86_64::Recipe::from_word(word.load(Ordering::Relaxed))?;
+    Some(recipe.offset())
 }
 
 /// The patch that a word of the extension's describes (see
