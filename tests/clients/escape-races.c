@@ -1,14 +1,16 @@
-/* Races for descriptors: one thread changes files by path, or uses local sockets, another puts a
- * folder, a file or a socket that is denied behind the descriptors that are at work, the program's
- * and a checker's: escape-races TECHNIQUE read|write|unix FILE ALLOWED_FILE. Prints what it read, or
- * MARK when something was changed; each works where nothing guards it. */
+/* Races for descriptors and folders: one thread changes files by path, or uses local sockets, another
+ * puts a folder, a file or a socket that is denied behind the descriptors that are at work, the
+ * program's and a checker's, or at their paths: escape-races TECHNIQUE read|write|unix FILE ALLOWED_FILE.
+ * Prints what it read, or MARK when something was changed; each works where nothing guards it. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
@@ -253,6 +255,45 @@ static int race_of_local_sends(void) {
     return race(here, there, send_once, is_sent);
 }
 
+/* A name for a socket below a folder that is exchanged for a link elsewhere, all the time. */
+static char way[4200], other_way[4200];
+
+static void *exchange(void *unused) {
+    (void)unused;
+    while (!stop) renameat2(AT_FDCWD, way, AT_FDCWD, other_way, RENAME_EXCHANGE);
+    return NULL;
+}
+
+static int race_of_bindings(void) {
+    char there[4200], path[4300];
+    struct sockaddr_un address;
+    struct stat status;
+    pthread_t thread;
+    time_t end = time(NULL) + 4;
+    int out = 0;
+    /* Without it the name may be made: a limit. */
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 0) return 77;
+    snprintf(there, sizeof there, "%s/bound", folder);
+    snprintf(way, sizeof way, "%s/way", allowed_folder);
+    snprintf(other_way, sizeof other_way, "%s/other", allowed_folder);
+    snprintf(path, sizeof path, "%s/bound", way);
+    unlink(there);
+    if (mkdir(way, 0755) || symlink(folder, other_way)) return perror("way"), 1;
+    pthread_create(&thread, NULL, exchange, NULL);
+    while (!out && time(NULL) < end) {
+        int s = socket(AF_UNIX, SOCK_STREAM, 0);
+        bind(s, (void *)&address, local(&address, path));
+        close(s);
+        out = !lstat(there, &status);
+        unlink(path);
+    }
+    stop = 1;
+    pthread_join(thread, NULL);
+    if (out) return puts(MARK) < 0;
+    fprintf(stderr, "never in 4 s\n");
+    return 1;
+}
+
 /* -------------------------------------------------------------------------------------------- */
 
 static const struct technique TECHNIQUES[] = {
@@ -260,6 +301,7 @@ static const struct technique TECHNIQUES[] = {
     {"race-of-entries", race_of_entries, "write"},
     {"race-of-removals", race_of_removals, "write"},
     {"race-of-objects", race_of_objects, "write"},
+    {"race-of-bindings", race_of_bindings, "write"},
     {"race-of-local-connections", race_of_local_connections, "unix"},
     {"race-of-local-sends", race_of_local_sends, "unix"},
 };

@@ -40,6 +40,7 @@ use crate::{Answer, Call, Next, Process, Scratch};
 
 /// Operation not permitted (errno(3)), as the others.
 const EPERM: Errno = Errno(1);
+const ENOMEM: Errno = Errno(12);
 const EACCES: Errno = Errno(13);
 const EINVAL: Errno = Errno(22);
 const EPROTONOSUPPORT: Errno = Errno(93);

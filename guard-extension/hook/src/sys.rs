@@ -5,6 +5,7 @@
 mod apart;
 mod area;
 mod call;
+mod confine;
 pub mod memory;
 pub mod number;
 mod raw;
@@ -14,4 +15,5 @@ pub(crate) mod socket;
 pub(crate) use apart::{apart, apart_in_thread};
 pub(crate) use area::Area;
 pub(crate) use call::*;
+pub(crate) use confine::{can_confine, make_sockets_below};
 pub use raw::{Errno, SysResult, checked, syscall};

@@ -92,22 +92,47 @@ pub(super) fn bind(
         _ => b"",
     };
     // An empty name is none, one that begins by a NUL is abstract.
-    if name.first().is_some_and(|first| *first != 0) {
-        let [real, names] = &mut scratch.real;
-        let leaf = &mut scratch.files.leaf;
-        let parent = files::entry(sys::AT_FDCWD, name, 0, real, leaf)?;
-        if parent.is_some()
-            && !files::may_use(process, call.number, real.bytes(), Wants::WRITE, names)
-        {
-            return Err(super::EACCES);
-        }
-    }
+    let makes_file = name.first().is_some_and(|first| *first != 0);
     let way = if process.enforces() {
         Way::Copy
     } else {
         Way::AsIs
     };
-    Ok(super::with_address(way, call, 1, &scratch.network))
+    if !makes_file {
+        return Ok(super::with_address(way, call, 1, &scratch.network));
+    }
+    if way == Way::AsIs || !process.restricts_files() || !sys::can_confine() {
+        drop(parent(process, call, scratch)?);
+        return Ok(super::with_address(way, call, 1, &scratch.network));
+    }
+    let process = Process {
+        acts_for: Some([sys::process_id(), sys::thread_id()]),
+        ..*process
+    };
+    // By a thread that can make the file in that folder only, wherever the path leads by then.
+    let done = sys::apart_in_thread(|| {
+        let parent = parent(&process, call, scratch)?;
+        sys::make_sockets_below(parent.as_ref()).map_err(|_| super::EACCES)?;
+        match super::with_address(way, call, 1, &scratch.network) {
+            Answer::Instead(call) => Ok(sys::made(&call)),
+            _ => Err(super::EACCES),
+        }
+    });
+    done.unwrap_or(Err(super::ENOMEM)).map(Answer::Return)
+}
+
+/// The folder that the address in `scratch` would be made in, if it may be; `None` when the path is
+/// one that always fails.
+fn parent(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Result<Option<Fd>, Errno> {
+    let name = scratch.network.address.local().unwrap_or_default();
+    let [real, names] = &mut scratch.real;
+    let leaf = &mut scratch.files.leaf;
+    let parent = files::entry(sys::AT_FDCWD, name, 0, real, leaf)?;
+    if parent.is_some() && !files::may_use(process, call.number, real.bytes(), Wants::WRITE, names)
+    {
+        return Err(super::EACCES);
+    }
+    Ok(parent)
 }
 
 /// What a path leads to, and where that is.
