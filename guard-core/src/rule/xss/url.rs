@@ -217,6 +217,7 @@ pub(super) fn confirm_data(text: &Text<'_>, at: usize, effort: &mut Effort) -> O
         && kind.is_some()
         && let Some((tag, attribute)) = html::tag_at(bytes, BEHIND, start, effort)
         && !(image && is_shown(bytes, tag, &attribute))
+        && !html::is_inert(bytes, &attribute)
     {
         return Some((DATA_URL, start..end));
     }
