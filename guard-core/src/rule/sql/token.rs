@@ -226,7 +226,10 @@ fn token(bytes: &[u8]) -> (Kind, usize) {
         (b'@', b'>' | b'@' | b'?') if !names_global(bytes) => (Kind::Compare, 2),
         (b'<', b'@') | (b'?', b'|' | b'&') => (Kind::Compare, 2),
         // Members of documents.
-        (b'-', b'>') => (Kind::Arithmetic, 2 + usize::from(bytes.get(2) == Some(&b'>'))),
+        (b'-', b'>') => (
+            Kind::Arithmetic,
+            2 + usize::from(bytes.get(2) == Some(&b'>')),
+        ),
         (b'@', _) | (b':' | b'$', b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_') => {
             let name = run(&bytes[1..], |b| {
                 is_word(b) || b == b'@' || b == b'.' || b == b'$'
