@@ -143,6 +143,11 @@ impl Families {
         Self(self.0 & !(1 << family as u8))
     }
 
+    /// Those of the set that `families` names.
+    pub(crate) fn only(self, families: &[Family]) -> Self {
+        Self(self.0 & families.iter().fold(0, |set, f| set | 1 << *f as u8))
+    }
+
     /// Whether no family is in the set.
     #[must_use]
     pub const fn is_empty(self) -> bool {

@@ -4,6 +4,7 @@
 //! Nothing is allocated: each level that has to be decoded has a buffer in its own stack frame and
 //! passes it on in windows that overlap. Work is bounded by [`Effort`] and by [`DEPTH`].
 
+use core::mem::{replace, take};
 use core::ops::Range;
 
 use crate::event::{EncodedValue, Encoding, TriggerKind};
@@ -111,6 +112,9 @@ pub(super) struct Scan {
     alternatives: u32,
     /// What is searched came as bytes, and no structure says that they are text.
     is_raw: bool,
+    /// Whether the text that is searched is markup, being looked at as a whole. A round of encodings
+    /// leaves it what it is, and its parts are looked at already.
+    markup: bool,
 }
 
 /// A text that is being searched window by window.
@@ -127,6 +131,7 @@ impl Scan {
             effort,
             alternatives: 0,
             is_raw: false,
+            markup: false,
         }
     }
 
@@ -237,7 +242,9 @@ impl Scan {
         let start = span.start;
         let mut inner = Hits::default();
         let text = bytes.get(span).unwrap_or_default();
+        let outer = take(&mut self.markup);
         self.base64(text, By::Caller, depth, &mut inner);
+        self.markup = outer;
         hits.adopt(&inner, |hit| Match {
             span: hit.span.start + start..hit.span.end + start,
             ..hit
@@ -390,7 +397,9 @@ impl Scan {
     fn whole(&mut self, guess: Guess, text: &Text<'_>, depth: u32, hits: &mut Hits) {
         if guess.whole && self.alternatives < ALTERNATIVES && !self.effort.is_spent() {
             self.alternatives += 1;
+            let outer = replace(&mut self.markup, guess.container == Container::Xml);
             self.plain(text, depth, hits);
+            self.markup = outer;
             self.alternatives -= 1;
         }
     }

@@ -60,6 +60,8 @@ const TRIGGERS: &[Trigger] = &[
     // "$type", "@type", "@class", "py/object", "py/reduce"
     Trigger::new("[\\x24@]typ"),
     Trigger::new("@cla"),
+    // "__type", as .NET's JavaScriptSerializer has it; not GraphQL's "__typename".
+    Trigger::new("__ty"),
     Trigger::new("py/[or]"),
     Trigger::new("\\[\\\\[\\\\\"][\\\\cojnb]"),
     Trigger::new("\\[\"[cojnb][orahes]"),
@@ -130,6 +132,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
         [b'D', b'/', ..] => matches!(before, Some(b'A' | b'%' | b'\\')),
         [b'$' | b'@', b't' | b'T', ..] => goes_on(b"@type") || goes_on(b"$type"),
         [b'@', ..] => goes_on(b"@class"),
+        [b'_', ..] => goes_on(b"__type") && !rest.get(6).is_some_and(u8::is_ascii_alphabetic),
         [b'n' | b'N', b'_', ..] => {
             let head = bytes.get(at.saturating_sub(3)..at).unwrap_or_default();
             head.eq_ignore_ascii_case(b"jso") && goes_on(b"n_class")
@@ -252,9 +255,9 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
                 span: start..start + header.len(),
             })
         }
-        [b'$' | b'@', b't' | b'T' | b'c' | b'C', ..] | [b'p' | b'P', b'y' | b'Y', ..] => {
-            type_member(text, at)
-        }
+        [b'$' | b'@', b't' | b'T' | b'c' | b'C', ..]
+        | [b'_', b'_', ..]
+        | [b'p' | b'P', b'y' | b'Y', ..] => type_member(text, at),
         [b'[', after @ ..] => {
             let skip = after
                 .iter()
@@ -366,7 +369,7 @@ fn type_member(text: &Text<'_>, at: usize) -> Option<Match> {
     let name = rest
         .iter()
         .skip(1)
-        .take_while(|b| b.is_ascii_alphabetic() || **b == b'/')
+        .take_while(|b| b.is_ascii_alphabetic() || matches!(b, b'/' | b'_'))
         .count()
         + 1;
     let key = rest.get(..name)?;
@@ -384,7 +387,7 @@ fn type_member(text: &Text<'_>, at: usize) -> Option<Match> {
     let value = class::value_after(after)?;
     // No writer of JSON escapes letters; readers all undo it.
     let hidden = matches!(value, [b'\\', b'u' | b'x', ..]);
-    let hostile = if is(b"$type") {
+    let hostile = if is(b"$type") || is(b"__type") {
         class::is_net_gadget(value)
     } else if is(b"py/object") {
         let dot = value.iter().rposition(|b| *b == b'.')?;

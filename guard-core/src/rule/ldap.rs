@@ -176,7 +176,7 @@ fn is_name(value: &[u8]) -> bool {
     let mut parts = 0;
     for part in value.split(|b| *b == b',') {
         let n = part.iter().take_while(|b| is_attribute(**b)).count();
-        let worded = |b: &u8| !b"\"'<= ".contains(b);
+        let worded = |b: &u8| !b"\"'<=".contains(b);
         let (name, value) = part.split_at(n);
         let valued = matches!(value, [b'=', value @ ..] if value.iter().all(worded));
         if name.is_empty() || !valued || value.len() < 2 {
@@ -245,8 +245,8 @@ fn matching_rule(head: &[u8], at: usize) -> Option<Match> {
     })
 }
 
-/// A whole filter as a value, that can only be true or false whatever the directory holds, or that
-/// asks for passwords.
+/// A whole filter as a value, that can only be true or false whatever the directory holds, that asks
+/// for nothing but that attributes are there, or for passwords.
 fn known_filter(text: &Text<'_>, effort: &mut Effort) -> Option<Match> {
     let bytes = text.bytes.get(..text.bytes.len().min(2 * REACH))?;
     let [b'(', b'&' | b'|' | b'!', b'(', ..] = bytes else {
@@ -258,10 +258,21 @@ fn known_filter(text: &Text<'_>, effort: &mut Effort) -> Option<Match> {
     let secret = bytes
         .windows(13)
         .any(|w| w.eq_ignore_ascii_case(b"userpassword="));
-    (effort.spend(bytes.len()) && (constant || secret)).then_some(Match {
+    (effort.spend(2 * bytes.len()) && (constant || secret || is_presence(bytes))).then_some(Match {
         rule: FILTER,
         span: 0..bytes.len(),
     })
+}
+
+/// Whether every item of a filter is `name=*`.
+fn is_presence(filter: &[u8]) -> bool {
+    filter
+        .split(|b| *b == b'(')
+        .filter(|item| item.first().is_some_and(u8::is_ascii_alphanumeric))
+        .all(|item| {
+            let value = attribute(item).and_then(|name| item.get(name..));
+            value.is_some_and(|value| value.starts_with(b"*)"))
+        })
 }
 
 #[cfg(test)]

@@ -231,6 +231,7 @@ fn forged(text: &Text<'_>, at: usize, unusual: bool, effort: &mut Effort) -> Opt
     let rule = match kind {
         Line::Header => (spaces <= 2 && is_value(first)).then_some(HEADER),
         Line::Named => (spaces == 0 && is_value(first) && short).then_some(HEADER),
+        Line::Mail => is_address(first).then_some(HEADER),
         Line::Pair => {
             let bare = bytes.len() <= 96 && !bytes.contains(&b' ') && !first.contains(&b'=');
             let broken = bytes.get(first.len()..next)?;
@@ -294,6 +295,16 @@ fn is_value(first: &[u8]) -> bool {
         Some(b'{' | b'(' | b'[' | b';' | b',' | b'>')
     );
     !headed && !message && !opens && !first.starts_with(b"--") && first != b"-"
+}
+
+/// Whether a first line is the address of a mailbox and nothing else (RFC 5321, 4.1.2).
+fn is_address(first: &[u8]) -> bool {
+    let at = memchr::memrchr(b'@', first);
+    let part = |part: &[u8]| !part.is_empty() && part.iter().all(|b| b.is_ascii_graphic());
+    at.is_some_and(|at| {
+        let (mailbox, domain) = first.split_at(at);
+        part(mailbox) && part(domain) && domain.contains(&b'.') && !mailbox.contains(&b'/')
+    })
 }
 
 /// `[ANYTHING]`, where the break before it is one that nobody types.

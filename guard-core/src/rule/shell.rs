@@ -54,10 +54,10 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("&[ilpncdsw][dscpfhvm][^=a-z\\d_]"),
     Trigger::new("`[ilpncdsw][dscpfhvm][^=a-z\\d_]"),
     Trigger::new("\\n[ilpncdsw][dscpfhvm][^=a-z\\d_]"),
-    // `;$x`, with `x=id` before.
-    Trigger::new(";\\x24[a-z]"),
-    Trigger::new("\\|\\x24[a-z]"),
-    Trigger::new("&\\x24[a-z]"),
+    // `;$x`, with `x=id` before; `;$0`, `;$SHELL`, `;${PATH:0:1}bin`.
+    Trigger::new(";\\x24[a-z{0]"),
+    Trigger::new("\\|\\x24[a-z{0]"),
+    Trigger::new("&\\x24[a-z{0]"),
     // `$'\x69\x64'`
     Trigger::new("\\x24'\\\\[x\\\\\\d]"),
     // `cmd /c`, `cmd.exe /c`
@@ -112,6 +112,8 @@ fn context(bytes: &[u8], at: usize) -> bool {
         b';' | b'|' | b'&' if matches!(rest, [b'$', letter, ..] if letter.is_ascii_alphabetic()) => {
             true
         }
+        b';' | b'|' | b'&' if rest.starts_with(b"$0") => true,
+        b';' | b'|' | b'&' if rest.starts_with(b"${") => cuts(rest),
         // `;x=1 ls`; cookies and style rules have a blank there.
         b';' | b'|' if rest.first().is_some_and(u8::is_ascii_alphabetic) && assigns(rest) => true,
         b';' | b'|' | b'&' | b'\n' | b'`' => may_command(rest),
@@ -129,6 +131,19 @@ fn context(bytes: &[u8], at: usize) -> bool {
         }
         // What comes before decides, and `confirm` sees it decoded.
         _ => true,
+    }
+}
+
+/// Whether `${NAME:0:1}` stands first, a piece of a variable, or may once it is decoded.
+fn cuts(rest: &[u8]) -> bool {
+    let name = rest.iter().skip(2).take(24);
+    let length = name
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
+    match rest.get(2 + length..) {
+        Some([b':', first, ..]) => first.is_ascii_digit() || matches!(first, b' ' | b'\\' | b'%'),
+        Some([b'\\' | b'%' | b'&', ..] | [b':'] | []) | None => true,
+        _ => false,
     }
 }
 
@@ -230,9 +245,9 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         return None;
     }
     match rest {
-        [b';' | b'|' | b'&', b'$', ..] => {
-            separated::assigned(text, at).or_else(|| separated::separated(text, at, 1, effort))
-        }
+        [b';' | b'|' | b'&', b'$', ..] => separated::assigned(text, at)
+            .or_else(|| expansion::interpreter(text, at))
+            .or_else(|| separated::separated(text, at, 1, effort)),
         [b'$', b'\'', ..] => expansion::ansi_quoted(text, at),
         [b'd' | b'D' | b'e' | b'E', b' ', ..] => windows::command_interpreter(text, at),
         [b'`', ..] => expansion::backquoted(text, at),

@@ -58,6 +58,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("jar:"),
     Trigger::new("[st]ftp"),
     Trigger::new("aps:"),
+    // unix:/var/run/docker.sock
+    Trigger::new("nix:"),
     Trigger::new("[#\\\\]@[a-z\\d][a-z\\d.]"),
     Trigger::new(":\\d\\d@"),
     // Names of services that note who asked for them: oast.*, oastify.com, burpcollaborator.net
@@ -104,6 +106,9 @@ fn context(bytes: &[u8], at: usize) -> bool {
         [b't' | b'T', b'a' | b'A', ..] => goes_on(b"ta-data"),
         [b's' | b't' | b'S' | b'T', b'f' | b'F', ..] => goes_on(b"sftp:") || goes_on(b"tftp:"),
         [b'.', ..] => goes_on(b".oast"),
+        [b'n' | b'N', b'i' | b'I', b'x' | b'X', ..] => {
+            matches!(rest.get(4), None | Some(b'/' | b'\\' | b'%' | b'&'))
+        }
         [b'b' | b'B', ..] => goes_on(b"burpcollaborator."),
         _ => true,
     }

@@ -16,6 +16,10 @@ pub(super) fn unit(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
             if from > 0 && matches!(bytes.get(from), Some(b'"' | b'\'')) {
                 return outside(bytes, at);
             }
+            // Or the mark of a section.
+            if bytes[..from].ends_with(CDATA) {
+                return section(bytes, from, at);
+            }
             break (from, from == 0);
         };
         let rest = &bytes[mark..];
@@ -25,8 +29,12 @@ pub(super) fn unit(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
                 return attribute(bytes, mark + 2, at, *quote);
             }
             [b'<', ..] if rest.starts_with(CDATA) && mark + CDATA.len() <= at => {
-                let after = memchr::memmem::find(&bytes[at..], b"]]>").map(|n| at + n);
-                return value(mark + CDATA.len(), after, bytes.len());
+                return section(bytes, mark + CDATA.len(), at);
+            }
+            // In the mark itself: what it opens comes next.
+            [b'<', ..] if rest.starts_with(CDATA) => {
+                let at = mark + CDATA.len();
+                return value(at, Some(at), at);
             }
             [b'<', ..] => return outside(bytes, at),
             _ => end = mark,
@@ -37,6 +45,12 @@ pub(super) fn unit(bytes: &[u8], from: usize, at: usize) -> Unit<'_> {
         starts,
         ..value(start, after, bytes.len())
     }
+}
+
+/// What a CDATA section around `bytes[at..]` holds.
+fn section(bytes: &[u8], start: usize, at: usize) -> Unit<'_> {
+    let after = memchr::memmem::find(&bytes[at..], b"]]>").map(|n| at + n);
+    value(start, after, bytes.len())
 }
 
 fn attribute(bytes: &[u8], start: usize, at: usize, quote: u8) -> Unit<'_> {

@@ -9,6 +9,7 @@ use super::{Hits, Scan, Work, encoding};
 use crate::inspect::decode::{self, Decoder, Layer, Source};
 use crate::inspect::document::{Container, Guess, SNIFFED, Unit};
 use crate::inspect::text::{Match, Text};
+use crate::rule::Family;
 
 /// Bytes that are searched for what is encoded, for one unit of effort.
 const SKIPPED: usize = 4;
@@ -51,14 +52,20 @@ impl Scan {
         };
         let mut decoder = Decoder::new(Layer::Loose, source);
         let mut inner = Hits::default();
+        // Of markup that is looked at as a whole, the parts undo what they hold.
+        let wanted = self.wanted;
+        if self.markup {
+            self.wanted = wanted.only(&[Family::Xss, Family::Xxe]);
+        }
         self.decoded(
             &mut decoder,
             source.len(),
-            None,
+            self.markup.then_some(Container::Plain),
             &unit,
             depth + 1,
             &mut inner,
         );
+        self.wanted = wanted;
         hits.adopt(&inner, |hit| {
             let origin = decode::origin(Layer::Loose, source, &hit.span);
             Match {

@@ -20,7 +20,7 @@ pub(super) enum Outcome {
     Jndi,
     /// Commons Text: a script, a URL or a name is evaluated or asked for.
     Remote,
-    /// A credential of the environment.
+    /// What the program or its platform keeps to itself: credentials, settings, identities.
     Secret,
     /// Letters spelled one by one through lookups, which hides a prefix and nothing else.
     Hidden,
@@ -174,11 +174,41 @@ fn judge(content: &[u8]) -> Outcome {
     // A value of the program's own settings, by file and key.
     let bundled =
         is(b"bundle") && charset().is_some_and(|key| !key.is_empty() && !key.starts_with(b"-"));
-    if secret || bundled {
+    if secret || bundled || is_platform(prefix, rest) {
         Outcome::Secret
     } else {
         Outcome::Harmless
     }
+}
+
+/// Whether a lookup has the platform described, by a key that its prefix takes (Log4j 2, "Lookups").
+/// The version of Java alone says little, and property files refer to it.
+fn is_platform(prefix: &[u8], key: &[u8]) -> bool {
+    const LOOKUPS: [(&[u8], &[&[u8]]); 3] = [
+        (b"java", &[b"runtime", b"vm", b"os", b"locale", b"hw"]),
+        (
+            b"docker",
+            &[
+                b"containerid",
+                b"containername",
+                b"imageid",
+                b"imagename",
+                b"shortcontainerid",
+                b"shortimageid",
+            ],
+        ),
+        (b"log4j", &[b"configlocation", b"configparentlocation"]),
+    ];
+    let key = match memchr::memmem::find(key, b":-") {
+        Some(default) => key.get(..default).unwrap_or_default(),
+        None => key,
+    };
+    let known = LOOKUPS.iter().any(|(name, keys)| {
+        prefix.eq_ignore_ascii_case(name) && keys.iter().any(|k| key.eq_ignore_ascii_case(k))
+    });
+    let spring = prefix.eq_ignore_ascii_case(b"spring")
+        && (key.starts_with(b"spring.") || key.starts_with(b"profiles.active"));
+    known || spring
 }
 
 /// Puts what the expression at `start` yields in its place; whether it was a letter or two spelled

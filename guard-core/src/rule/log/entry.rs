@@ -7,6 +7,8 @@ pub(super) enum Line {
     Header,
     /// `Two-Words:` with no such meaning known.
     Named,
+    /// A header of mail that letters and notes have too.
+    Mail,
     /// Any `name:value` without white space.
     Pair,
     /// A level or a time stamp, as loggers write them.
@@ -43,7 +45,8 @@ pub(super) fn classify(line: &[u8]) -> Option<(Line, usize)> {
 
 /// Headers, and levels before a colon, that are one plain word.
 pub(super) fn is_plain_name(word: &[u8]) -> bool {
-    const WORDS: [&[u8]; 10] = [
+    const WORDS: [&[u8]; 11] = [
+        b"subject",
         b"location",
         b"refresh",
         b"cookie",
@@ -309,20 +312,14 @@ fn named_month(line: &[u8]) -> Option<usize> {
 /// `Jan 31 12:00:00`, as syslog has it (RFC 3164, 4.1.2).
 fn month_stamp(line: &[u8]) -> Option<usize> {
     let month = MONTHS.iter().any(|m| line.starts_with(*m));
-    let shape = matches!(
-        line.get(3..)?,
-        [
-            b' ',
-            b' ' | b'0'..=b'9',
-            b'0'..=b'9',
-            b' ',
-            b'0'..=b'9',
-            b'0'..=b'9',
-            b':',
-            ..
-        ]
-    );
-    (month && shape).then_some(15)
+    // A day of one digit has a second blank before it, which forgers forget.
+    let rest = line.get(3..)?;
+    let day = match rest {
+        [b' ', b' ' | b'0'..=b'9', b'0'..=b'9', b' ', ..] => 4,
+        [b' ', b'0'..=b'9', b' ', ..] => 3,
+        _ => return None,
+    };
+    (month && has_shape(rest.get(day..)?, b"dd:")).then_some(11 + day)
 }
 
 /// Headers with a meaning, in lower case.
@@ -413,6 +410,9 @@ fn header(line: &[u8]) -> Option<(Line, usize)> {
             true
         };
         return proper.then_some((Line::Header, n + 1));
+    }
+    if is(&[b"subject", b"from", b"sender"]) {
+        return Some((Line::Mail, n + 1));
     }
     let parts = name.split(|b| *b == b'-');
     let worded = parts.clone().count() >= 2 && parts.clone().all(|p| !p.is_empty());

@@ -124,7 +124,7 @@ fn shape(segment: &[u8], complete: bool) -> Anchor {
         0 => Anchor::Start,
         1 if words == 1 && segment.len() > 2 => Anchor::Word,
         1 => Anchor::Value,
-        _ if complete && is_command(first) => Anchor::Value,
+        _ if complete && (is_command(first) || begins_command(first)) => Anchor::Value,
         _ if words == 0 && parts <= 6 || words <= 1 && parts <= 3 && complete => Anchor::Value,
         2 | 3 if words <= 2 && complete => Anchor::Word,
         _ => Anchor::Prose,
@@ -135,6 +135,12 @@ fn is_command(word: &[u8]) -> bool {
     let name = word.rsplit(|b| *b == b'/').next().unwrap_or_default();
     matches!(lookup(name), Some(Name::Sure | Name::Term))
         || matches!(name, b"cat" | b"ping" | b"echo" | b"sleep" | b"cd")
+}
+
+/// Whether a separator and a command's name stand first: a command line that the value began.
+fn begins_command(word: &[u8]) -> bool {
+    let name = word.iter().position(|b| !matches!(b, b';' | b'|' | b'&'));
+    name.is_some_and(|at| at > 0 && word.get(at..).and_then(lookup).is_some())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::rule::{RuleId, found};
 use super::anchor::{self, Anchor};
 use super::command::{self, Name};
 use super::line::Command;
-use super::tail::Tail;
+use super::tail::{self, Tail};
 use super::word;
 
 const COMMAND: RuleId = RuleId::new("shell.command");
@@ -194,11 +194,65 @@ pub(super) fn braces(text: &Text<'_>, at: usize) -> Option<Match> {
     found(COMMAND, at, command.word.end + 1 + length + 1)
 }
 
+/// `;${IFS}id`: a separator, and `$IFS` for the blank before a command.
+fn separated_field(text: &Text<'_>, at: usize) -> Option<Match> {
+    let width = match text.bytes.get(at + 1) {
+        Some(b'{') => b"${IFS}".len(),
+        _ => b"$IFS$9".len(),
+    };
+    let command = Command::read(text, at + width)?;
+    let ends = matches!(command.tail, Tail::End | Tail::Separator);
+    (ends || command.tail >= Tail::Soft).then_some(())?;
+    found(IFS, at - 1, command.after)
+}
+
+/// `|$SHELL`, `;$0<<<'id'`: the shell itself by its parameters (POSIX.1-2024 Shell Command Language
+/// 2.5); `;${PATH:0:1}bin`: a command's path from pieces of variables.
+pub(super) fn interpreter(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let rest = bytes.get(at + 1..)?;
+    let length = if let Some(name) = rest.strip_prefix(b"$") {
+        let named = name.strip_prefix(b"SHELL").or(name.strip_prefix(b"BASH"));
+        let after = named.or(name.strip_prefix(b"0"));
+        after.map(|after| rest.len() - after.len())
+    } else {
+        None
+    };
+    let end = if let Some(length) = length {
+        // The script comes from a pipe, a here-string or a file.
+        let (tail, after) = tail::read(bytes, at + 1 + length, text.ends);
+        let piped = bytes.get(at) == Some(&b'|') && matches!(tail, Tail::End | Tail::Separator);
+        (piped || tail == Tail::Hard).then_some(after)?
+    } else {
+        let piece = piece(rest)?;
+        let next = rest.get(piece)?;
+        (next.is_ascii_alphanumeric() || matches!(next, b'$' | b'/')).then_some(at + 1 + piece)?
+    };
+    (anchor::read(bytes, at, text.starts) != Anchor::Prose).then_some(())?;
+    found(COMMAND, at, end)
+}
+
+/// The length of `${NAME:2:1}` or `${NAME:2}` (Bash manual, 3.5.3).
+fn piece(rest: &[u8]) -> Option<usize> {
+    let inner = rest.strip_prefix(b"${")?;
+    let close = inner.iter().take(40).position(|b| *b == b'}')?;
+    let (name, cut) = inner.split_at(inner.iter().position(|b| *b == b':')?);
+    let numbers = cut.get(1..close.checked_sub(name.len())?)?;
+    let named = name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let number = |n: &[u8]| !n.is_empty() && n.iter().all(u8::is_ascii_digit);
+    let parts = numbers.split(|b| *b == b':');
+    (named && parts.clone().count() <= 2 && parts.clone().all(number)).then_some(close + 3)
+}
+
 /// `$IFS` between a word and its argument.
 pub(super) fn field_separator(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     word::is_ifs(bytes, at).then_some(())?;
     let before = *bytes.get(at.checked_sub(1)?)?;
+    if matches!(before, b';' | b'|' | b'&') {
+        return separated_field(text, at);
+    }
     before.is_ascii_alphanumeric().then_some(())?;
     let rest = bytes.get(at + 4..)?;
     let glued = match rest {

@@ -39,6 +39,10 @@ impl Command {
         if shouted && strength != Name::Sure && (capital || tail < Tail::Hard) {
             return None;
         }
+        let rest = bytes.get(word.end..).unwrap_or_default();
+        if takes_special(word.name(), strength, rest) {
+            tail = Tail::Hard;
+        }
         if tail == Tail::Plain
             && (has_subcommand(bytes, &word, after)
                 || strength != Name::Word && tail::has_hard_argument(bytes, after))
@@ -93,6 +97,16 @@ impl Command {
                     | b"which"
             ),
         }
+    }
+}
+
+/// Whether an argument follows that this command alone takes so: dig's `+short`, an expression in
+/// parentheses behind a cmdlet of PowerShell.
+fn takes_special(name: &[u8], strength: Name, rest: &[u8]) -> bool {
+    match rest {
+        [b' ', b'+', letter, ..] => name == b"dig" && letter.is_ascii_alphabetic(),
+        [b' ', b'(', ..] => strength == Name::Sure && name.contains(&b'-'),
+        _ => false,
     }
 }
 

@@ -33,11 +33,13 @@ pub(super) fn separated(
         return None;
     }
     let tight = start == at + width;
+    // `%0aid` and nothing else.
+    let probe = separator == b'\n' && at == 0 && tight && text.starts && command.name() == b"id";
     let anchor = anchor::read(bytes, at, text.starts);
     let accepted = match separator {
         b'\n' | b'\\' => {
             is_single_line(text, at, width, start)
-                && after_line(&command, anchor)
+                && (after_line(&command, anchor) || probe && command.tail == Tail::End)
                 && (command.strength == Name::Sure
                     || command.tail != Tail::Separator
                     || goes_on_as_shell(text, command.after))

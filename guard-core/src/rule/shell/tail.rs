@@ -124,7 +124,7 @@ fn arguments(bytes: &[u8], at: usize, ends: bool) -> (Tail, usize) {
         b'/' if second.is_ascii_alphanumeric() || matches!(second, b'?' | b'*' | b'.') => {
             Tail::Hard
         }
-        b'/' if second == b' ' => Tail::Soft,
+        b'/' if matches!(second, b' ' | b')' | b';' | b'|' | b'&' | b'`') => Tail::Soft,
         b'~' if second == b'/' => Tail::Hard,
         b'.' if matches!(second, b'/' | b'.') => Tail::Hard,
         b'$' if second.is_ascii_alphanumeric() || matches!(second, b'(' | b'{' | b'@' | b'*') => {

@@ -361,7 +361,11 @@ fn comparison(tokens: &mut Tokens<'_>, it: &mut Condition) -> Option<Operand> {
         }
         Kind::Word(Word::Is) => {
             it.worded = true;
-            operand(tokens).filter(|right| right.word)
+            operand(tokens).filter(|right| {
+                // PartiQL's other kind of nothing.
+                let end = right.end.saturating_sub(b"missing".len());
+                right.word || tokens.since(end).eq_ignore_ascii_case(b"missing")
+            })
         }
         _ => None,
     }

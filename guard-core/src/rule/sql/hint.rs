@@ -159,10 +159,22 @@ fn word(bytes: &[u8], at: usize) -> bool {
         None => false,
         Some(byte) if veils(*byte) => true,
         Some(b'=' | b'<' | b'>' | b'!' | b'~') => true,
+        // PostgreSQL's and MySQL's operators on documents.
+        Some(b'@' | b'?' | b'-') => operator(bytes.get(next..).unwrap_or_default()),
         Some(b'(' | b'\'') if next == end => true,
         Some(b'(') => is_function(name),
         Some(b'/') => bytes.get(next + 1) == Some(&b'*'),
         Some(_) => worded(bytes, next),
+    }
+}
+
+/// `@>`, `@@`, `?|`, `->` and their kin, or what may be one once it is decoded.
+fn operator(rest: &[u8]) -> bool {
+    match rest {
+        [b'@', next, ..] => matches!(next, b'>' | b'@' | b'?') || veils(*next),
+        [b'?', next, ..] => matches!(next, b'|' | b'&') || veils(*next),
+        [b'-', next, ..] => *next == b'>' || veils(*next),
+        _ => false,
     }
 }
 

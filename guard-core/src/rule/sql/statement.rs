@@ -1,9 +1,9 @@
 //! Statements run after the program's own, or in its place.
 
-use super::before::Before;
+use super::before::{Before, Look};
 use super::expr;
 use super::token::{Kind, Tokens, is_word};
-use super::words::Word;
+use super::words::{Word, classify};
 use super::{Subject, rule};
 use crate::inspect::Match;
 
@@ -53,9 +53,10 @@ pub(super) fn statement(text: &Subject<'_>, at: usize) -> Option<Match> {
     let id = match form(&mut tokens, verb.kind, name) {
         Form::Sure => "sql.stacked",
         Form::Likely => {
-            let inner = text.look(look.at).before;
+            let inner = text.look(look.at);
             let stacked = look.before == Before::Semicolon;
-            let sure = stacked && inner.begins() || look.before.escapes();
+            let sure = stacked && (inner.before.begins() || is_value(text, inner, look.at))
+                || look.before.escapes();
             let shielded = stacked && ends_in_comment(&mut tokens);
             if !sure && !shielded {
                 return None;
@@ -73,6 +74,17 @@ pub(super) fn statement(text: &Subject<'_>, at: usize) -> Option<Match> {
         rule: rule(id),
         span: start..tokens.at().min(bytes.len()),
     })
+}
+
+/// Whether what begins at `look` and ends at the semicolon at `end` is a word that the program's
+/// own statement takes, a sort key for one, and not a statement of a script (`begin;`).
+fn is_value(text: &Subject<'_>, look: Look, end: usize) -> bool {
+    const SCRIPT: [&[u8]; 5] = [b"begin", b"commit", b"go", b"rollback", b"end"];
+    let word = text.bytes.get(look.at..end).unwrap_or_default();
+    look.before == Before::Lead
+        && word.iter().all(|b| is_word(*b) || *b == b'.')
+        && classify(word) == Word::Plain
+        && !SCRIPT.iter().any(|s| s.eq_ignore_ascii_case(word))
 }
 
 fn ends_in_comment(tokens: &mut Tokens<'_>) -> bool {

@@ -95,6 +95,11 @@ impl<'t> Tokens<'t> {
         self.bytes.get(token.start..token.end).unwrap_or_default()
     }
 
+    /// The bytes from `start` to the end of the tokens taken so far.
+    pub(super) fn since(&self, start: usize) -> &'t [u8] {
+        self.bytes.get(start..self.at).unwrap_or_default()
+    }
+
     /// How far the tokens taken so far reach.
     pub(super) const fn at(&self) -> usize {
         self.at
@@ -217,6 +222,14 @@ fn token(bytes: &[u8]) -> (Kind, usize) {
         (b'-', b'-') | (b'#', _) => (Kind::Comment, line(bytes)),
         (b'/', b'*') => (Kind::Comment, bytes.len()),
         (0, _) => (Kind::Comment, bytes.len()),
+        // PostgreSQL: containment, and the searches of text and of JSON paths.
+        (b'@', b'>' | b'@' | b'?') if !names_global(bytes) => (Kind::Compare, 2),
+        (b'<', b'@') | (b'?', b'|' | b'&') => (Kind::Compare, 2),
+        // Members of documents.
+        (b'-', b'>') => (
+            Kind::Arithmetic,
+            2 + usize::from(bytes.get(2) == Some(&b'>')),
+        ),
         (b'@', _) | (b':' | b'$', b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_') => {
             let name = run(&bytes[1..], |b| {
                 is_word(b) || b == b'@' || b == b'.' || b == b'$'
@@ -244,6 +257,11 @@ fn token(bytes: &[u8]) -> (Kind, usize) {
         (byte, _) if is_word(byte) => word(bytes),
         _ => (Kind::Other, 1),
     }
+}
+
+/// Whether `@@name` stands first.
+fn names_global(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'@', b'@', next, ..] if is_word(*next))
 }
 
 fn word(bytes: &[u8]) -> (Kind, usize) {

@@ -223,6 +223,11 @@ fn name(host: &[u8]) -> Target {
     if is(&REBINDING) || below(&REBINDING).is_some() {
         return Target::Rebinding;
     }
+    // Two addresses, of which the one or the other is answered.
+    let either = |labels: &[u8]| labels.split(|b| *b == b'.').any(embeds_inner);
+    if strip(host, b"rbndr.us").is_some_and(either) {
+        return Target::Rebinding;
+    }
     match below(&EMBEDDING) {
         Some(rest) if embeds_inner(rest) => Target::Rebinding,
         // Retired, and its short form is not readable as an address.
@@ -290,6 +295,8 @@ mod tests {
             ("a.10.0.0.1.nip.io", Target::Rebinding),
             ("7f000001.nip.io", Target::Rebinding),
             ("app-8-8-8-8.nip.io", Target::Elsewhere),
+            ("7f000001.08080808.rbndr.us", Target::Rebinding),
+            ("01010101.08080808.rbndr.us", Target::Elsewhere),
             ("\u{2460}\u{2461}\u{2466}.0.0.1", Target::Disguised),
             ("example.com", Target::Elsewhere),
             ("", Target::Elsewhere),

@@ -43,6 +43,10 @@ pub(super) fn scheme(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<
         hosted && standing >= Standing::Value && !target.contains(&b'@')
     } else if is(&[b"netdoc"]) {
         slashes > 0 && standing >= Standing::Value
+    } else if is(&[b"unix"]) {
+        // A socket of this machine, as clients of HTTP and proxies take it, or a client's `unix` host.
+        let hosted = bytes.get(..start).is_some_and(|b| b.ends_with(b"://"));
+        slashes > 0 && !target.is_empty() && (hosted || standing >= Standing::Value)
     } else if is(&[b"jar"]) {
         let inner = body.iter().take_while(|b| b.is_ascii_alphabetic()).count();
         let inner = body.get(..inner).unwrap_or_default();

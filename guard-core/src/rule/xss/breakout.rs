@@ -80,9 +80,11 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option
     if let Some((_, attribute)) = html::tag_at(bytes, BEHIND, start, effort)
         && attribute.value.contains(&start)
     {
+        let inert = html::is_inert(bytes, &attribute);
         let value = bytes.get(attribute.value)?.trim_ascii_start();
         // `{` begins an expression of JSX, whose functions are not run by being written down.
-        return (!value.starts_with(b"{")).then_some((ATTRIBUTE, start..end));
+        let runs = !value.starts_with(b"{") && !inert;
+        return runs.then_some((ATTRIBUTE, start..end));
     }
     // The end of a script element behind it: the beginning was cut off or put together elsewhere.
     let behind = bytes

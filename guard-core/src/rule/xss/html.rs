@@ -136,6 +136,49 @@ fn walk(
         .find(|a| a.name.start == at || a.value.contains(&at))
 }
 
+/// Whether an attribute only says something: named by letters alone, none that the browser follows,
+/// styles or runs (WHATWG HTML; SVG 2 for what is animated), and no markup in its value.
+pub(super) fn is_inert(bytes: &[u8], attribute: &Attribute) -> bool {
+    const FOLLOWED: &[&[u8]] = &[
+        b"action",
+        b"archive",
+        b"attributename",
+        b"background",
+        b"by",
+        b"classid",
+        b"code",
+        b"codebase",
+        b"content",
+        b"data",
+        b"dynsrc",
+        b"event",
+        b"folder",
+        b"for",
+        b"formaction",
+        b"from",
+        b"href",
+        b"language",
+        b"lowsrc",
+        b"manifest",
+        b"ping",
+        b"poster",
+        b"src",
+        b"srcdoc",
+        b"srcset",
+        b"style",
+        b"to",
+        b"values",
+    ];
+    let name = bytes.get(attribute.name.clone()).unwrap_or_default();
+    let value = bytes.get(attribute.value.clone()).unwrap_or_default();
+    let handler = matches!(name, [b'o' | b'O', b'n' | b'N', ..]);
+    !name.is_empty()
+        && !handler
+        && name.iter().all(u8::is_ascii_alphabetic)
+        && !FOLLOWED.iter().any(|f| f.eq_ignore_ascii_case(name))
+        && memchr::memchr3(b'<', b'>', b'\'', value).is_none()
+}
+
 /// The tag (the offset of its `<`) of which an attribute, its name or value, holds the offset `at`;
 /// with that attribute. Looks no further back than `behind` bytes.
 pub(super) fn tag_at(

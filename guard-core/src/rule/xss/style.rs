@@ -53,7 +53,10 @@ pub(super) fn confirm_expression(text: &Text<'_>, at: usize, effort: &mut Effort
     let direct = open == at + 9
         && (bytes.get(start.wrapping_sub(1)) == Some(&b':')
             || script::classify(bytes, open + 1..open + 96) >= Script::Code);
-    let mut styled = || html::tag_at(bytes, BEHIND, start, effort).is_some();
+    let mut styled = || {
+        html::tag_at(bytes, BEHIND, start, effort)
+            .is_some_and(|(_, attribute)| !html::is_inert(bytes, &attribute))
+    };
     (property && direct || styled()).then_some((EXPRESSION, start..open + 1))
 }
 

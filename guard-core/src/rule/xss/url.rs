@@ -152,7 +152,8 @@ pub(super) fn confirm_script(text: &Text<'_>, at: usize, effort: &mut Effort) ->
 
 /// Whether the URL at `at` is the value of a tag's attribute.
 fn is_value(bytes: &[u8], at: usize, effort: &mut Effort) -> bool {
-    html::tag_at(bytes, BEHIND, at, effort).is_some()
+    html::tag_at(bytes, BEHIND, at, effort)
+        .is_some_and(|(_, attribute)| !html::is_inert(bytes, &attribute))
 }
 
 /// Whether what begins at `at` reads as script rather than as a heading's text.
@@ -217,6 +218,7 @@ pub(super) fn confirm_data(text: &Text<'_>, at: usize, effort: &mut Effort) -> O
         && kind.is_some()
         && let Some((tag, attribute)) = html::tag_at(bytes, BEHIND, start, effort)
         && !(image && is_shown(bytes, tag, &attribute))
+        && !html::is_inert(bytes, &attribute)
     {
         return Some((DATA_URL, start..end));
     }
