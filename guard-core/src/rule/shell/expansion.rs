@@ -212,8 +212,8 @@ pub(super) fn interpreter(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
     let rest = bytes.get(at + 1..)?;
     let length = if let Some(name) = rest.strip_prefix(b"$") {
-        let named = name.strip_prefix(b"SHELL").or(name.strip_prefix(b"BASH"));
-        let after = named.or(name.strip_prefix(b"0"));
+        let names = [b"SHELL".as_slice(), b"BASH", b"0"];
+        let after = names.iter().find_map(|n| name.strip_prefix(*n));
         after.map(|after| rest.len() - after.len())
     } else {
         None
