@@ -133,9 +133,16 @@ fn a_field_beside_a_file_is_a_text_of_its_own() {
         body.extend_from_slice(b"\r\n--b--\r\n");
         assert_eq!(rules(&upload(&body)), Vec::from_iter(rule), "{value}");
     }
-    // Bytes that no decoder takes, in the next field of a form.
-    let form = [&b"id=1' or 1=1--&x="[..], &[0xff, 1].repeat(400)].concat();
-    assert_eq!(rules(&upload(&form)), ["sql.tautology"]);
+    // Bytes that no decoder takes, in the other fields of a form.
+    let bytes = [0xff, 1].repeat(400);
+    for form in [
+        [&b"id=1' or 1=1--&x="[..], &bytes].concat(),
+        [&b"x= <"[..], &bytes, b"&id=1' or 1=1--&y=", &bytes].concat(),
+        [&b"x= <"[..], &bytes, b"&id=1' or 1=1--", &bytes].concat(),
+    ] {
+        let shown = form.escape_ascii();
+        assert_eq!(rules(&upload(&form)), ["sql.tautology"], "{shown}");
+    }
 }
 
 /// What repeats itself inflates to many times its length, and is nobody's fault.

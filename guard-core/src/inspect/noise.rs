@@ -33,8 +33,9 @@ impl<'t> Noise<'t> {
 
     /// Whether what begins at `at` may stand there by chance.
     ///
-    /// Never in what is mostly text. In what is none it has to stand in a stretch that is, or in one at an end of the
-    /// whole. Strings that end in NUL stand one behind the other in programs and catalogues of messages: there a NUL
+    /// Never in what is mostly text. In what is none it has to stand in a stretch that is, in one at an end of the
+    /// whole, or in the text that a form's field begins with: who reads a form does not mind what is in other fields.
+    /// Strings that end in NUL stand one behind the other in programs and catalogues of messages: there a NUL
     /// cuts nothing short.
     #[inline]
     pub(super) fn hides(&mut self, at: usize) -> bool {
@@ -53,7 +54,9 @@ impl<'t> Noise<'t> {
         let behind = leading(bytes.get(own..bytes.len().min(own + STRETCH)));
         let before = trailing(bytes.get(at.saturating_sub(STRETCH)..at));
         let is_at_an_end = text.starts && before == at || text.ends && own + behind == bytes.len();
-        is_at_an_end || before + (own - at) + behind >= STRETCH
+        is_at_an_end
+            || before + (own - at) + behind >= STRETCH
+            || begins_field(bytes.get(at - before..at).unwrap_or_default())
     }
 
     /// The block around a place; the last one reaches back to be as long as others.
@@ -91,6 +94,16 @@ impl Block {
         };
         Self { is_noise, nuls }
     }
+}
+
+/// Whether a form's field begins in a text: `&name=`.
+fn begins_field(text: &[u8]) -> bool {
+    let field = memchr::memrchr(b'&', text).and_then(|at| text.get(at + 1..));
+    let name = field.and_then(|field| field.split(|byte| *byte == b'=').next());
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.[]".contains(byte);
+    name.is_some_and(|name| {
+        !name.is_empty() && name.len() < field.map_or(0, <[u8]>::len) && name.iter().all(is_name)
+    })
 }
 
 /// How many bytes of text `bytes` begin with.
