@@ -6,6 +6,7 @@
 use crate::calls::Name;
 use crate::process::Process;
 use crate::scratch::Scratch;
+use crate::sys::errno::{ENAMETOOLONG, ENOENT};
 use crate::sys::{Errno, Fd, OpenHow, memory};
 use crate::text::{DescriptorPath, PathText};
 use crate::{Answer, Call, Next};
@@ -157,14 +158,12 @@ pub(crate) fn path_argument(from: usize, into: &mut PathText) -> Result<(), Answ
     match memory::copy_string(from, into.room()) {
         Ok(Some(0)) => {
             into.clear();
-            Err(refused(resolve::ENOENT))
+            Err(refused(ENOENT))
         }
-        Ok(Some(length)) => into
-            .filled(length)
-            .ok_or_else(|| refused(resolve::NAME_TOO_LONG)),
+        Ok(Some(length)) => into.filled(length).ok_or_else(|| refused(ENAMETOOLONG)),
         Ok(None) => {
             into.clear();
-            Err(refused(resolve::NAME_TOO_LONG))
+            Err(refused(ENAMETOOLONG))
         }
         Err(errno) => {
             into.clear();

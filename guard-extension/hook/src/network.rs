@@ -35,19 +35,11 @@ use address::Address;
 pub(crate) use local::Sockets;
 
 use crate::calls::Name;
+use crate::sys::errno::{
+    EACCES, EAFNOSUPPORT, ECONNREFUSED, EINVAL, ENOBUFS, EOPNOTSUPP, EPERM, EPROTONOSUPPORT,
+};
 use crate::sys::{self, Errno, Fd};
 use crate::{Answer, Call, Next, Process, Scratch};
-
-/// Operation not permitted (errno(3)), as the others.
-const EPERM: Errno = Errno(1);
-const ENOMEM: Errno = Errno(12);
-const EACCES: Errno = Errno(13);
-const EINVAL: Errno = Errno(22);
-const EPROTONOSUPPORT: Errno = Errno(93);
-const EOPNOTSUPP: Errno = Errno(95);
-const EAFNOSUPPORT: Errno = Errno(97);
-const ENOBUFS: Errno = Errno(105);
-const ECONNREFUSED: Errno = Errno(111);
 
 /// Protocol numbers (ip(7)).
 const TCP: usize = 6;

@@ -19,6 +19,7 @@ use crate::process::Process;
 use crate::record::{Subject, goes_on};
 use crate::scratch::Scratch;
 use crate::shared::{Kind, TmpUse};
+use crate::sys::errno::{ELOOP, ENAMETOOLONG};
 use crate::sys::{self, AT_FDCWD, Area, Errno, Fd, memory, number};
 use crate::text::{DescriptorPath, PathText};
 use crate::{Answer, Call, Next};
@@ -34,8 +35,6 @@ const AT_EMPTY_PATH: usize = 0x1000;
 /// What of an argument the kernel takes as `int`.
 const INT: usize = 0xffff_ffff;
 const DENIED: Errno = Errno(EACCES);
-const ELOOP: Errno = Errno(40);
-const NAME_TOO_LONG: Errno = Errno(36);
 /// Exec format error (errno(3)).
 const NO_PROGRAM: Errno = Errno(8);
 
@@ -241,7 +240,7 @@ fn prepare(
     let found = if given.bytes().is_empty() {
         sys::duplicate(asked.directory)?
     } else if !process.program.is_empty() && is_own_name(asked.directory, given.bytes(), names) {
-        given.set(process.program).ok_or(NAME_TOO_LONG)?;
+        given.set(process.program).ok_or(ENAMETOOLONG)?;
         let mut spare = Spare {
             rest: spare,
             link: names,

@@ -6,6 +6,7 @@ mod apart;
 mod area;
 mod call;
 mod confine;
+pub mod errno;
 pub mod memory;
 pub mod number;
 mod raw;

@@ -9,13 +9,13 @@ use crate::process::Process;
 use crate::record::{Subject, goes_on};
 use crate::scratch::Scratch;
 use crate::shared::Kind;
+use crate::sys::errno::ENOENT;
 use crate::sys::{self, Errno, Fd, int, memory};
 use crate::text::Text;
 use crate::{Answer, Call, Next};
 
 const EPERM: u16 = 1;
 const EINVAL: u16 = 22;
-const ENOENT: Errno = Errno(2);
 const BAD_DESCRIPTOR: Errno = Errno(9);
 
 // prctl(2)

@@ -7,9 +7,9 @@
 use guard_core::policy::{Access, Decision};
 
 use super::judge::{EACCES, Wants, may_move, may_use};
-use super::open::{EISDIR, O_LARGEFILE, openat2};
+use super::open::{O_LARGEFILE, openat2};
 use super::resolve::{
-    DENIED, ELOOP, O_CLOEXEC, O_NOFOLLOW, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, entry, find,
+    DENIED, O_CLOEXEC, O_NOFOLLOW, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, entry, find,
     name_of, object,
 };
 use super::shape::{
@@ -23,6 +23,7 @@ use crate::process::Process;
 use crate::record::{Subject, goes_on};
 use crate::scratch::Scratch;
 use crate::shared::{Kind, TmpUse};
+use crate::sys::errno::{EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOMEM};
 use crate::sys::{self, AT_FDCWD, Errno, Fd, OpenHow, number};
 use crate::{Answer, Call};
 
@@ -30,10 +31,6 @@ const AT_SYMLINK_FOLLOW: usize = 0x400;
 const RENAME_EXCHANGE: usize = 2;
 
 const EPERM: u16 = 1;
-const ENOENT: Errno = Errno(2);
-const ENOMEM: Errno = Errno(12);
-const EEXIST: Errno = Errno(17);
-const EINVAL: Errno = Errno(22);
 
 pub(super) fn decide(
     process: &Process<'_>,

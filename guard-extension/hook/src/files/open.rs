@@ -17,8 +17,8 @@
 use super::judge::{Wants, is_free, learn, learns, may_use};
 use super::path::{append, climbs, is_below};
 use super::resolve::{
-    DENIED, ELOOP, ENOENT, ENOSYS, MAX_LINKS, NAME_TOO_LONG, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW,
-    O_PATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, entry, name_of, object,
+    DENIED, MAX_LINKS, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS, entry, name_of, object,
 };
 use super::text::{Spare, by_text, is_linked, remember_link};
 use super::there::{existing, is_still_free, place, through_descriptor};
@@ -27,6 +27,7 @@ use crate::calls::Name;
 use crate::process::Process;
 use crate::programs::is_own_name;
 use crate::scratch::Scratch;
+use crate::sys::errno::{self, EINVAL, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOSYS, EPERM};
 use crate::sys::{self, AT_FDCWD, Errno, Fd, OpenHow, memory, number};
 use crate::{Answer, Call, Next};
 
@@ -63,11 +64,6 @@ const KNOWN: u64 = O_ACCMODE
     | O_CLOEXEC
     | O_PATH
     | O_TMPFILE;
-
-pub(super) const EISDIR: Errno = Errno(21);
-pub(super) const EEXIST: Errno = Errno(17);
-const EINVAL: Errno = Errno(22);
-const EPERM: Errno = Errno(1);
 
 /// Times that a creation starts again when a link appears where there was none.
 const ATTEMPTS: u8 = 8;
@@ -263,7 +259,7 @@ fn unknown(process: &Process<'_>, call: &Call) -> Answer {
     }
     match argument(call, 3) {
         // The structure cannot be read.
-        24 => Answer::Return(memory::EFAULT.result()),
+        24 => Answer::Return(errno::EFAULT.result()),
         0..24 => Answer::Return(EINVAL.result()),
         // E2BIG: what a kernel says that does not know the rest.
         _ => Answer::Return(-7),
@@ -425,7 +421,7 @@ fn thorough(process: &Process<'_>, number: usize, scratch: &mut Scratch) -> Resu
             // A link to nowhere: the file is created where it leads.
             Ok(()) if nofollow || request.how.resolve != 0 => return Err(ELOOP),
             Ok(()) => {
-                path.set(spare.bytes()).ok_or(NAME_TOO_LONG)?;
+                path.set(spare.bytes()).ok_or(ENAMETOOLONG)?;
                 directory = held.insert(parent).number();
                 continue;
             }

@@ -4,6 +4,7 @@ use super::judge::is_own;
 use super::path::{of_process, split};
 use super::text::{Spare, by_text};
 use crate::process::Process;
+use crate::sys::errno::{EINVAL, ELOOP, ENAMETOOLONG, ENOSYS};
 use crate::sys::{self, Errno, Fd, OpenHow};
 use crate::text::{DescriptorPath, PathText};
 
@@ -22,11 +23,6 @@ pub(crate) const O_NOFOLLOW: u64 = if cfg!(target_arch = "x86_64") {
 pub(super) const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
 pub(super) const RESOLVE_NO_SYMLINKS: u64 = 0x04;
 
-pub(super) const ENOENT: Errno = Errno(2);
-pub(super) const ELOOP: Errno = Errno(40);
-pub(super) const ENOSYS: Errno = Errno(38);
-pub(super) const NAME_TOO_LONG: Errno = Errno(36);
-const EINVAL: Errno = Errno(22);
 /// Not allowed: the result for what cannot be resolved safely.
 pub(super) const DENIED: Errno = Errno(13);
 
@@ -61,7 +57,7 @@ pub(crate) fn find(
     {
         return Ok(found);
     }
-    spare.link.set(path).ok_or(NAME_TOO_LONG)?;
+    spare.link.set(path).ok_or(ENAMETOOLONG)?;
     let found = object(process, directory, spare.link, flags, 0, spare.rest)?;
     name_of(found.number(), real).map_err(|_| DENIED)?;
     Ok(found)
@@ -112,7 +108,7 @@ fn by_hand(
             return with_path(directory, path, &plain, spare);
         };
         leaf(last, &mut name)?;
-        spare.set(parent).ok_or(NAME_TOO_LONG)?;
+        spare.set(parent).ok_or(ENAMETOOLONG)?;
         let parent_how = OpenHow {
             flags: O_PATH | O_CLOEXEC | O_DIRECTORY,
             mode: 0,
@@ -128,7 +124,7 @@ fn by_hand(
             // Not by the name of the link's target: the descriptor is what counts.
             let is_own = is_own(owner);
             if is_own && name.bytes() == b"exe" && !process.program.is_empty() {
-                path.set(process.program).ok_or(NAME_TOO_LONG)?;
+                path.set(process.program).ok_or(ENAMETOOLONG)?;
                 return sys::open_at(sys::AT_FDCWD, path, &plain);
             }
             let found = sys::open_at(parent.number(), &name, &plain)?;
@@ -140,9 +136,9 @@ fn by_hand(
         match sys::read_link(parent.number(), &name, path) {
             // Absolute from here on, so that the path stands for itself.
             Ok(()) if !path.bytes().starts_with(b"/") => {
-                spare.push(b"/").ok_or(NAME_TOO_LONG)?;
-                spare.push(path.bytes()).ok_or(NAME_TOO_LONG)?;
-                path.set(spare.bytes()).ok_or(NAME_TOO_LONG)?;
+                spare.push(b"/").ok_or(ENAMETOOLONG)?;
+                spare.push(path.bytes()).ok_or(ENAMETOOLONG)?;
+                path.set(spare.bytes()).ok_or(ENAMETOOLONG)?;
             }
             Ok(()) => {}
             // No link any more.
@@ -157,9 +153,9 @@ fn by_hand(
 /// slash behind it says as much as many.
 pub(super) fn leaf(name: &[u8], into: &mut DescriptorPath) -> Result<(), Errno> {
     let bare = super::path::bare(name);
-    into.set(bare).ok_or(NAME_TOO_LONG)?;
+    into.set(bare).ok_or(ENAMETOOLONG)?;
     if bare.len() < name.len() {
-        into.push(b"/").ok_or(NAME_TOO_LONG)?;
+        into.push(b"/").ok_or(ENAMETOOLONG)?;
     }
     Ok(())
 }
@@ -208,7 +204,7 @@ pub(crate) fn entry(
         return Ok(None);
     };
     leaf(last, name)?;
-    real.set(parent).ok_or(NAME_TOO_LONG)?;
+    real.set(parent).ok_or(ENAMETOOLONG)?;
     let how = OpenHow {
         flags: O_PATH | O_CLOEXEC | O_DIRECTORY,
         mode: 0,
@@ -219,6 +215,6 @@ pub(crate) fn entry(
     if !real.bytes().starts_with(b"/") {
         return Err(DENIED);
     }
-    super::path::append(real, super::path::bare(last)).ok_or(NAME_TOO_LONG)?;
+    super::path::append(real, super::path::bare(last)).ok_or(ENAMETOOLONG)?;
     Ok(Some(parent))
 }

@@ -14,11 +14,9 @@ use super::resolve::{
     MAX_LINKS, O_CLOEXEC, O_PATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, magic_owner,
 };
 use crate::process::Local;
+use crate::sys::errno::{EINVAL, ENOENT};
 use crate::sys::{self, AT_FDCWD, Errno, OpenHow};
 use crate::text::PathText;
-
-const ENOENT: Errno = Errno(2);
-const EINVAL: Errno = Errno(22);
 
 /// Memory to work in.
 pub(crate) struct Spare<'s> {

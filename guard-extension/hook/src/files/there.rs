@@ -6,14 +6,14 @@
 
 use super::Step;
 use super::judge::may_use;
-use super::open::{EEXIST, EISDIR, O_CREAT, O_EXCL, O_TMPFILE, openat2};
+use super::open::{O_CREAT, O_EXCL, O_TMPFILE, openat2};
 use super::resolve::{
-    DENIED, ELOOP, O_CLOEXEC, O_NOFOLLOW, O_PATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS,
-    name_of,
+    DENIED, O_CLOEXEC, O_NOFOLLOW, O_PATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, name_of,
 };
 use crate::Call;
 use crate::process::Process;
 use crate::scratch::Scratch;
+use crate::sys::errno::{EEXIST, EISDIR, ELOOP};
 use crate::sys::{self, AT_FDCWD, Errno, Fd, OpenHow, S_IFDIR, S_IFLNK, number};
 
 /// Decides about an object that is there, and opens it.

@@ -8,6 +8,7 @@ use super::{Memory, Use, Way};
 use crate::files::{self, Wants};
 use crate::record::{Subject, goes_on};
 use crate::shared::Kind;
+use crate::sys::errno::{EACCES, EINVAL, ENOMEM};
 use crate::sys::{self, Errno, Fd, OpenHow};
 use crate::text::{DescriptorPath, Text};
 use crate::{Answer, Call, Process, Scratch};
@@ -44,7 +45,7 @@ pub(super) fn decide(
         };
     }
     let mut path = Text::<{ super::address::LONGEST }>::new();
-    path.push(name).ok_or(super::EINVAL)?;
+    path.push(name).ok_or(EINVAL)?;
     let how = OpenHow {
         flags: O_PATH | O_CLOEXEC,
         mode: 0,
@@ -112,13 +113,13 @@ pub(super) fn bind(
     // By a thread that can make the file in that folder only, wherever the path leads by then.
     let done = sys::apart_in_thread(|| {
         let parent = parent(&process, call, scratch)?;
-        sys::make_sockets_below(parent.as_ref()).map_err(|_| super::EACCES)?;
+        sys::make_sockets_below(parent.as_ref()).map_err(|_| EACCES)?;
         match super::with_address(way, call, 1, &scratch.network) {
             Answer::Instead(call) => Ok(sys::made(&call)),
-            _ => Err(super::EACCES),
+            _ => Err(EACCES),
         }
     });
-    done.unwrap_or(Err(super::ENOMEM)).map(Answer::Return)
+    done.unwrap_or(Err(ENOMEM)).map(Answer::Return)
 }
 
 /// The folder that the address in `scratch` would be made in, if it may be; `None` when the path is
@@ -130,7 +131,7 @@ fn parent(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Result<O
     let parent = files::entry(sys::AT_FDCWD, name, 0, real, leaf)?;
     if parent.is_some() && !files::may_use(process, call.number, real.bytes(), Wants::WRITE, names)
     {
-        return Err(super::EACCES);
+        return Err(EACCES);
     }
     Ok(parent)
 }

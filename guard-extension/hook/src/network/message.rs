@@ -7,7 +7,7 @@ use super::address::Address;
 use super::{EINVAL, ENOBUFS, EPERM, Memory, UDP, Way, destination, options};
 use crate::record::{Subject, goes_on};
 use crate::shared::Kind;
-use crate::sys::{self, Errno, memory};
+use crate::sys::{self, Errno, errno, memory};
 use crate::{Answer, Call, Process};
 
 /// Words of `struct msghdr`, and of `struct mmsghdr`, whose last holds the length that was sent.
@@ -85,7 +85,7 @@ pub(super) fn send_many(
     while prepared < count {
         let entry = entries
             .checked_add(prepared * ENTRY * WORD)
-            .ok_or(memory::EFAULT)?;
+            .ok_or(errno::EFAULT)?;
         let number = call.number;
         match prepare(process, number, (socket, flags), entry, prepared, memory) {
             Ok(Way::Copy) => way = Way::Copy,

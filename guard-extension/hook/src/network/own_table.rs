@@ -6,14 +6,11 @@
 //! thread with a table of its own. Nobody can interrupt that one, so it never waits; where the
 //! program's call would, it is tried again in a while, with the program's signals open in between.
 
-use super::{ENOMEM, Memory, address::AF_UNIX, destined, message};
+use super::{Memory, address::AF_UNIX, destined, message};
 use crate::calls::Name;
-use crate::sys::{self, Errno, number};
+use crate::sys::errno::{EAGAIN, EINTR, EINVAL, ENOMEM};
+use crate::sys::{self, number};
 use crate::{Answer, Call, Next, Process};
-
-const EINTR: Errno = Errno(4);
-const EAGAIN: Errno = Errno(11);
-const EINVAL: Errno = Errno(22);
 
 /// Does not wait (send(2)).
 const MSG_DONTWAIT: usize = 0x40;

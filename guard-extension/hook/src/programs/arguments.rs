@@ -5,7 +5,8 @@
 
 use super::image::Line;
 use crate::process::Process;
-use crate::sys::memory::{EFAULT, Reader};
+use crate::sys::errno::EFAULT;
+use crate::sys::memory::Reader;
 use crate::sys::{Area, Errno};
 
 const WORD: usize = size_of::<usize>();

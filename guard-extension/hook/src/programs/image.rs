@@ -1,5 +1,6 @@
 //! What a program's file is: read from its first bytes, as the kernel does.
 
+use crate::sys::errno::E2BIG;
 use crate::sys::{self, AT_FDCWD, Errno, Fd, OpenHow, Stat};
 use crate::text::{DescriptorPath, PathText, Text};
 
@@ -76,7 +77,7 @@ impl Line {
             })
             .and_then(|()| nested.push(self.nested.bytes()));
         // Argument list too long.
-        fits.ok_or(Errno(7))?;
+        fits.ok_or(E2BIG)?;
         *self = Self { nested, ..*inner };
         Ok(())
     }

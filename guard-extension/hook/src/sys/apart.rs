@@ -9,6 +9,7 @@
 use core::arch::asm;
 use core::ffi::c_void;
 
+use super::errno::EPERM;
 use super::number;
 use super::raw::{Errno, checked, syscall};
 
@@ -31,7 +32,7 @@ pub(crate) fn apart<T>(work: impl FnOnce() -> T) -> Result<T, Errno> {
     // It has ended: vfork(2) says when. Another thread may have waited for it meanwhile.
     // SAFETY: stores nothing.
     let _ = unsafe { syscall(number::WAIT4, [child, 0, WITHOUT_SIGNAL, 0, 0, 0]) };
-    result.ok_or(Errno(1))
+    result.ok_or(EPERM)
 }
 
 /// The same by a thread of the program's: it is the program that calls, for whomever the kernel
@@ -41,7 +42,7 @@ pub(crate) fn apart<T>(work: impl FnOnce() -> T) -> Result<T, Errno> {
 /// As of [`apart`].
 pub(crate) fn apart_in_thread<T>(work: impl FnOnce() -> T) -> Result<T, Errno> {
     let (_, result) = done(FLAGS | OF_THREAD, work)?;
-    result.ok_or(Errno(1))
+    result.ok_or(EPERM)
 }
 
 /// Which child it was, and what the work returned if it was done.

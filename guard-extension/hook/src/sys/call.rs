@@ -2,6 +2,7 @@
 //! directories or sockets, and none is interrupted: signals are blocked.
 #![allow(unsafe_code, reason = "system calls")]
 
+use super::errno::{ENAMETOOLONG, ENOSYS};
 use super::number;
 use super::raw::{Errno, SysResult, checked, syscall};
 use crate::Call;
@@ -99,7 +100,7 @@ pub(crate) fn open_at<const N: usize>(
         Ok(descriptor) => Ok(Fd(descriptor)),
         // Kernels before 5.6, and filters that do not know it: what only openat2 can ask for is
         // refused, the rest is asked for in the old way.
-        Err(Errno(38)) if how.resolve == 0 => open_old(directory, path, how),
+        Err(ENOSYS) if how.resolve == 0 => open_old(directory, path, how),
         Err(errno) => Err(errno),
     }
 }
@@ -157,7 +158,7 @@ pub(crate) fn read_link<const N: usize, const M: usize>(
     };
     let done = checked(result).inspect_err(|_| into.clear())?;
     // The path did not fit: ENAMETOOLONG.
-    into.filled(done).ok_or(Errno(36))
+    into.filled(done).ok_or(ENAMETOOLONG)
 }
 
 /// getcwd(2).
@@ -169,7 +170,7 @@ pub(crate) fn working_directory<const N: usize>(into: &mut Text<N>) -> Result<()
     let result = unsafe { syscall(number::GETCWD, [to, length, 0, 0, 0, 0]) };
     let done = checked(result).inspect_err(|_| into.clear())?;
     // The kernel counts the NUL.
-    into.filled(done.saturating_sub(1)).ok_or(Errno(36))
+    into.filled(done.saturating_sub(1)).ok_or(ENAMETOOLONG)
 }
 
 /// fstat(2) of a descriptor, also of one with `O_PATH`.
@@ -332,7 +333,7 @@ fn is_permitted(directory: usize, path: usize, what: usize, flags: usize) -> Opt
     // SAFETY: reads a string that ends by a NUL, as both callers hand it in.
     match checked(unsafe { syscall(number::FACCESSAT2, args) }) {
         Ok(_) => Some(true),
-        Err(Errno(38)) => None,
+        Err(ENOSYS) => None,
         Err(_) => Some(false),
     }
 }

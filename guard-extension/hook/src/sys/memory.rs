@@ -9,9 +9,7 @@
 use core::ptr;
 
 use super::raw::{Errno, syscall};
-
-/// Bad address (errno(3)).
-pub const EFAULT: Errno = Errno(14);
+use crate::sys::errno::EFAULT;
 
 const PAGE: usize = 4096;
 const RT_SIGPROCMASK: usize = if cfg!(target_arch = "x86_64") {
