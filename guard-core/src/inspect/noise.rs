@@ -8,6 +8,9 @@ use super::text::Text;
 /// So many bytes are told to be text or not at once.
 const BLOCK: usize = 512;
 
+/// In fewer bytes chance writes nothing, and a few odd ones are many.
+const FEW: usize = 64;
+
 /// So much text in a row is none by chance: in random bytes a stretch goes on with probability 0.45 (printable
 /// ASCII, line breaks, and what happens to be UTF-8), so that one of this length begins once in 10^11 bytes.
 const STRETCH: usize = 32;
@@ -88,7 +91,7 @@ impl Block {
     fn of(bytes: &[u8]) -> Self {
         let controls = bytes.iter().filter(|byte| is_control(**byte)).count();
         let nuls = bytes.iter().filter(|byte| **byte == 0).count();
-        let is_noise = controls * 32 >= bytes.len() && {
+        let is_noise = bytes.len() >= FEW && controls * 32 >= bytes.len() && {
             let invalid: usize = bytes.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
             (controls + invalid) * 4 >= bytes.len()
         };
