@@ -87,17 +87,15 @@ impl RuntimeApi {
         self.state.0.lock().unwrap().answers.clone()
     }
 
-    /// Waits until there are `n` answers, 10 seconds at most.
+    /// Waits until there are `n` answers, a minute at most: events of 6 MiB take an unoptimised handler seconds
+    /// on a busy machine.
     pub(crate) fn wait_for(&self, n: usize) -> Vec<Answer> {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(60);
         let mut state = self.state.0.lock().unwrap();
         while state.answers.len() < n {
             let left = end.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero(),
-                "{n} answers awaited, got {:?}",
-                state.answers
-            );
+            let paths = || Vec::from_iter(state.answers.iter().map(|answer| &answer.path));
+            assert!(!left.is_zero(), "{n} answers awaited, got {:?}", paths());
             state = self.state.1.wait_timeout(state, left).unwrap().0;
         }
         state.answers.clone()
