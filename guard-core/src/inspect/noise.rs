@@ -45,7 +45,9 @@ impl<'t> Noise<'t> {
         let bytes = self.text.bytes;
         let own = bytes.len().min(at + OWN);
         let holds_nul = bytes.get(at..own).is_some_and(|own| own.contains(&0));
-        if !holds_nul && self.is_in_text(at, own) {
+        // Most of what is no container is text all the same.
+        let before = bytes.get(at.saturating_sub(STRETCH)..at);
+        if !holds_nul && (before.is_some_and(is_plain) || self.is_in_text(at, own)) {
             return false;
         }
         let block = self.block(at);
@@ -97,6 +99,14 @@ impl Block {
         };
         Self { is_noise, nuls }
     }
+}
+
+/// Whether some bytes are a whole stretch of printable ASCII and line breaks.
+fn is_plain(bytes: &[u8]) -> bool {
+    let text = |byte: u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+    // All of them, whatever the first ones are: a few instructions for vectors.
+    <&[u8; STRETCH]>::try_from(bytes)
+        .is_ok_and(|bytes| bytes.iter().fold(true, |all, byte| all & text(*byte)))
 }
 
 /// Whether a form's field begins in a text: `&name=`.
