@@ -11,13 +11,18 @@ use core::sync::atomic::Ordering;
 use guard_hook::Call;
 use guard_hook::calls::passes;
 use guard_hook::shared::{KnownText, NamedBy, TextKey};
-use guard_patcher::{Kind, Place, Site, Text, Write};
+use guard_patcher::{Kind, Site, Text};
 
-use crate::arch::{self, ALIGN, ISLAND, Planner, REACH, guard_gate_entry};
+use self::island::Island;
+use self::writes::{Data, Writes};
+use crate::arch::{self, Planner, guard_gate_entry};
 use crate::covered;
 use crate::maps;
 use crate::sections::Sections;
-use crate::sys::{self, Descriptor, Errno, map, number};
+use crate::sys::{self, Errno, map, number};
+
+mod island;
+mod writes;
 
 /// Bytes of a text whose pages are given back when it was searched, and that the extension is told
 /// of. Of less, mapping those anew that the program runs costs more than they are.
@@ -357,55 +362,6 @@ fn patch_known(start: usize, end: usize, known: &KnownText<'_>, is_new: bool) ->
     Some(count)
 }
 
-/// The pages of a text that hold its sites, data from before they are read: a page that is read, and
-/// then written to, is mapped twice, the second time as a copy, and so much more is there whose
-/// protection changes. Code again when dropped.
-struct Data([usize; 6]);
-
-impl Data {
-    /// Nothing where code cannot be made data.
-    fn of_sites(start: usize, length: usize, known: &KnownText<'_>) -> Option<Self> {
-        const PAGE: usize = 4096;
-        // madvise(2); kernels before 5.14 refuse.
-        const POPULATE_WRITE: usize = 23;
-        let pages = || {
-            let offsets = known.sites.iter().filter_map(arch::offset);
-            offsets.map(|offset| offset as usize & !(PAGE - 1))
-        };
-        let (low, high) = (pages().min()?, pages().max()? + PAGE);
-        if arch::is_sealed() || high > length.next_multiple_of(PAGE) {
-            return None;
-        }
-        let mut args = [start + low, high - low, map::READ | map::WRITE, 0, 0, 0];
-        // SAFETY: the pages hold code that nobody runs, and stay readable.
-        unsafe { sys::call(number::MPROTECT, args) }.ok()?;
-        args[2] = map::READ | map::EXEC;
-        let data = Self(args);
-        let mut run = low..low;
-        for page in pages().chain([usize::MAX]) {
-            if page == run.end {
-                run.end += PAGE;
-            } else if !(run.clone()).contains(&page) {
-                let args = [start + run.start, run.len(), POPULATE_WRITE, 0, 0, 0];
-                // SAFETY: what is there stays as it is, in pages of its own.
-                let made = unsafe { sys::call(number::MADVISE, args) };
-                if made.is_err() {
-                    break;
-                }
-                run = page..page.saturating_add(PAGE);
-            }
-        }
-        Some(data)
-    }
-}
-
-impl Drop for Data {
-    fn drop(&mut self) {
-        // SAFETY: as they were before, as in `carry_out`.
-        let _ = unsafe { sys::call(number::MPROTECT, self.0) };
-    }
-}
-
 /// Plans one site's patch, writes its trampoline and notes what is to be written to the text.
 fn place(
     text: Text<'_>,
@@ -476,202 +432,5 @@ impl Drop for Mapped {
         let args = [self.0.addr(), size_of::<Work>(), 0, 0, 0, 0];
         // SAFETY: the mapping is ours, and nothing refers to it any more.
         let _ = unsafe { sys::call(number::MUNMAP, args) };
-    }
-}
-
-/// Memory for trampolines.
-struct Island {
-    start: usize,
-    used: usize,
-    is_code: bool,
-}
-
-impl Island {
-    /// An island within reach of all of the text.
-    fn near(start: usize, end: usize) -> Option<Self> {
-        // Where the kernel puts libraries it puts this, too: nearly always within reach of them.
-        if start > REACH
-            && let Some(island) = Self::anywhere(start, end)
-        {
-            return Some(island);
-        }
-        // Below first: what lies above a program's data is the room that its heap grows into.
-        let mut distance = ISLAND;
-        while distance < REACH {
-            let below = start.checked_sub(distance).filter(|low| end - low < REACH);
-            if let Some(island) = below.and_then(Self::at) {
-                return Some(island);
-            }
-            distance += distance.clamp(ISLAND, 4 << 20);
-        }
-        distance = 0;
-        while distance < REACH {
-            let above = end.checked_add(distance)?;
-            if above - start < REACH
-                && let Some(island) = Self::at(above)
-            {
-                return Some(island);
-            }
-            distance += distance.clamp(ISLAND, 4 << 20);
-        }
-        None
-    }
-
-    /// Where the kernel likes, if that is within reach.
-    fn anywhere(start: usize, end: usize) -> Option<Self> {
-        let is_near = |address: usize| {
-            let is_below = address < start && end - address < REACH;
-            let is_above = address >= end && address - start < REACH;
-            address.is_multiple_of(ALIGN) && (is_below || is_above)
-        };
-        Self::mapped(0, 0, is_near)
-    }
-
-    fn at(address: usize) -> Option<Self> {
-        let address = address & !(ALIGN - 1);
-        // A kernel before 4.17 takes the address for a hint.
-        Self::mapped(address, map::FIXED_NOREPLACE, |start| start == address)
-    }
-
-    fn mapped(address: usize, flags: usize, is_good: impl Fn(usize) -> bool) -> Option<Self> {
-        let flags = map::PRIVATE | map::ANONYMOUS | flags;
-        let access = map::READ | map::WRITE;
-        let args = [address, ISLAND, access, flags, usize::MAX, 0];
-        // SAFETY: a new mapping where nothing is mapped.
-        let start = unsafe { sys::call(number::MMAP, args) }.ok()?;
-        if !is_good(start) {
-            // SAFETY: the mapping is ours, and nothing refers to it.
-            let _ = unsafe { sys::call(number::MUNMAP, [start, ISLAND, 0, 0, 0, 0]) };
-            return None;
-        }
-        let header = arch::header(guard_gate_entry as *const () as u64, passes);
-        let mut island = Self {
-            start,
-            used: 0,
-            is_code: false,
-        };
-        island.add(&header);
-        island.used = island.used.next_multiple_of(16);
-        Some(island)
-    }
-
-    const fn has_room(&self) -> bool {
-        !self.is_code && self.used + guard_patcher::TRAMPOLINE_MAX <= ISLAND
-    }
-
-    const fn place(&self) -> Place {
-        Place {
-            trampoline: (self.start + self.used) as u64,
-            header: self.start as u64,
-        }
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        let to = (self.start + self.used) as *mut u8;
-        // SAFETY: the island is ours, writable until it is code, and has room for a trampoline or,
-        // being new, for the header.
-        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
-        self.used += bytes.len();
-    }
-
-    /// Makes it code; what follows needs another island.
-    fn seal(&mut self) -> Result<(), Errno> {
-        if !self.is_code {
-            let args = [self.start, ISLAND, map::READ | map::EXEC, 0, 0, 0];
-            // SAFETY: the island is ours; nothing writes it from here on.
-            unsafe { sys::call(number::MPROTECT, args) }?;
-            self.is_code = true;
-        }
-        Ok(())
-    }
-}
-
-/// What is to be written to a text once its trampolines are there.
-struct Writes {
-    list: [MaybeUninit<Write>; 2 * BATCH],
-    length: usize,
-    /// How many sites they belong to.
-    sites: u32,
-}
-
-impl Writes {
-    fn add(&mut self, write: Write) {
-        if let Some(place) = self.list.get_mut(self.length) {
-            place.write(write);
-            self.length += 1;
-        }
-    }
-
-    /// Returns how many sites were not written.
-    fn carry_out(&mut self, text: usize, island: &mut Option<Island>) -> u32 {
-        let mut is_done = self.length == 0;
-        if let Some((island, (first, pages))) = island.as_mut().zip(self.pages(text))
-            && island.seal().is_ok()
-        {
-            is_done = true;
-            // No thread runs this code yet: the program has one thread, which is here, or the code
-            // was mapped just now. So it may be data for a moment, and is never both.
-            let args = |access| [first, pages, access, 0, 0, 0];
-            let access = args(map::READ | map::WRITE);
-            // SAFETY: the pages hold code that nobody runs, and stay readable.
-            let is_data =
-                !arch::is_sealed() && unsafe { sys::call(number::MPROTECT, access) }.is_ok();
-            let memory = match is_data {
-                true => None,
-                false => Descriptor::open(c"/proc/self/mem", 2).ok(),
-            };
-            for write in self.list.iter().take(self.length) {
-                // SAFETY: those up to the length were written by `add`.
-                let write = unsafe { write.assume_init_ref() };
-                is_done &= put(
-                    memory.as_ref(),
-                    is_data,
-                    text + write.offset() as usize,
-                    write.bytes(),
-                );
-            }
-            if is_data {
-                let access = args(map::READ | map::EXEC);
-                // SAFETY: as they were before. Had it failed, the program would end at its next call
-                // to this code, which is what is left.
-                let _ = unsafe { sys::call(number::MPROTECT, access) };
-            }
-        }
-        self.length = 0;
-        let sites = core::mem::take(&mut self.sites);
-        if is_done { 0 } else { sites }
-    }
-
-    /// The pages that are written to: address and length.
-    fn pages(&self, text: usize) -> Option<(usize, usize)> {
-        let mut bounds = None;
-        for write in self.list.iter().take(self.length) {
-            // SAFETY: those up to the length were written by `add`.
-            let write = unsafe { write.assume_init_ref() };
-            let start = text + write.offset() as usize;
-            let (low, high) = bounds.unwrap_or((start, start));
-            bounds = Some((low.min(start), high.max(start + write.bytes().len())));
-        }
-        let (low, high) = bounds?;
-        let first = low & !(arch::page() - 1);
-        Some((first, (high - first).next_multiple_of(arch::page())))
-    }
-}
-
-/// Writes over code: directly where it is data for the moment, else through the kernel. Returns
-/// whether it is written.
-fn put(memory: Option<&Descriptor>, is_data: bool, at: usize, bytes: &[u8]) -> bool {
-    if is_data {
-        // SAFETY: the pages are writable, and nobody runs or reads them.
-        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), at as *mut u8, bytes.len()) };
-        true
-    } else if let Some(memory) = memory {
-        let args = [memory.raw(), bytes.as_ptr().addr(), bytes.len(), at, 0, 0];
-        // SAFETY: the kernel reads the slice and writes over code that is to be replaced, which no
-        // reference of ours is read through at the same time.
-        let written = unsafe { sys::call(number::PWRITE64, args) };
-        written == Ok(bytes.len())
-    } else {
-        false
     }
 }
