@@ -34,37 +34,38 @@ impl<'t> Noise<'t> {
         Self { text, block: None }
     }
 
-    /// Whether what begins at `at` may stand there by chance.
-    ///
-    /// Never in what is mostly text. In what is none it has to stand in a stretch that is, in one at an end of the
-    /// whole, or in the text that a form's field begins with: who reads a form does not mind what is in other fields.
-    /// Strings that end in NUL stand one behind the other in programs and catalogues of messages: there a NUL
-    /// cuts nothing short.
+    /// Whether `at` is among bytes that are mostly no text, or among strings that end in NUL, as they stand one behind
+    /// the other in programs and catalogues of messages.
     #[inline]
-    pub(super) fn hides(&mut self, at: usize) -> bool {
-        let bytes = self.text.bytes;
-        let own = bytes.len().min(at + OWN);
-        let holds_nul = bytes.get(at..own).is_some_and(|own| own.contains(&0));
-        // Most of what is no container is text all the same.
-        let before = bytes.get(at.saturating_sub(STRETCH)..at);
-        if !holds_nul && (before.is_some_and(is_plain) || self.is_in_text(at, own)) {
-            return false;
-        }
+    pub(super) fn surrounds(&mut self, at: usize) -> bool {
         let block = self.block(at);
-        block.is_noise || holds_nul && block.nuls > SINGLE
+        block.is_noise || block.nuls > SINGLE
     }
 
-    fn is_in_text(&self, at: usize, own: usize) -> bool {
-        let (text, bytes) = (&self.text, self.text.bytes);
+    /// Whether what begins at `at` may stand there by chance. Asked where there is noise.
+    ///
+    /// It has to stand in a stretch of text, in one at an end of the whole, or in the text that a form's field begins
+    /// with: who reads a form does not mind what is in other fields. A NUL that ends one of many strings cuts
+    /// nothing short.
+    pub(super) fn hides(&mut self, at: usize) -> bool {
+        let (text, bytes) = (self.text, self.text.bytes);
+        let block = self.block(at);
+        let own = bytes.len().min(at + OWN);
+        let holds_nul = bytes.get(at..own).is_some_and(|own| own.contains(&0));
+        if holds_nul && block.nuls > SINGLE || !block.is_noise {
+            return holds_nul;
+        }
         let behind = leading(bytes.get(own..bytes.len().min(own + STRETCH)));
         let before = trailing(bytes.get(at.saturating_sub(STRETCH)..at));
         let is_at_an_end = text.starts && before == at || text.ends && own + behind == bytes.len();
-        is_at_an_end
+        let is_text = is_at_an_end
             || before + (own - at) + behind >= STRETCH
-            || begins_field(bytes.get(at - before..at).unwrap_or_default())
+            || begins_field(bytes.get(at - before..at).unwrap_or_default());
+        !is_text
     }
 
     /// The block around a place; the last one reaches back to be as long as others.
+    #[inline]
     fn block(&mut self, at: usize) -> Block {
         let last = self.text.bytes.len().saturating_sub(BLOCK);
         let start = (at - at % BLOCK).min(last);
@@ -91,8 +92,12 @@ impl Block {
     /// Compressed and random bytes hold one control character in nine, and more that is no UTF-8 than is. Texts in old
     /// character sets hold no control characters, serialized records little besides text.
     fn of(bytes: &[u8]) -> Self {
-        let controls = bytes.iter().filter(|byte| is_control(**byte)).count();
-        let nuls = bytes.iter().filter(|byte| **byte == 0).count();
+        let controls = count(bytes, is_control);
+        // They are among the others, of which text has none.
+        let nuls = match controls {
+            0..=SINGLE => 0,
+            _ => count(bytes, |byte| byte == 0),
+        };
         let is_noise = bytes.len() >= FEW && controls * 32 >= bytes.len() && {
             let invalid: usize = bytes.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
             (controls + invalid) * 4 >= bytes.len()
@@ -101,12 +106,11 @@ impl Block {
     }
 }
 
-/// Whether some bytes are a whole stretch of printable ASCII and line breaks.
-fn is_plain(bytes: &[u8]) -> bool {
-    let text = |byte: u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
-    // All of them, whatever the first ones are: a few instructions for vectors.
-    <&[u8; STRETCH]>::try_from(bytes)
-        .is_ok_and(|bytes| bytes.iter().fold(true, |all, byte| all & text(*byte)))
+/// How many bytes are of a kind: so few at a time that vectors of bytes can count them.
+fn count(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
+    let parts = bytes.chunks(usize::from(u8::MAX));
+    let counted = parts.map(|part| part.iter().map(|byte| u8::from(is(*byte))).sum::<u8>());
+    counted.map(usize::from).sum()
 }
 
 /// Whether a form's field begins in a text: `&name=`.
@@ -144,5 +148,6 @@ fn trailing(bytes: Option<&[u8]>) -> usize {
 
 /// Whether no text holds the byte.
 const fn is_control(byte: u8) -> bool {
-    byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r')
+    // Without branches, for vectors.
+    (byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r') | (byte == 0x7f)
 }

@@ -38,7 +38,7 @@ const CONFIRM: usize = 6;
 const UNIT: usize = 104;
 const BUFFER: usize = 22;
 const FINDING: usize = 128;
-const NOISE: usize = 16;
+const NOISE: usize = 64;
 
 /// Longest unit of which a candidate is looked at once more before the unit is searched.
 const STAYS: usize = 256;
@@ -532,7 +532,8 @@ impl Scan {
             if !self.looked(&mut candidates) || !self.effort.spend(CANDIDATE) {
                 return;
             }
-            if self.is_raw && (!self.effort.spend(NOISE) || noise.hides(at)) {
+            if self.is_raw && noise.surrounds(at) && (!self.effort.spend(NOISE) || noise.hides(at))
+            {
                 continue;
             }
             if candidate.owners.encoding() {
