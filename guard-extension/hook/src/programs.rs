@@ -19,7 +19,7 @@ use crate::process::Process;
 use crate::record::{Subject, goes_on};
 use crate::scratch::Scratch;
 use crate::shared::{Kind, TmpUse};
-use crate::sys::errno::{ELOOP, ENAMETOOLONG};
+use crate::sys::errno::{EINVAL, ELOOP, ENAMETOOLONG};
 use crate::sys::{self, AT_FDCWD, Area, Errno, Fd, memory, number};
 use crate::text::{DescriptorPath, PathText};
 use crate::{Answer, Call, Next};
@@ -187,7 +187,7 @@ fn start(
     // that is only to be checked (`AT_EXECVE_CHECK`). Kernels that do not know it refuse it.
     if flags & INT & !(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0 {
         return match process.enforces() {
-            true => Answer::Return(-22),
+            true => Answer::Return(EINVAL.result()),
             false => Answer::Proceed,
         };
     }

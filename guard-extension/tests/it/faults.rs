@@ -262,6 +262,7 @@ fn a_stopped_proxy_goes_on_where_it_was() {
     assert_eq!(client.read().unwrap().text(), "{}");
     client.send(answer("3", "response", "{}"));
     guard.signal("STOP");
+    // As above: nothing happens that could be waited for.
     std::thread::sleep(Duration::from_millis(500));
     guard.signal("CONT");
     assert_eq!(upstream.read().unwrap().text(), "{}");
