@@ -382,47 +382,75 @@ fn ends_scalar(byte: u8) -> bool {
 
 /// The offset of the quote that ends the string whose content starts at `at`, else the text's
 /// length.
+///
+/// Eight bytes at a time, since JSON in a JSON string has an escape in every few; blocks only where
+/// a string turns out to be long and plain.
 #[inline]
 pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> usize {
-    loop {
-        at = skip_plain(bytes, at);
-        match bytes.get(at) {
-            Some(b'\\') => at += 2,
-            Some(_) => return at,
-            None => return bytes.len(),
+    let mut plain = 0;
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<WORD>) {
+        let word = u64::from_le_bytes(*word);
+        let quotes = equal(word, b'"');
+        let mut marks = quotes | equal(word, b'\\');
+        if marks == 0 {
+            at += WORD;
+            plain += 1;
+            if plain == SHORT {
+                at = skip_blocks(bytes, at);
+                plain = 0;
+            }
+            continue;
         }
+        plain = 0;
+        let mut taken = WORD;
+        while marks != 0 {
+            let first = marks & marks.wrapping_neg();
+            if first & quotes != 0 {
+                return at + first.trailing_zeros() as usize / 8;
+            }
+            let escaped = first << 8;
+            if escaped == 0 {
+                taken += 1;
+            }
+            marks &= !(first | escaped);
+        }
+        at += taken;
     }
+    last_end(bytes, at)
 }
 
-/// The offset of the first quote or backslash from `at` on, or one past the text.
-#[inline]
-fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
-    // Most strings of an event are shorter than this many words; only long ones are worth the
-    // wide blocks.
-    for _ in 0..6 {
-        let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) else {
-            return skip_last(bytes, at);
-        };
-        if let Some(offset) = marked(word) {
-            return at + offset;
-        }
-        at += 8;
-    }
-    skip_blocks(bytes, at)
-}
+const WORD: usize = 8;
 
-/// The same for a long string.
+/// Words without a mark behind which a string is looked through in blocks: most strings of an event
+/// are shorter.
+const SHORT: usize = 6;
+
+/// The offset of the first quote or backslash from `at` on, else the text's length.
 fn skip_blocks(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     at + memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len())
 }
 
-fn skip_last(bytes: &[u8], at: usize) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest
-        .iter()
-        .position(|b| matches!(b, b'"' | b'\\'))
-        .unwrap_or(rest.len())
+/// The same as [`string_end`] for the last bytes of a text.
+fn last_end(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        match bytes.get(at) {
+            Some(b'"') => return at,
+            Some(b'\\') => at += 2,
+            Some(_) => at += 1,
+            None => return bytes.len(),
+        }
+    }
+}
+
+/// The high bit of each byte of a word that is `byte`.
+#[inline]
+const fn equal(word: u64, byte: u8) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const LOW: u64 = ONES * 0x7f;
+    let differing = word ^ (ONES * byte as u64);
+    // Adding carries into a byte's own high bit only, unlike subtracting: each bit is exact.
+    !((differing & LOW) + LOW | differing | LOW)
 }
 
 /// The offset of the first `byte` in `bytes`.
@@ -439,28 +467,6 @@ pub(crate) fn position(bytes: &[u8], byte: u8) -> Option<usize> {
     rest.iter()
         .position(|b| *b == byte)
         .map(|offset| at + offset)
-}
-
-/// The index of the first quote or backslash in eight bytes.
-#[inline]
-fn marked(word: &[u8; 8]) -> Option<usize> {
-    let marks = marks(word);
-    (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
-}
-
-/// A word of which some bit is set if there is a quote or backslash, the lowest one in the first
-/// of them.
-#[inline]
-fn marks(word: &[u8; 8]) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // A byte is zero where subtracting one borrows. Borrows only run upwards, so the lowest mark
-    // is exact.
-    const fn zeros(word: u64) -> u64 {
-        word.wrapping_sub(ONES) & !word & HIGH
-    }
-    let word = u64::from_le_bytes(*word);
-    zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use core::ops::Range;
 
 use super::text::Place;
+use crate::json::string_end;
 
 mod syntax;
 mod xml;
@@ -251,24 +252,8 @@ fn json_string(bytes: &[u8], from: usize, at: usize, inside: bool) -> Option<Uni
         None if inside => (from, false),
         None => return None,
     };
-    let mut encoded = false;
-    let mut end = start;
-    let ends = loop {
-        match memchr::memchr2(b'"', b'\\', bytes.get(end..)?) {
-            None => {
-                end = bytes.len();
-                break false;
-            }
-            Some(n) => {
-                end += n;
-                if bytes[end] == b'"' {
-                    break true;
-                }
-                encoded = true;
-                end = (end + 2).min(bytes.len());
-            }
-        }
-    };
+    let end = string_end(bytes, start);
+    let encoded = memchr::memchr(b'\\', bytes.get(start..end)?).is_some();
     let after = bytes.get(end + 1..).unwrap_or_default();
     let is_key = after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
     let place = if is_key {
@@ -279,7 +264,7 @@ fn json_string(bytes: &[u8], from: usize, at: usize, inside: bool) -> Option<Uni
     Some(Unit {
         span: start..end,
         starts,
-        ends,
+        ends: end < bytes.len(),
         encoded,
         place,
     })
