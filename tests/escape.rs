@@ -200,7 +200,10 @@ fn all(place: &Place) {
                 aim: &aim,
                 printing: &printing,
             };
-            match attempt.outcome() {
+            let start = Instant::now();
+            let outcome = attempt.outcome();
+            eprintln!("{name}: {} ms", start.elapsed().as_millis());
+            match outcome {
                 Ok(None) => eprintln!("{name}: not here: it does not work without Guard"),
                 Ok(Some(Attempt { got_out, sibling })) => {
                     tried += 1;

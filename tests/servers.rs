@@ -20,13 +20,10 @@ use guard_tests::servers::{self, HOSTS, PORTS, Servers};
 use guard_tests::{Result, clients, extension, fetch, layer, skip, target};
 use serde_json::Value;
 
-/// What npm installs: one folder for both tests.
-const NODE_CLIENTS: &str = "pg@8.13.1 redis@4.7.0";
-
 #[test]
 fn postgresql_and_redis_by_name() {
     // Outside, where there is a network.
-    let modules = clients::install(NODE_CLIENTS, &[("node", "nodejs"), ("npm", "npm")], &[]);
+    let modules = clients::databases();
     let modules = modules.map(text);
     isolated(|isolation| {
         if isolation == Isolation::Ports || !rustix::process::geteuid().is_root() {
@@ -70,9 +67,6 @@ const SERVICES: [(&str, Ipv4Addr); 2] = [
     ("sns.us-east-1.amazonaws.com", Ipv4Addr::new(192, 0, 2, 20)),
 ];
 
-/// It brings boto3 along.
-const MOTO: &str = "moto==5.2.5 flask==3.1.0 flask-cors==5.0.0";
-
 /// Stores something at the service that the event names, and answers with what that says.
 const FUNCTION: &str = r#"
 import boto3, botocore.config, botocore.exceptions
@@ -95,8 +89,7 @@ def handler(event, context):
 
 #[test]
 fn boto3_reaches_the_services_that_an_entry_allows() {
-    let packages = clients::python_packages(MOTO)
-        .and_then(|packages| Ok((packages, extension::python_client()?)));
+    let packages = clients::moto().and_then(|packages| Ok((packages, extension::python_client()?)));
     if !is_inside() {
         let _ = fetch::EMULATOR.path();
         extension::build().expect("the extension builds");

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use guard_tests::client::{self, Client, Folder, Outcome};
 use guard_tests::{Result, extension, skip};
@@ -72,10 +73,12 @@ fn programs_under_load() {
             skip(&client.name, &format!("there is no {missing}"));
             continue;
         }
+        let start = Instant::now();
         match ends_as_natively(client) {
             Ok(found) => complaints.extend(found),
             Err(error) => complaints.push(format!("{}: {error}", client.name)),
         }
+        eprintln!("{}: {} s", client.name, start.elapsed().as_secs());
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }

