@@ -64,7 +64,7 @@ cpython: needs-rust ## CPython's longest suites under the process tier, some min
 	$(CARGO) test --package guard-tests --test cpython -- --nocapture --ignored
 
 icount: needs-rust needs-valgrind ## instruction counts, compared with the recorded ones
-	$(CARGO) run --release --package guard-benches --bin icount -- --check
+	$(CARGO) run --release --package guard-benches --no-default-features --bin icount -- --check
 
 detection: needs-rust ## detection and false positives on the labelled corpus, where it is
 	$(CARGO) run --release --package guard-benches --bin detection

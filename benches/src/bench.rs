@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use guard_benches::alloc::{self, Counting};
+use guard_benches::automata;
 use guard_benches::events::{self, Event};
 use guard_benches::middleware::{self, Cost};
 use guard_benches::worst::{self, Worst};
@@ -80,7 +81,7 @@ fn rules(events: &[Event]) -> Vec<&'static str> {
 
 /// What of inspecting the benign `events` is the search for triggers, and what that and the looks at
 /// the bytes around them; nanoseconds for an event, with those of the whole.
-fn stages(events: &[Event], rounds: usize) -> [(&'static str, f64); 3] {
+fn stages(events: &[Event], rounds: usize) -> [(String, f64); 3] {
     let inspector = Inspector::new(Families::ALL);
     let mut samples = [const { Vec::new() }; 3];
     for _ in 0..rounds {
@@ -101,6 +102,33 @@ fn stages(events: &[Event], rounds: usize) -> [(&'static str, f64); 3] {
         ("search for triggers", search),
         ("and a look around each", contexts),
         ("and what is kept decoded and parsed", whole),
+    ]
+    .map(|(name, ns)| (name.to_owned(), ns))
+}
+
+/// What the house's automata take to look for the same triggers, or for those that are literals;
+/// nanoseconds for an event.
+fn automata(events: &[Event], rounds: usize) -> [(String, f64); 2] {
+    let (regex, (literals, count)) = (automata::regex(), automata::literals());
+    let mut cache = regex.create_cache();
+    let mut samples = [const { Vec::new() }; 2];
+    for _ in 0..rounds {
+        samples[0].push(per_event(events, |event| {
+            let event = black_box(&event.bytes);
+            black_box(regex.find_iter(&mut cache, event).count());
+        }));
+        samples[1].push(per_event(events, |event| {
+            black_box(literals.find_iter(black_box(&event.bytes)).count());
+        }));
+    }
+    let [regex, literals] = samples.map(median);
+    let triggers = Inspector::triggers().count();
+    [
+        (format!("regex-automata, a lazy DFA of {triggers}"), regex),
+        (
+            format!("aho-corasick, a DFA of the {count} literals"),
+            literals,
+        ),
     ]
 }
 
@@ -231,8 +259,9 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
     };
     write_worst(&mut out, &worst, every_hostile)?;
     writeln!(out, "\nrotated 3000 x 1 KiB, stage by stage: guard ns")?;
-    let stages = stages(&events::rotation(3000), 15);
-    for (name, ns) in stages {
+    let mut parts = Vec::from(stages(&events::rotation(3000), 15));
+    parts.extend(automata(&events::rotation(3000), 5));
+    for (name, ns) in &parts {
         writeln!(out, "{name:<44} {ns:>10.0}")?;
     }
     let layer = middleware::measure(&events::rotation(3000), 15, "enforce")?;
@@ -266,7 +295,7 @@ fn run(record: bool, every_hostile: bool) -> io::Result<()> {
         })
         .collect();
     entries.extend(
-        stages.map(
+        parts.iter().map(
             |(name, ns)| json!({"name": format!("rotated: {name}"), "value": ns, "unit": "ns"}),
         ),
     );

@@ -24,7 +24,7 @@ use self::prefilter::{Candidate, Candidates};
 use self::scan::{Hits, Scan};
 pub(crate) use self::text::{Effort, Match, Place, Text};
 pub(crate) use self::trigger::Trigger;
-use self::trigger::WIDTH;
+use self::trigger::{Class, WIDTH};
 
 /// A rule that matched, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +115,14 @@ impl Inspector {
     /// What the prefilter finds in an event.
     pub fn occurrences(event: &[u8]) -> impl Iterator<Item = Occurrence> {
         Candidates::new(event, 0).with_keys().map(Occurrence)
+    }
+
+    /// What it looks for: each trigger's classes, a byte of which an occurrence has at each place.
+    pub fn triggers() -> impl Iterator<Item = [Vec<u8>; WIDTH]> {
+        prefilter::triggers().map(|trigger| {
+            let held = |class: Class| (0..=u8::MAX).filter(move |byte| class.contains(*byte));
+            trigger.classes.map(|class| held(class).collect())
+        })
     }
 
     /// Whether a look at the bytes around an occurrence in `event` keeps it.

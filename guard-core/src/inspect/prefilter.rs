@@ -8,7 +8,7 @@
 //! nothing is built at start. Knows bytes and triggers only; what an occurrence means is for others
 //! to say.
 
-use crate::inspect::trigger::{PAST_END, WIDTH};
+use crate::inspect::trigger::{PAST_END, Trigger, WIDTH};
 use crate::rule::Family;
 
 mod grouping;
@@ -332,6 +332,11 @@ impl Iterator for Candidates<'_> {
         self.taken += 1;
         Some(*candidate)
     }
+}
+
+/// The triggers of all owners.
+pub(crate) fn triggers() -> impl Iterator<Item = Trigger> {
+    tables::triggers()
 }
 
 /// What [`search`] is, for one kind of processor.

@@ -68,6 +68,11 @@ static ENTRIES: [Entry; TRIGGERS] = {
     entries
 };
 
+/// The triggers of all owners.
+pub(super) fn triggers() -> impl Iterator<Item = Trigger> {
+    ENTRIES.iter().map(|entry| entry.trigger)
+}
+
 /// The bucket of each trigger. Which one has no bearing on what is found, only on how many first
 /// looks are in vain: the groupings were made on benign events.
 const fn assigned(grouping: &[u8]) -> [u8; TRIGGERS] {
