@@ -10,13 +10,38 @@ use guard_tests::{extension, fetch, layer, skip};
 const ORDERS: &[u8] = br#"{"action":"orders","customer":"alice"}"#;
 const LEAK: &[u8] = br#"{"action":"orders","customer":"x' OR '1'='1"}"#;
 
+/// Builds and fetches outside the namespaces, which have no network; whether that is done.
+fn prepared() -> bool {
+    if std::env::var_os("TESTS_INSIDE").is_some() {
+        return true;
+    }
+    function::build("order-service", Profile::Debug).expect("the order service builds");
+    extension::build().expect("the extension builds");
+    fetch::CARGO_LAMBDA
+        .path()
+        .map_err(|reason| skip("cargo-lambda", &reason))
+        .is_ok()
+}
+
+/// Starts `bootstrap` with Guard: a benign event gets the answer that it got without, an attack none.
+fn guards(
+    isolation: Isolation,
+    bootstrap: &Path,
+    variables: &[(&str, &str)],
+    plain: &mut CargoLambda,
+) {
+    let expected = plain.post(ORDERS).expect("an answer");
+    let mut guarded = CargoLambda::start(isolation, bootstrap, variables).expect("it starts");
+    assert_eq!(guarded.post(ORDERS).expect("an answer"), expected);
+    let blocked = guarded.invoke(LEAK).expect("an answer");
+    assert!(blocked.contains("Guard.Blocked"), "{blocked}");
+    assert!(!blocked.contains("customer"), "{blocked}");
+}
+
 #[test]
 fn answers_with_and_without_guard() {
-    if std::env::var_os("TESTS_INSIDE").is_none() {
-        function::build("order-service", Profile::Debug).expect("the order service builds");
-        if let Err(reason) = fetch::CARGO_LAMBDA.path() {
-            return skip("cargo-lambda", &reason);
-        }
+    if !prepared() {
+        return;
     }
     isolated(|isolation| {
         let function = function::program("order-service", Profile::Debug);
@@ -32,22 +57,14 @@ fn answers_with_and_without_guard() {
         assert_eq!(leaked.matches("customer").count(), 12, "{leaked}");
 
         let variables = [("ORDERS_GUARD", "on"), ("GUARD_MODE", "enforce")];
-        let mut guarded = CargoLambda::start(isolation, &function, &variables).expect("it starts");
-        assert_eq!(guarded.post(ORDERS).expect("an answer"), expected);
-        let blocked = guarded.invoke(LEAK).expect("an answer");
-        assert!(blocked.contains("Guard.Blocked"), "{blocked}");
-        assert!(!blocked.contains("customer"), "{blocked}");
+        guards(isolation, &function, &variables, &mut plain);
     });
 }
 
 #[test]
 fn a_function_that_knows_nothing_of_guard_is_started_by_guard_exec() {
-    if std::env::var_os("TESTS_INSIDE").is_none() {
-        function::build("order-service", Profile::Debug).expect("the order service builds");
-        extension::build().expect("the extension builds");
-        if let Err(reason) = fetch::CARGO_LAMBDA.path() {
-            return skip("cargo-lambda", &reason);
-        }
+    if !prepared() {
+        return;
     }
     isolated(|isolation| {
         if isolation == Isolation::Ports {
@@ -59,13 +76,8 @@ fn a_function_that_knows_nothing_of_guard_is_started_by_guard_exec() {
         let function = function::program("order-service", Profile::Debug);
         let guarded = extension::exec_bootstrap(&function).expect("a bootstrap");
         let mut plain = CargoLambda::start(isolation, &function, &[]).expect("it starts");
-        let expected = plain.post(ORDERS).expect("an answer");
         let enforce = [("GUARD_MODE", "enforce")];
-        let mut guarded = CargoLambda::start(isolation, &guarded, &enforce).expect("it starts");
-        assert_eq!(guarded.post(ORDERS).expect("an answer"), expected);
-        let blocked = guarded.invoke(LEAK).expect("an answer");
-        assert!(blocked.contains("Guard.Blocked"), "{blocked}");
-        assert!(!blocked.contains("customer"), "{blocked}");
+        guards(isolation, &guarded, &enforce, &mut plain);
     });
 }
 
@@ -73,12 +85,8 @@ fn a_function_that_knows_nothing_of_guard_is_started_by_guard_exec() {
 /// starts none.
 #[test]
 fn the_extension_serves_a_function_of_cargo_lambda() {
-    if std::env::var_os("TESTS_INSIDE").is_none() {
-        function::build("order-service", Profile::Debug).expect("the order service builds");
-        extension::build().expect("the extension builds");
-        if let Err(reason) = fetch::CARGO_LAMBDA.path() {
-            return skip("cargo-lambda", &reason);
-        }
+    if !prepared() {
+        return;
     }
     isolated(|isolation| {
         if isolation == Isolation::Ports {
@@ -86,7 +94,6 @@ fn the_extension_serves_a_function_of_cargo_lambda() {
         }
         let function = function::program("order-service", Profile::Debug);
         let mut plain = CargoLambda::start(isolation, &function, &[]).expect("it starts");
-        let expected = plain.post(ORDERS).expect("an answer");
         layer::attach().expect("the layer's files");
         // Lambda starts the function when its extensions have registered; the wrapper tells.
         let script = format!(
@@ -100,10 +107,6 @@ fn the_extension_serves_a_function_of_cargo_lambda() {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(guarded, mode).expect("its mode");
         let enforce = [("GUARD_MODE", "enforce")];
-        let mut guarded = CargoLambda::start(isolation, guarded, &enforce).expect("it starts");
-        assert_eq!(guarded.post(ORDERS).expect("an answer"), expected);
-        let blocked = guarded.invoke(LEAK).expect("an answer");
-        assert!(blocked.contains("Guard.Blocked"), "{blocked}");
-        assert!(!blocked.contains("customer"), "{blocked}");
+        guards(isolation, guarded, &enforce, &mut plain);
     });
 }

@@ -212,13 +212,7 @@ fn one(
         };
         client.run(folder, &prefix, words, &settings)
     };
-    let plain = run("denied", false)?;
-    if !(plain.worked() && plain.ended) {
-        return Err(format!(
-            "does not work without Guard: {}",
-            plain.last_words()
-        ));
-    }
+    run("denied", false)?.is_honest()?;
     let mut complaints = Vec::new();
     let mut check = |what: &str, outcome: &Outcome, right: bool| {
         if !right {

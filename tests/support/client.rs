@@ -93,6 +93,19 @@ impl Outcome {
         self.output.contains(MARK)
     }
 
+    /// Nothing, when the client did what it was told to without Guard.
+    ///
+    /// # Errors
+    ///
+    /// When it did not: then what it does with Guard says nothing.
+    pub fn is_honest(&self) -> Result<()> {
+        if self.worked() && self.ended {
+            return Ok(());
+        }
+        let words = self.last_words();
+        Err(format!("does not work without Guard: {words}"))
+    }
+
     /// The end of the output in one line, without what was merely used.
     #[must_use]
     pub fn last_words(&self) -> String {

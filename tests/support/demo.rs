@@ -87,6 +87,28 @@ pub fn events() -> Result<Vec<Event>> {
     Ok(events)
 }
 
+/// Sends every event to a function with Guard and to one without: what went otherwise than with attacks
+/// blocked and answers to benign events unchanged.
+///
+/// # Errors
+///
+/// When the events cannot be read or an emulator breaks off.
+pub fn surprises(guarded: &mut Emulator, plain: &mut Emulator) -> Result<Vec<String>> {
+    let mut surprises = Vec::new();
+    for event in events()? {
+        let (_, expected) = event.send(plain)?;
+        let (outcome, response) = event.send(guarded)?;
+        let is_good = match event.attack {
+            Some(_) => matches!(outcome, Outcome::Blocked(_)),
+            None => response == expected,
+        };
+        if !is_good {
+            surprises.push(format!("{}: {outcome:?}", event.file));
+        }
+    }
+    Ok(surprises)
+}
+
 impl Event {
     /// Sends the event and looks what became of it.
     ///
