@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::rig::{check, directory, guarded, installed, plain, skip, tcp, text};
 
 const CLOSED: &[(&str, &str)] = &[("GUARD_EGRESS_ALLOW", "")];
-const READ: &[(&str, &str)] = &[("GUARD_FILE_READ", "runtime:/root/.pyenv:/usr/local")];
+const READ: &[(&str, &str)] = &[("GUARD_FILE_READ", "runtime:/usr/local")];
 
 /// Connects to PORT, reads PATH, starts a program: each by a command of the language.
 fn exercise(name: &str, connect: &[&str], read: Option<&[&str]>, port: &str, path: &str) {

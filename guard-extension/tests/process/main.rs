@@ -2,7 +2,6 @@
 //! allowed by the entry that the denial names, and in monitor mode.
 #![allow(clippy::unwrap_used, reason = "what fails in a test is to end it")]
 
-mod costs;
 mod egress;
 mod files;
 mod languages;
