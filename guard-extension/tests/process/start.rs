@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::rig::{compiled, guard, guarded, probe, skip};
+use crate::rig::{compiled, guard, guarded, plain, probe, skip};
 
 #[test]
 fn the_status_names_the_tier_and_every_program_its_sites() {
@@ -228,5 +228,16 @@ fn a_place_that_passes_by_the_check_is_named_and_can_be_refused() {
             assert_eq!((ran.code, ran.stdout.as_str()), (Some(69), ""), "{ran:?}");
             assert!(ran.stderr.contains("guard scan"), "{ran:?}");
         }
+    }
+}
+
+#[test]
+fn code_that_the_program_writes_to_stays_writable() {
+    let flags = ["-Wl,--no-warn-rwx-segments"];
+    let program = compiled("writable", "cc", &flags).unwrap();
+    assert!(plain(&[], &[&program]).worked());
+    for mode in ["monitor", "enforce"] {
+        let ran = guarded(&[("GUARD_MODE", mode)], &[&program]);
+        assert!(ran.worked(), "{mode}: {ran:?}");
     }
 }
