@@ -324,7 +324,13 @@ pub fn patch(
             }
         }
         let is_last = from.is_none() && is_untouched && length >= LARGE;
-        if is_last && state == State::New {
+        let is_as_in_file = || match state {
+            State::New => true,
+            State::Used => maps::is_as_in_file(start, end),
+            // Another thread may write to it in between.
+            State::Writable => false,
+        };
+        if is_last && is_as_in_file() {
             give_back(start, length);
         }
         is_untouched &= writes.length == 0;
