@@ -34,6 +34,7 @@ const BATCH: usize = 1024;
 
 /// What a text is to the program, besides code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum State {
     /// Nobody has run it or written to it since it was mapped.
     New,
