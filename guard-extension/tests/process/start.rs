@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::rig::{compiled, guard, guarded, probe, skip};
+use crate::rig::{Ran, compiled, guard, guarded, plain, probe, skip};
 
 #[test]
 fn the_status_names_the_tier_and_every_program_its_sites() {
@@ -228,5 +228,36 @@ fn a_place_that_passes_by_the_check_is_named_and_can_be_refused() {
             assert_eq!((ran.code, ran.stdout.as_str()), (Some(69), ""), "{ran:?}");
             assert!(ran.stderr.contains("guard scan"), "{ran:?}");
         }
+    }
+}
+
+#[test]
+fn text_that_was_searched_is_given_back_but_where_it_was_written() {
+    const MORE: u32 = 4096;
+    let program = compiled("large", "cc", &[]).unwrap();
+    let in_memory = |ran: &Ran| ran.stdout.trim().parse::<u32>().unwrap();
+    let native = in_memory(&plain(&[], &[&program]));
+    for mode in ["monitor", "enforce"] {
+        let ran = guarded(&[("GUARD_MODE", mode)], &[&program]);
+        assert!(ran.worked(), "{ran:?}");
+        let ours = in_memory(&ran);
+        assert!(ours < native + MORE, "{mode}: {native} KiB became {ours}");
+    }
+    let flags = ["-DWRITTEN", "-Wl,-z,notext"];
+    let written = compiled("large", "cc", &flags).unwrap();
+    for mode in ["monitor", "enforce"] {
+        let ran = guarded(&[("GUARD_MODE", mode)], &[&written]);
+        assert!(ran.worked(), "{ran:?}");
+    }
+}
+
+#[test]
+fn code_that_the_program_writes_to_stays_writable() {
+    let flags = ["-Wl,--no-warn-rwx-segments"];
+    let program = compiled("writable", "cc", &flags).unwrap();
+    assert!(plain(&[], &[&program]).worked());
+    for mode in ["monitor", "enforce"] {
+        let ran = guarded(&[("GUARD_MODE", mode)], &[&program]);
+        assert!(ran.worked(), "{mode}: {ran:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use guard_hook::shared::TextKey;
 
+use crate::arch;
 use crate::sections::Sections;
 use crate::sys::{Descriptor, Errno};
 
@@ -105,6 +106,35 @@ pub fn each(mut each: impl FnMut(&Mapping<'_>) -> bool) -> Result<(), Errno> {
         buffer.copy_within(held - left..held, 0);
         held = left;
     }
+}
+
+/// Whether nobody has written to the pages between two addresses, a private mapping of a file, since
+/// they were mapped: such pages are copies, which /proc/self/pagemap tells from the file's own
+/// (pagemap(5)). Not where the kernel does not say.
+pub fn is_as_in_file(start: usize, end: usize) -> bool {
+    const IS_FILES: u64 = 1 << 61;
+    // Present, or swapped out.
+    const IS_THERE: u64 = 3 << 62;
+    let is_files = |entry: &[u8; 8]| {
+        let entry = u64::from_le_bytes(*entry);
+        entry & IS_THERE == 0 || entry & IS_FILES != 0
+    };
+    let Ok(file) = Descriptor::open(c"/proc/self/pagemap", 0) else {
+        return false;
+    };
+    let mut buffer = [0; 2048];
+    let (mut page, last) = (start / arch::page(), end.div_ceil(arch::page()));
+    while page < last {
+        let most = (last - page).saturating_mul(8).min(buffer.len());
+        let room = buffer.get_mut(..most).unwrap_or_default();
+        let length = file.read_at(room, (page as u64) * 8).unwrap_or(0);
+        let (entries, _) = room.get(..length).unwrap_or_default().as_chunks::<8>();
+        if entries.is_empty() || !entries.iter().all(is_files) {
+            return false;
+        }
+        page += entries.len();
+    }
+    true
 }
 
 fn parse(line: &[u8]) -> Option<Mapping<'_>> {

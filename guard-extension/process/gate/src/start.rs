@@ -10,7 +10,7 @@ use guard_hook::{Children, Local, Process};
 
 use crate::rendezvous::{self, Gift, Refusal};
 use crate::sys::{self, Descriptor, Errno, map, number};
-use crate::text::{self, Count};
+use crate::text::{self, Count, State};
 use crate::{environ, maps, slots};
 
 /// Exit code when the tier that the policy needs cannot be had (sysexits.h: EX_UNAVAILABLE).
@@ -325,12 +325,14 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
         }
         if mapping.is_code() && !(mapping.start <= own.start && own.start < mapping.end) {
             let (start, end) = (mapping.start, mapping.end);
-            // The dynamic loader may have written to it (DT_TEXTREL, elf(5)).
-            let is_new = false;
+            let state = match mapping.is_writable() {
+                true => State::Writable,
+                false => State::Used,
+            };
             let sections = || mapping.sections();
             count.add(match mapping.is_readable() {
-                true => text::patch(start, end, Some(&mapping.key()), is_new, sections),
-                false => text::patch_unreadable(start, end, is_new, sections),
+                true => text::patch(start, end, Some(&mapping.key()), state, sections),
+                false => text::patch_unreadable(start, end, state, sections),
             });
         }
         true
@@ -344,8 +346,14 @@ pub fn patch_everything(own: core::ops::Range<usize>) {
 
 /// Patches the text between two addresses, part of a file that was mapped there as a whole, from
 /// `offset` on: the one that [`sys::identity`] told.
-pub fn patch_image(start: usize, end: usize, identity: Option<(u64, u64)>, offset: u64) -> Count {
-    let known = identity.and_then(|file| text::patch_file(start, end, file, offset));
+pub fn patch_image(
+    start: usize,
+    end: usize,
+    identity: Option<(u64, u64)>,
+    offset: u64,
+    state: State,
+) -> Count {
+    let known = identity.and_then(|file| text::patch_file(start, end, file, offset, state));
     if let Some(count) = known {
         return count;
     }
@@ -353,19 +361,13 @@ pub fn patch_image(start: usize, end: usize, identity: Option<(u64, u64)>, offse
     let _ = maps::each(|mapping| {
         if mapping.start == start && mapping.end == end && mapping.is_file() {
             let sections = || mapping.sections();
-            let is_new = !mapping.is_writable();
-            count = Some(text::patch(
-                start,
-                end,
-                Some(&mapping.key()),
-                is_new,
-                sections,
-            ));
+            let key = mapping.key();
+            count = Some(text::patch(start, end, Some(&key), state, sections));
         }
         mapping.start < start
     });
     // Without a list it is searched.
-    count.unwrap_or_else(|| text::patch(start, end, None, false, || None))
+    count.unwrap_or_else(|| text::patch(start, end, None, state, || None))
 }
 
 /// Says what became of the sites, in this process's status. Ends a program that passes by the check

@@ -3,7 +3,7 @@
 //! Trampolines lie in islands: pages within reach of a jump, which are filled while they are not
 //! code yet and made code before the first jump to them is written. Text is made data, written and
 //! made code again; where mprotect(2) refuses that, it is written through /proc/self/mem. No page is
-//! writable and executable at once.
+//! writable and executable at once but those that the program has so.
 
 use core::mem::MaybeUninit;
 use core::sync::atomic::Ordering;
@@ -31,6 +31,36 @@ const LARGE: usize = 256 << 10;
 /// Sites looked at before what they need is written: more than a libc has, since the whole text is
 /// searched for branches to them once for each batch.
 const BATCH: usize = 1024;
+
+/// What a text is to the program, besides code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// Nobody has run it or written to it since it was mapped.
+    New,
+    /// It has been there for a while; the dynamic loader may have written to it (DT_TEXTREL, elf(5)).
+    Used,
+    /// Memory that the program writes to as well.
+    Writable,
+}
+
+impl State {
+    /// Of text that is mapped just now.
+    pub const fn mapped(is_writable: bool) -> Self {
+        match is_writable {
+            true => Self::Writable,
+            false => Self::New,
+        }
+    }
+
+    /// Its protection, for mprotect(2).
+    const fn access(self) -> usize {
+        match self {
+            Self::New | Self::Used => map::READ | map::EXEC,
+            Self::Writable => map::READ | map::WRITE | map::EXEC,
+        }
+    }
+}
 
 /// What became of the sites of some text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -89,13 +119,14 @@ pub fn mapped(call: &Call, result: isize) -> isize {
     };
     let [_, length, protection, _, file, offset] = call.args;
     let whole = start.saturating_add(length.next_multiple_of(4096));
+    let state = State::mapped(protection & map::WRITE != 0);
     // Nobody has put another file behind the number meanwhile.
     let is_alone =
         crate::start::process().is_some_and(|process| !process.local.shares_descriptors());
     if is_alone
         && protection & map::READ != 0
         && let Some(identity) = sys::identity(file)
-        && let Some(count) = patch_file(start, whole, identity, offset as u64)
+        && let Some(count) = patch_file(start, whole, identity, offset as u64, state)
     {
         return settled(count, start, whole, result);
     }
@@ -113,10 +144,10 @@ pub fn mapped(call: &Call, result: isize) -> isize {
         return result;
     }
     let sections = || Sections::read(file, offset as u64);
-    let is_new = protection & map::WRITE == 0;
+
     let count = match protection & map::READ != 0 {
-        true => patch(start, end, key.as_ref(), is_new, sections),
-        false => patch_unreadable(start, end, is_new, sections),
+        true => patch(start, end, key.as_ref(), state, sections),
+        false => patch_unreadable(start, end, state, sections),
     };
     settled(count, start, whole, result)
 }
@@ -151,6 +182,7 @@ pub fn patch_file(
     end: usize,
     (device, inode): (u64, u64),
     offset: u64,
+    state: State,
 ) -> Option<Count> {
     let key = TextKey {
         device,
@@ -160,7 +192,7 @@ pub fn patch_file(
     };
     let sealed = crate::start::process()?.sealed;
     let known = sealed.text(&key, NamedBy::Stat)?;
-    let count = patch_known(start, end, &known, true)?;
+    let count = patch_known(start, end, &known, state)?;
     covered::remember(start, end);
     Some(count)
 }
@@ -169,17 +201,17 @@ pub fn patch_file(
 pub fn patch_unreadable(
     start: usize,
     end: usize,
-    is_new: bool,
+    state: State,
     sections: impl FnOnce() -> Option<Sections>,
 ) -> Count {
-    let args = [start, end - start, map::READ | map::EXEC, 0, 0, 0];
+    let args = [start, end - start, state.access(), 0, 0, 0];
     // SAFETY: a mapping that is code; to be readable as well changes nothing for who runs it.
     if unsafe { sys::call(number::MPROTECT, args) }.is_err() {
         let mut count = Count::default();
         count.lose(1);
         return count;
     }
-    patch(start, end, None, is_new, sections)
+    patch(start, end, None, state, sections)
 }
 
 /// Whether code can be made to pass through the entry here: memory for trampolines is to be had in
@@ -216,13 +248,12 @@ pub(crate) fn is_readable(start: usize, end: usize) -> bool {
 }
 
 /// Patches the text between two addresses: as the extension knows it, where that is which part of
-/// which file it is, else all of it is searched. `is_new` is text that nobody has written to since it
-/// was mapped; `sections` says what of it is code, if anybody knows.
+/// which file it is, else all of it is searched. `sections` says what of it is code, if anybody knows.
 pub fn patch(
     start: usize,
     end: usize,
     key: Option<&TextKey>,
-    is_new: bool,
+    state: State,
     sections: impl FnOnce() -> Option<Sections>,
 ) -> Count {
     covered::remember(start, end);
@@ -230,7 +261,7 @@ pub fn patch(
     let known = sealed
         .zip(key)
         .and_then(|(sealed, key)| sealed.text(key, NamedBy::Maps));
-    if let Some(count) = known.and_then(|known| patch_known(start, end, &known, is_new)) {
+    if let Some(count) = known.and_then(|known| patch_known(start, end, &known, state)) {
         return count;
     }
     let mut count = Count::default();
@@ -254,7 +285,7 @@ pub fn patch(
     // Most texts have no site: nobody has to know.
     let (mut sections, mut parts) = (Some(sections), None);
     let mut from = Some(0);
-    let mut is_as_in_file = is_new;
+    let mut is_untouched = true;
     while let Some(offset) = from {
         let batch = arch::survey(text, offset, room);
         from = batch.next;
@@ -279,8 +310,8 @@ pub fn patch(
             let has_room = match &island {
                 Some(island) if island.has_room() => true,
                 _ => {
-                    is_as_in_file &= writes.length == 0;
-                    count.written(writes.carry_out(start, &mut island));
+                    is_untouched &= writes.length == 0;
+                    count.written(writes.carry_out(start, state, &mut island));
                     island = Island::near(start, end);
                     island.is_some()
                 }
@@ -293,11 +324,18 @@ pub fn patch(
                 None => count.lose(1),
             }
         }
-        if from.is_none() && is_as_in_file && length >= LARGE {
+        let is_last = from.is_none() && is_untouched && length >= LARGE;
+        let is_as_in_file = || match state {
+            State::New => true,
+            State::Used => maps::is_as_in_file(start, end),
+            // Another thread may write to it in between.
+            State::Writable => false,
+        };
+        if is_last && is_as_in_file() {
             give_back(start, length);
         }
-        is_as_in_file &= writes.length == 0;
-        count.written(writes.carry_out(start, &mut island));
+        is_untouched &= writes.length == 0;
+        count.written(writes.carry_out(start, state, &mut island));
     }
     if length >= LARGE && key.is_some() {
         crate::start::call_extension();
@@ -316,8 +354,8 @@ fn give_back(start: usize, length: usize) {
 }
 
 /// Patches a text whose sites are known. Nothing, and the text as it was, when it is not what is
-/// known. Nobody runs text that `is_new`.
-fn patch_known(start: usize, end: usize, known: &KnownText<'_>, is_new: bool) -> Option<Count> {
+/// known.
+fn patch_known(start: usize, end: usize, known: &KnownText<'_>, state: State) -> Option<Count> {
     let mut count = Count {
         found: known.found,
         left: known.left,
@@ -331,7 +369,7 @@ fn patch_known(start: usize, end: usize, known: &KnownText<'_>, is_new: bool) ->
         return None;
     }
     let length = readable(start, end).saturating_sub(start);
-    let data = is_new
+    let data = (state == State::New)
         .then(|| Data::of_sites(start, length, known))
         .flatten();
     // SAFETY: as in `patch`.
@@ -357,7 +395,7 @@ fn patch_known(start: usize, end: usize, known: &KnownText<'_>, is_new: bool) ->
         writes.sites += 1;
         count.patched += 1;
     }
-    count.written(writes.carry_out(start, &mut island));
+    count.written(writes.carry_out(start, state, &mut island));
     drop(data);
     Some(count)
 }

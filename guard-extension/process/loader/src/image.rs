@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 
 use guard_gate::sys::{self, Descriptor, Errno, map, number};
+use guard_gate::text::State;
 
 use crate::begin::MACHINE;
 
@@ -204,16 +205,18 @@ impl<'b> Head<'b> {
         })
     }
 
-    /// Calls `each` with the bounds of what is code in a mapped program, and where it begins in the
-    /// file.
-    pub(crate) fn code(&self, image: &Image, mut each: impl FnMut(usize, usize, u64)) {
+    /// Calls `each` with the bounds of what is code in a mapped program, where it begins in the file,
+    /// and what else it is.
+    pub(crate) fn code(&self, image: &Image, mut each: impl FnMut(usize, usize, u64, State)) {
         for part in self.parts().filter(|part| part.kind == PT_LOAD) {
-            if protection(part.flags) & map::EXEC != 0 {
+            let access = protection(part.flags);
+            if access & map::EXEC != 0 {
                 let start = image.base.wrapping_add(part.address);
                 // Whole pages: what stands in the file around the part is mapped with it.
                 let offset = part.offset.wrapping_sub(start - down(start));
                 let end = up(start.wrapping_add(part.in_file));
-                each(down(start), end, offset as u64);
+                let state = State::mapped(access & map::WRITE != 0);
+                each(down(start), end, offset as u64, state);
             }
         }
     }

@@ -118,14 +118,16 @@ fn run(stack: Stack, path: &CStr, head: &Head<'_>, file: Descriptor) -> ! {
         }
         let begin = sys::now();
         let mut count = text::Count::default();
-        let mut patch = |identity, start, end, offset| {
-            count.add(gate::patch_image(start, end, identity, offset));
+        let mut patch = |identity, start, end, offset, state| {
+            count.add(gate::patch_image(start, end, identity, offset, state));
         };
-        head.code(&image, |start, end, at| patch(identity, start, end, at));
+        head.code(&image, |start, end, at, state| {
+            patch(identity, start, end, at, state);
+        });
         if let Some(linker) = &linker {
             let (head, identity) = (&linker.head, linker.identity);
-            head.code(&linker.image, |start, end, at| {
-                patch(identity, start, end, at);
+            head.code(&linker.image, |start, end, at, state| {
+                patch(identity, start, end, at, state);
             });
             // Until it jumps to what it takes for the program's entry.
             image.entry = begin::until_linked(image.entry, process.local.linking());

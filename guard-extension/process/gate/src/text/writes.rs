@@ -1,12 +1,13 @@
-//! Writing over code: pages are data meanwhile, or the kernel writes, and none is writable and executable at once.
+//! Writing over code: pages are data meanwhile, or the kernel writes; none becomes writable and
+//! executable at once that was not so before.
 
 use core::mem::MaybeUninit;
 
 use guard_hook::shared::KnownText;
 use guard_patcher::Write;
 
-use super::BATCH;
 use super::island::Island;
+use super::{BATCH, State};
 use crate::arch;
 use crate::sys::{self, Descriptor, map, number};
 
@@ -27,7 +28,12 @@ impl Writes {
     }
 
     /// Returns how many sites were not written.
-    pub(super) fn carry_out(&mut self, text: usize, island: &mut Option<Island>) -> u32 {
+    pub(super) fn carry_out(
+        &mut self,
+        text: usize,
+        state: State,
+        island: &mut Option<Island>,
+    ) -> u32 {
         let mut is_done = self.length == 0;
         if let Some((island, (first, pages))) = island.as_mut().zip(self.pages(text))
             && island.seal().is_ok()
@@ -55,7 +61,7 @@ impl Writes {
                 );
             }
             if is_data {
-                let access = args(map::READ | map::EXEC);
+                let access = args(state.access());
                 // SAFETY: as they were before. Had it failed, the program would end at its next call
                 // to this code, which is what is left.
                 let _ = unsafe { sys::call(number::MPROTECT, access) };
