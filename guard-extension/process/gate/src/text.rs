@@ -144,7 +144,6 @@ pub fn mapped(call: &Call, result: isize) -> isize {
         return result;
     }
     let sections = || Sections::read(file, offset as u64);
-
     let count = match protection & map::READ != 0 {
         true => patch(start, end, key.as_ref(), state, sections),
         false => patch_unreadable(start, end, state, sections),
