@@ -108,7 +108,7 @@ pub(super) fn yaml(rest: &[u8]) -> Option<usize> {
     }
     if let Some(kind) = tag.strip_prefix(b"!ruby/") {
         let object = [
-            b"object".as_slice(),
+            b"object:".as_slice(),
             b"hash:",
             b"struct:",
             b"class",

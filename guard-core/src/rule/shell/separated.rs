@@ -62,7 +62,9 @@ pub(super) fn separated(
         _ => after_separator(text, &command, anchor, separator, tight),
     };
     accepted.then_some(())?;
-    if separator == b'|' && tight && is_alternative(bytes, at, command.word.end) {
+    if separator == b'|' && tight && is_alternative(bytes, at, command.word.end)
+        || tight && is_operand(bytes, at)
+    {
         return None;
     }
     // `&copy;` and `&reg;` are characters.
@@ -190,7 +192,23 @@ fn is_alternative(bytes: &[u8], at: usize, end: usize) -> bool {
     let marked = before
         .get(before.len() - group..)
         .is_some_and(|group| group.iter().any(|b| b"?^+*".contains(b)));
-    group > 0 && (marked || head.is_empty()) && !matches!(head.last(), Some(b'$' | b'<' | b'>'))
+    if group == 0 || matches!(head.last(), Some(b'$' | b'<' | b'>')) {
+        return false;
+    }
+    // A shell opens a group where a command may begin, and an operator or a blank has to follow
+    // it (POSIX, 2.10.2): `^(a|b)` and `(a|b)/` are no command lines.
+    let begins = |b: &u8| b.is_ascii_whitespace() || b";|&({!`+".contains(b);
+    let glued = head.last().is_some_and(|b| !begins(b));
+    let next = bytes.get(end + 1);
+    let goes_on = next.is_some_and(|b| b.is_ascii_alphanumeric() || b"/\\*?^[{.:-_".contains(b));
+    marked || head.is_empty() || glued || goes_on
+}
+
+/// Whether the operator at `at` is the first byte in the brackets of a call (`f(&x)`, `f(|x|`),
+/// where no shell takes one.
+fn is_operand(bytes: &[u8], at: usize) -> bool {
+    let before = bytes.get(at.saturating_sub(2)..at).unwrap_or_default();
+    matches!(before, [name, b'('] if name.is_ascii_alphanumeric() || *name == b'_')
 }
 
 /// `;x=id;$x`: a variable set before is run.

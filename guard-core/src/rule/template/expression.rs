@@ -73,6 +73,7 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
                     filter,
                     member,
                     double,
+                    property: first && is_property(content),
                 };
                 if double && rest.starts_with(b"app.request") || name::reaches(part, after, place) {
                     return Evidence::Reach;
@@ -122,6 +123,15 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
     } else {
         evidence
     }
+}
+
+/// Whether `content` is two lower case names and a dot between them.
+fn is_property(content: &[u8]) -> bool {
+    let mut names = content.trim_ascii().split(|b| *b == b'.');
+    let named = |name: Option<&[u8]>| {
+        name.is_some_and(|n| !n.is_empty() && n.iter().all(u8::is_ascii_lowercase))
+    };
+    named(names.next()) && named(names.next()) && names.next().is_none()
 }
 
 /// Whether `content` is nothing but a short expression with its brackets and quotes closed.

@@ -206,6 +206,9 @@ fn load(text: &Text<'_>, element: Element, open: usize, at: usize) -> Option<Fou
                 .iter()
                 .any(|w| holds(bytes, &relation, w));
             let target = with(&[b"href"]).filter(|_| active)?;
+            if is_beside(bytes, &target) {
+                return None;
+            }
             (LINK, unless(FONTS, bytes, &target)?)
         }
         Element::Meta => {
@@ -273,6 +276,23 @@ fn unless(hosts: &[&[u8]], bytes: &[u8], attribute: &Attribute) -> Option<usize>
         .strip_prefix(b"//");
     let known = host.is_some_and(|h| hosts.iter().any(|p| h.starts_with(p)));
     (!known).then_some(attribute.value.end)
+}
+
+/// Whether an attribute's address is a plain path on the page's own host: no scheme, no host, and
+/// nothing that a browser would still decode into one (RFC 3986, 4.2).
+fn is_beside(bytes: &[u8], attribute: &Attribute) -> bool {
+    let value = bytes.get(attribute.value.clone()).unwrap_or_default();
+    let value = value.trim_ascii();
+    let first = value.iter().position(|b| matches!(b, b'/' | b'?' | b'#'));
+    let first = value.get(..first.unwrap_or(value.len()));
+    let plain = |part: &[u8]| {
+        part.iter()
+            .all(|b| b.is_ascii_graphic() && !b":&\\\"'<>{}$".contains(b))
+    };
+    !value.is_empty()
+        && !value.starts_with(b"//")
+        && !value.starts_with(b"/\\")
+        && first.is_some_and(plain)
 }
 
 /// A `script` element with something to run.
