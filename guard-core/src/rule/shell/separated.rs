@@ -1,6 +1,6 @@
 //! Commands after a separator: `;`, `|`, `&`, a line break.
 
-use crate::inspect::{Effort, Match, Text};
+use crate::inspect::{Effort, Match, Place, Text};
 use crate::rule::{RuleId, found};
 
 use super::anchor::{self, Anchor};
@@ -65,6 +65,10 @@ pub(super) fn separated(
     if separator == b'|' && tight && is_alternative(bytes, at, command.word.end)
         || tight && is_operand(bytes, at)
     {
+        return None;
+    }
+    // `?a=1&amp;cp=2`: an address out of a page, whose `&` is still a reference.
+    if separator == b';' && matches!(text.place, Place::Key(_)) && bytes.get(..at) == Some(b"amp") {
         return None;
     }
     // `&copy;` and `&reg;` are characters.
@@ -237,6 +241,23 @@ pub(super) fn assigned(text: &Text<'_>, at: usize) -> Option<Match> {
     let runs = after.is_none_or(|b| matches!(b, b' ' | b'$' | b';' | b'|' | b'"' | b'\''));
     (length > 0 && set && runs).then_some(())?;
     found(COMMAND, at, at + 2 + length)
+}
+
+/// `;. /tmp/x`: a file whose lines the shell runs itself (POSIX, 2.14, "dot").
+pub(super) fn sourced(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let dot = skip_to_word(bytes, at + 1);
+    let path = bytes.get(dot..)?.strip_prefix(b". ")?.trim_ascii_start();
+    let start = bytes.len() - path.len();
+    let rooted = matches!(path, [b'/', first, ..] if first.is_ascii_alphanumeric())
+        || matches!(path, [b'~' | b'.', b'/', ..] | [b'.', b'.', b'/', ..]);
+    let anchor = anchor::read(bytes, at, text.starts);
+    (rooted && matches!(anchor, Anchor::Start | Anchor::Value)).then_some(())?;
+    let length = path
+        .iter()
+        .take(64)
+        .take_while(|b| !b.is_ascii_whitespace());
+    found(COMMAND, at, start + length.count())
 }
 
 /// Whether the bytes before `at` are a query string or form.

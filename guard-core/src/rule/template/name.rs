@@ -95,6 +95,7 @@ pub(super) fn reaches(name: &[u8], after: Use, place: Place) -> bool {
         | b"spawn" | b"instance_eval" | b"load" | b"println" | b"printf" | b"write"
         | b"call_user_func" | b"base64_decode" | b"var_dump" => after == Use::Call,
         b"constructor" => used || member,
+        b"classLoader" | b"protectionDomain" => member,
         b"prototype" => used && member,
         // Java packages, Ruby and Node classes.
         b"java" | b"javax" | b"freemarker" | b"ognl" => {

@@ -279,20 +279,16 @@ fn unless(hosts: &[&[u8]], bytes: &[u8], attribute: &Attribute) -> Option<usize>
 }
 
 /// Whether an attribute's address is a plain path on the page's own host: no scheme, no host, and
-/// nothing that a browser would still decode into one (RFC 3986, 4.2).
+/// nothing that a browser would drop or decode and so find one (RFC 3986, 4.2; WHATWG URL, 4.4).
 fn is_beside(bytes: &[u8], attribute: &Attribute) -> bool {
     let value = bytes.get(attribute.value.clone()).unwrap_or_default();
     let value = value.trim_ascii();
-    let first = value.iter().position(|b| matches!(b, b'/' | b'?' | b'#'));
-    let first = value.get(..first.unwrap_or(value.len()));
-    let plain = |part: &[u8]| {
-        part.iter()
-            .all(|b| b.is_ascii_graphic() && !b":&\\\"'<>{}$".contains(b))
-    };
-    !value.is_empty()
-        && !value.starts_with(b"//")
-        && !value.starts_with(b"/\\")
-        && first.is_some_and(plain)
+    let name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let rooted = value.strip_prefix(b"/").unwrap_or(value);
+    let length = rooted.iter().take_while(|b| name(b)).count();
+    let ends = matches!(rooted.get(length), None | Some(b'/' | b'?' | b'#'));
+    let plain = |b: &u8| b.is_ascii_graphic() && !b"\\\"'<>{}$".contains(b);
+    length > 0 && ends && rooted.iter().all(plain)
 }
 
 /// A `script` element with something to run.
