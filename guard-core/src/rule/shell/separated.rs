@@ -201,11 +201,19 @@ fn is_alternative(bytes: &[u8], at: usize, end: usize) -> bool {
     }
     // A shell opens a group where a command may begin, and an operator or a blank has to follow
     // it (POSIX, 2.10.2): `^(a|b)` and `(a|b)/` are no command lines.
-    let begins = |b: &u8| b.is_ascii_whitespace() || b";|&({!`+".contains(b);
-    let glued = head.last().is_some_and(|b| !begins(b));
+    let begins = |b: &u8| matches!(b, b'\n' | b';' | b'|' | b'&' | b'(' | b'{' | b'!' | b'`');
+    let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'+');
+    let blanks = head.iter().rev().take_while(|b| blank(b)).count();
+    let head = head.get(..head.len() - blanks).unwrap_or_default();
+    let word = head.rsplit(|b| !b.is_ascii_alphabetic()).next();
+    let reserved: [&[u8]; 8] = [
+        b"do", b"elif", b"else", b"if", b"then", b"time", b"until", b"while",
+    ];
+    let glued = head.last().is_some_and(|b| !begins(b))
+        && !word.is_some_and(|word| reserved.contains(&word));
     let next = bytes.get(end + 1);
     let goes_on = next.is_some_and(|b| b.is_ascii_alphanumeric() || b"/\\*?^[{.:-_".contains(b));
-    marked || head.is_empty() || glued || goes_on
+    marked || head.is_empty() && blanks == 0 || glued || goes_on
 }
 
 /// Whether the operator at `at` is the first byte in the brackets of a call (`f(&x)`, `f(|x|`),
