@@ -78,8 +78,8 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("<jav"),
     // XStream names elements after classes: <jdk., <com., <sun., <org.
     Trigger::new("<[jcso][dour][kmng]"),
-    // tag:yaml.org,2002:python/
-    Trigger::new("2:py"),
+    // tag:yaml.org,2002:python/, tag:yaml.org,2002:js/
+    Trigger::new("2:[pj][ys]"),
 ];
 
 fn context(bytes: &[u8], at: usize) -> bool {
@@ -128,7 +128,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
         .iter()
         .any(|n| goes_on(n)),
         [b'!', ..] => goes_on(b"!ruby/") || goes_on(b"!php/"),
-        [b'2', ..] => goes_on(b"2:python/"),
+        [b'2', ..] => goes_on(b"2:python/") || goes_on(b"2:js/"),
         [b'D', b'/', ..] => matches!(before, Some(b'A' | b'%' | b'\\')),
         [b'$' | b'@', b't' | b'T', ..] => goes_on(b"@type") || goes_on(b"$type"),
         [b'@', ..] => goes_on(b"@class"),

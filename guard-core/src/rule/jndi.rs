@@ -23,7 +23,11 @@ const SECRET: RuleId = RuleId::new("jndi.secret_lookup");
 const HIDDEN: RuleId = RuleId::new("jndi.hidden_lookup");
 
 /// The heads of the lookups looked for, and of expressions nested at the head of another.
-const TRIGGERS: &[Trigger] = &[Trigger::new("\\x24\\{[j$lu:sdebfpx][n${op:\\-craium]")];
+const TRIGGERS: &[Trigger] = &[
+    Trigger::new("\\x24\\{[j$lu:sdebfpx][n${op:\\-craium]"),
+    // `${sys:`, `${ctx:`, `${main:`, `${web:`, `${k8s:`, `${sd:`, `${event:`
+    Trigger::new("\\x24\\{[scmwke][ytae8dv]"),
+];
 
 /// Longest expression read. Obfuscated ones take some ten bytes for each letter of `jndi:ldap://`.
 const REACH: usize = 512;
@@ -56,7 +60,12 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         Outcome::Remote => REMOTE,
         Outcome::Secret => SECRET,
         Outcome::Hidden => HIDDEN,
-        Outcome::Harmless => return None,
+        // What the platform is, asked for by a value that is nothing but the question. In a text it
+        // is the setting of a logger, which has to say these things.
+        Outcome::Harmless => {
+            let whole = at == 0 && text.starts && text.ends && length == text.bytes.len();
+            (whole && substitute::is_question(text.bytes)).then_some(SECRET)?
+        }
     };
     Some(Match {
         rule,

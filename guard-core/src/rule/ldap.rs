@@ -22,6 +22,7 @@ const FILTER: RuleId = RuleId::new("ldap.filter");
 const TRIGGERS: &[Trigger] = &[
     // One filter ends, another begins.
     Trigger::new("\\)\\([&|!(a-z\\d]"),
+    Trigger::new("\\)\\(:[a-z\\d]"),
     // A list of filters where a value was expected.
     Trigger::new("\\*\\([&|!(]"),
     // A filter cut short, with NUL as it is or as filters escape it.
@@ -195,10 +196,12 @@ fn attribute(text: &[u8]) -> Option<usize> {
         .take(40)
         .take_while(|b| is_attribute(**b))
         .count();
-    if n == 0 {
+    // A matching rule may stand without an attribute: it is asked of all that has it.
+    if n == 0 && text.first() != Some(&b':') {
         return None;
     }
     match text.get(n..)? {
+        [b'=' | b'<' | b'>' | b'~', ..] | [b':', b'=', ..] if n == 0 => None,
         [b'=', b'=' | b'>', ..] => None,
         [b'=', ..] => Some(n + 1),
         [b'<' | b'>' | b'~' | b':', b'=', ..] => Some(n + 2),

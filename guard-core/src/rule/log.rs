@@ -48,6 +48,8 @@ const TRIGGERS: &[Trigger] = &[
     // CSI, OSC
     Trigger::new("\\e\\[[\\d;?a-z]"),
     Trigger::new("\\e\\]\\d"),
+    // DCS, SOS, PM, APC
+    Trigger::new("\\e[PX^_]"),
     // CSI as one character, U+009B.
     Trigger::new("\\xc2\\x9b[\\d;?]"),
     Trigger::new("\\x08\\x08"),
@@ -318,7 +320,7 @@ fn tag(line: &[u8]) -> bool {
     line.first() == Some(&b'[') && inner > 1 && line.get(inner + 1) == Some(&b']')
 }
 
-/// A control sequence (ECMA-48, 5.4) or an operating system command.
+/// A control sequence (ECMA-48, 5.4), a control string or an operating system command.
 fn escape(at: usize, rest: &[u8], effort: &mut Effort) -> Option<Match> {
     let rest = rest.get(..rest.len().min(64))?;
     if !effort.spend(rest.len()) {
@@ -330,6 +332,12 @@ fn escape(at: usize, rest: &[u8], effort: &mut Effort) -> Option<Match> {
             let n = command.iter().take_while(|b| b.is_ascii_digit()).count();
             command.get(n).filter(|b| **b == b';')?;
             n + 2
+        }
+        // A control string, up to what ends it: ST, or BEL, which terminals take too (5.6).
+        [b'P' | b'X' | b'^' | b'_', content @ ..] => {
+            let n = content.iter().position(|b| matches!(b, 0x1b | 7))?;
+            let content = content.get(n..)?;
+            matches!(content, [7, ..] | [0x1b, b'\\', ..]).then_some(n + 2)?
         }
         _ => return None,
     };

@@ -23,6 +23,7 @@ pub(super) const RULES: Rules = Rules {
 const TRIGGERS: &[Trigger] = &[
     // `$ne`, `$gt`, `$in`, `$or`, `$where`, `$regex`, `$exists`, `$comment` and the like.
     Trigger::new("\\$[nglioareswcmfjt][eqtnriolhxsud]"),
+    Trigger::new("\\$typ"),
     // `$accumulator`; the stages `$unionWith`, `$out`, `$merge`.
     Trigger::new("\\$acc"),
     Trigger::new("\\$[uom][nue][itr]"),
@@ -42,6 +43,13 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("w\\bfi"),
     Trigger::new("h\\bde"),
     Trigger::new("d\\bcs"),
+    Trigger::new("ch\\b\\("),
+    Trigger::new("l\\bdb"),
+    Trigger::new("l\\bap"),
+    // Of memcached.
+    Trigger::new("[\\nn]set"),
+    // A command of MongoDB as a document's first key.
+    Trigger::new("mapr"),
 ];
 
 #[cfg(test)]

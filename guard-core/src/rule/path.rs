@@ -208,7 +208,7 @@ fn climbs(token: Token, steps: Steps, tail: &[u8]) -> bool {
         return true;
     }
     // Nobody writes a path that goes down in order to leave where it began.
-    if value && steps.downs_first && above >= 2 {
+    if value && steps.downs_first && (above >= 2 || above == 1 && token.whole && !steps.rooted) {
         return true;
     }
     let allowed = match kind(tail) {

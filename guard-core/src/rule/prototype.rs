@@ -22,6 +22,8 @@ const TRIGGERS: &[Trigger] = &[
     // `__proto__`, and the two steps `constructor` and `prototype`.
     Trigger::new("__pr"),
     Trigger::new("ucto"),
+    // `Object.prototype`
+    Trigger::new("t\\.pr"),
 ];
 
 const MEMBER: RuleId = RuleId::new("prototype.member");
@@ -36,6 +38,11 @@ fn context(bytes: &[u8], at: usize) -> bool {
         let found = bytes.get(from..from + word.len());
         found.is_some_and(|b| b.eq_ignore_ascii_case(word))
     };
+    if matches!(bytes.get(at), Some(b't' | b'T')) {
+        return at
+            .checked_sub(5)
+            .is_some_and(|start| is(start, b"object.prototype"));
+    }
     let Some(end) = (match bytes.get(at) {
         Some(b'_') => Some(at + 9),
         _ => at
@@ -74,6 +81,13 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     }
     let step = match bytes.get(at)? {
         b'_' => prototype_name(bytes, at)?,
+        // The object itself, which a program has to be read for: the value is its statement.
+        b't' | b'T' => {
+            let whole = at == 5 && text.starts && bytes.starts_with(b"Object.prototype");
+            return whole
+                .then(|| path(text, &(0..16)))?
+                .map(|(rule, span)| Match { rule, span });
+        }
         _ => constructor_and_prototype(bytes, at.checked_sub(6)?)?,
     };
     let (rule, span) = member(text, &step).or_else(|| path(text, &step))?;
@@ -309,8 +323,11 @@ fn path(text: &Text<'_>, step: &Range<usize>) -> Option<(RuleId, Range<usize>)> 
     let boundary = match start.checked_sub(1).and_then(|i| bytes.get(i)) {
         None => text.starts,
         Some(b'?' | b'&' | b'#' | b';' | b'/') => true,
-        // `{}.__proto__.x=1`
-        Some(b'}') => first == b"." && text.starts && start == 2 && bytes.first() == Some(&b'{'),
+        // `{}.__proto__.x=1`, `({}).__proto__.x=1`
+        Some(b'}' | b')') => {
+            let object = bytes.get(..start).unwrap_or_default();
+            first == b"." && text.starts && matches!(object, b"{}" | b"({})" | b"([])")
+        }
         Some(_) => option,
     };
     if !boundary {
@@ -331,12 +348,29 @@ fn path(text: &Text<'_>, step: &Range<usize>) -> Option<(RuleId, Range<usize>)> 
     let goes_on = matches!(rest.first(), Some(b'.' | b'[' | b']' | b'\'' | b'"'));
     let named = rest.len() > 1 || matches!(text.place, Place::Key(_)) || first.ends_with(b"[");
     let whole = start == 0 && next.is_none() && text.starts && text.ends;
-    let assigned = next == Some(&b'=') || option && next == Some(&b' ');
+    let behind = tail.get(ahead..).unwrap_or_default().trim_ascii_start();
+    // A statement with blanks, as people type it, that the value is: it sets a literal. Programs
+    // that extend a class assign functions.
+    let stated = start == 0 && behind.strip_prefix(b"=").is_some_and(is_literal);
+    let assigned = next == Some(&b'=') || option && next == Some(&b' ') || stated;
     let end = step.end + ahead;
     // A whole text that is one of the names alone is a key on its way (`obj[name] = ..`).
     let matched = goes_on && named && (assigned || whole || matches!(text.place, Place::Key(_)))
         || rest.is_empty() && (whole || assigned && start < step.start || assigned && boundary);
     matched.then_some((PATH, start..end))
+}
+
+/// Whether `value` is one literal and no more, but for what ends a statement.
+fn is_literal(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    let value = value.strip_suffix(b";").unwrap_or(value);
+    match value {
+        [open @ (b'"' | b'\''), rest @ ..] => {
+            rest.iter().position(|b| b == open) == Some(rest.len().wrapping_sub(1))
+        }
+        b"true" | b"false" | b"null" | b"{}" | b"[]" => true,
+        _ => !value.is_empty() && value.iter().all(|b| b.is_ascii_digit() || *b == b'.'),
+    }
 }
 
 #[cfg(test)]

@@ -54,6 +54,11 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("&[ilpncdsw][dscpfhvm][^=a-z\\d_]"),
     Trigger::new("`[ilpncdsw][dscpfhvm][^=a-z\\d_]"),
     Trigger::new("\\n[ilpncdsw][dscpfhvm][^=a-z\\d_]"),
+    // `;. /x`, `; . /x`: a file read as commands.
+    Trigger::new(";\\. [/~.]"),
+    Trigger::new("\\|\\. [/~.]"),
+    Trigger::new("&\\. [/~.]"),
+    Trigger::new("[;&] \\. "),
     // `;$x`, with `x=id` before; `;$0`, `;$SHELL`, `;${PATH:0:1}bin`.
     Trigger::new(";\\x24[a-z{0]"),
     Trigger::new("\\|\\x24[a-z{0]"),
@@ -113,6 +118,7 @@ fn context(bytes: &[u8], at: usize) -> bool {
             true
         }
         b';' | b'|' | b'&' if rest.starts_with(b"$0") => true,
+        b';' | b'|' | b'&' if rest.starts_with(b". ") || rest.starts_with(b" . ") => true,
         b';' | b'|' | b'&' if rest.starts_with(b"${") => cuts(rest),
         // `;x=1 ls`; cookies and style rules have a blank there.
         b';' | b'|' if rest.first().is_some_and(u8::is_ascii_alphabetic) && assigns(rest) => true,
@@ -235,6 +241,9 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     }
     let rest = text.bytes.get(at..)?;
     match rest {
+        [b';' | b'|' | b'&', b'.', b' ', ..] | [b';' | b'|' | b'&', b' ', b'.', b' ', ..] => {
+            return effort.spend(WINDOW).then(|| separated::sourced(text, at))?;
+        }
         [b';' | b'|' | b'&' | b'\n', next, ..] if *next != b'$' => {
             return separated::separated(text, at, 1, effort);
         }

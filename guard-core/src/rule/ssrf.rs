@@ -40,6 +40,9 @@ const TRIGGERS: &[Trigger] = &[
     Trigger::new("//\\[[:\\da-f]"),
     Trigger::new("//\\xe2[\\x91\\x92\\x93]"),
     Trigger::new("[ps]:[/\\\\][\\d\\[\\\\]"),
+    // `http:127.0.0.1`: readers of special schemes need no slashes (WHATWG URL, 4.4).
+    Trigger::new("tp:\\d"),
+    Trigger::new("ps:\\d"),
     Trigger::new("169\\."),
     Trigger::new("@[01][026-9x][279.a\\d]"),
     // localhost, localtest.me, nip.io
@@ -85,6 +88,15 @@ fn context(bytes: &[u8], at: usize) -> bool {
         ),
         [b'/', b'm' | b'M', ..] => {
             matches!(head.last(), Some(b'/' | b'@')) && goes_on(b"/metadata")
+        }
+        [first, b'p' | b'P' | b's' | b'S', b':', b'0'..=b'9', ..] => {
+            let scheme: &[u8] = if first.eq_ignore_ascii_case(&b't') {
+                b"ht"
+            } else {
+                b"htt"
+            };
+            let head = head.get(head.len().saturating_sub(scheme.len())..);
+            head.is_some_and(|h| h.eq_ignore_ascii_case(scheme))
         }
         [b'1', ..] => goes_on(b"169.254."),
         [b'@', ..] => head
@@ -132,6 +144,13 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         }
         [b'e' | b'E', b's' | b'S', b'.', ..] | [b'c' | b'C', b'e' | b'E', b'-', ..] => {
             location(text, host_start(text.bytes, at), effort)
+        }
+        // With a dot: `HTTP:80/index` is how load balancers spell a check.
+        [b't' | b'T' | b'p' | b'P', _, b':', host @ ..]
+            if host.first().is_some_and(u8::is_ascii_digit) =>
+        {
+            let number = host.iter().take(16).find(|b| !b.is_ascii_alphanumeric());
+            (number == Some(&b'.')).then(|| location(text, at + 3, effort))?
         }
         [_, _, b':', ..] | [_, _, _, b':', ..] => scheme(text, at, effort),
         [b'1' | b'l' | b'L' | b'n' | b'N' | b'x' | b'X', ..] => {

@@ -168,6 +168,8 @@ fn expression(
             }
         }
         Evidence::Computation => ARITHMETIC,
+        // `{{{a} of {b}}}` of a format string: what opens there closes before.
+        Evidence::Reach if double && !expression::closes_braces(plain) => return None,
         Evidence::Reach => REACH,
         Evidence::Call => {
             // Program text has calls in its own delimiters: only a value that is no text counts.
@@ -289,6 +291,10 @@ fn statement(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     let config = rest.windows(7).any(|w| w == b"config.");
     if config && keyword == b"for" {
         return found(REACH, at, end);
+    }
+    // A condition of literals shows that conditions are read.
+    if keyword == b"if" && expression::compares_literals(rest) {
+        return found(ARITHMETIC, at, end);
     }
     match expression::read(rest, true) {
         Evidence::Reach => found(REACH, at, end),

@@ -188,6 +188,7 @@ fn doctype(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Rang
         || location.is_public_dtd()
         || location == Location::Relative
         || location.is_published_by(id)
+        || location::is_dtd_above(uri)
         || uri.is_empty();
     (!harmless).then_some((EXTERNAL_SUBSET, at..reader.at))
 }

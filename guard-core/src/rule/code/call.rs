@@ -47,6 +47,12 @@ pub(super) fn call(text: &Text<'_>, end: usize, open: usize) -> Option<Match> {
             after.starts_with(b".exec(") && after.get(6) != Some(&b')') || after.is_empty()
         }
         Kind::Sure => close.is_some() || argument != Argument::Other,
+        // Programs assert what a call says; what PHP evaluates is a text, or comes from a decoder.
+        Kind::Run if name.eq_ignore_ascii_case(b"assert") && argument == Argument::Call => {
+            let inner = arguments.iter().take_while(|b| is_name(b)).count();
+            let inner = arguments.get(..inner).unwrap_or_default();
+            !is_method && function::lookup(inner).is_some()
+        }
         Kind::Run => {
             matches!(
                 argument,
@@ -129,6 +135,10 @@ pub(super) fn call(text: &Text<'_>, end: usize, open: usize) -> Option<Match> {
     found(rule, start, close.unwrap_or(open + 1))
 }
 
+const fn is_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte == b'_'
+}
+
 /// `system/**/('id')`: a comment between the name and the bracket.
 pub(super) fn commented(text: &Text<'_>, end: usize) -> Option<Match> {
     let comment = text.bytes.get(end + 2..)?;
@@ -199,6 +209,10 @@ pub(super) fn variable_call(text: &Text<'_>, at: usize) -> Option<Match> {
             .trim_ascii_end()
             .ends_with(b"{{")
         {
+            return None;
+        }
+        // `$object->$method($x)`: the object's class decides what there is to call.
+        if bytes.get(..at)?.ends_with(b"->") {
             return None;
         }
         let name = bytes.get(at + 1..)?;

@@ -1,6 +1,6 @@
 //! Ways from an expression to the host: Python and JavaScript internals, Java classes and loaders.
 
-use crate::inspect::{Match, Text};
+use crate::inspect::{Match, Place, Text};
 use crate::rule::{RuleId, found};
 
 use super::position::{self, Before};
@@ -38,7 +38,14 @@ pub(super) fn internals(text: &Text<'_>, at: usize) -> Option<Match> {
     );
     known.then_some(())?;
     let before = at.checked_sub(1).and_then(|i| bytes.get(i));
+    // A key of data that is merged into an object attribute by attribute.
+    let whole = at == 0 && after.is_empty() && matches!(text.place, Place::Key(_));
+    if whole && matches!(name, b"globals" | b"builtins" | b"subclasses") {
+        return found(INTERNALS, 0, bytes.len());
+    }
     let chained = match name {
+        // `__init__.__globals__`: from any method to its module.
+        b"globals" if bytes.get(..at).is_some_and(|head| head.ends_with(b"__.")) => true,
         b"import" => {
             // `__import__('os')`
             matches!(after, [b'(', b'\'' | b'"' | b'\\' | b'o' | b'r' | b's', ..])

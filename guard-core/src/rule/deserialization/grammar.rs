@@ -108,7 +108,7 @@ pub(super) fn yaml(rest: &[u8]) -> Option<usize> {
     }
     if let Some(kind) = tag.strip_prefix(b"!ruby/") {
         let object = [
-            b"object".as_slice(),
+            b"object:".as_slice(),
             b"hash:",
             b"struct:",
             b"class",
@@ -120,7 +120,10 @@ pub(super) fn yaml(rest: &[u8]) -> Option<usize> {
         return kind.starts_with(b"object").then_some(length);
     }
     // js-yaml's type of functions; its patterns and `undefined` are data.
-    if let Some(kind) = tag.strip_prefix(b"!!js/") {
+    let js = tag
+        .strip_prefix(b"!!js/")
+        .or_else(|| tag.strip_prefix(b"2:js/"));
+    if let Some(kind) = js {
         return kind.starts_with(b"function").then_some(length);
     }
     let class = tag.strip_prefix(b"!!")?;

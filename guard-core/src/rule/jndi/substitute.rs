@@ -211,6 +211,23 @@ fn is_platform(prefix: &[u8], key: &[u8]) -> bool {
     known || spring
 }
 
+/// Whether a text is one lookup of what surrounds the program, by a prefix of Log4j's own (Log4j 2,
+/// "Lookups"). The environment, dates and properties are asked for by every tool's settings too.
+pub(super) fn is_question(text: &[u8]) -> bool {
+    const PREFIXES: [&[u8]; 9] = [
+        b"ctx", b"event", b"k8s", b"main", b"map", b"marker", b"sd", b"sys", b"web",
+    ];
+    let inner = text.strip_prefix(b"${").and_then(|t| t.strip_suffix(b"}"));
+    let Some(inner) = inner else { return false };
+    let colon = inner.iter().take(8).position(|b| *b == b':');
+    let (prefix, key) = inner.split_at(colon.unwrap_or(0));
+    let named = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let key = key.get(1..).unwrap_or_default();
+    PREFIXES.iter().any(|p| prefix.eq_ignore_ascii_case(p))
+        && !key.is_empty()
+        && key.iter().all(named)
+}
+
 /// Puts what the expression at `start` yields in its place; whether it was a letter or two spelled
 /// by a lookup.
 fn resolve(output: &mut Output, start: usize) -> bool {

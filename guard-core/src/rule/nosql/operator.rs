@@ -43,6 +43,26 @@ const OPERATORS: [&[u8]; 32] = [
     b"func",
 ];
 
+/// `$type` with a number: a type of BSON. With a text it is what .NET calls an object's class.
+fn asks_for_type(bytes: &[u8], at: usize, place: Place<'_>) -> Option<usize> {
+    let end = at + 5;
+    starts(bytes, at, b"$type").then_some(())?;
+    let follows = match place {
+        Place::Key(follows) if end == bytes.len() => follows,
+        _ => bytes.get(end..)?,
+    };
+    let mut value = follows
+        .iter()
+        .take(12)
+        .filter(|b| !matches!(b, b' ' | b'"' | b'\'' | b'\\' | b']'));
+    let assigned = matches!(value.next(), Some(b':' | b'='));
+    let digits = value
+        .next()
+        .is_some_and(|b| b.is_ascii_digit() || *b == b'-');
+    let closed = value.find(|b| !b.is_ascii_digit());
+    (assigned && digits && closed.is_none_or(|b| matches!(b, b',' | b'}' | b'&'))).then_some(end)
+}
+
 /// The end of the operator's name at `bytes[at..]`, which is its `$`.
 fn name_end(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at + 1..)?;
@@ -56,7 +76,8 @@ fn name_end(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// Whether an operator's name stands where a key may.
 pub(super) fn hint(bytes: &[u8], at: usize) -> bool {
-    let Some(end) = name_end(bytes, at) else {
+    let named = name_end(bytes, at).or_else(|| starts(bytes, at, b"$type").then_some(at + 5));
+    let Some(end) = named else {
         // A name that an escape cuts.
         let near = bytes
             .get(at + 1..bytes.len().min(at + 14))
@@ -82,7 +103,7 @@ pub(super) fn hint(bytes: &[u8], at: usize) -> bool {
 /// The operator whose `$` is at `at`.
 pub(super) fn operator(text: &Text<'_>, at: usize) -> Option<Match> {
     let bytes = text.bytes;
-    let end = name_end(bytes, at)?;
+    let end = name_end(bytes, at).or_else(|| asks_for_type(bytes, at, text.place))?;
     let found = |start: usize, end: usize| {
         Some(Match {
             rule: rule("nosql.operator"),

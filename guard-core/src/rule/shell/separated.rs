@@ -1,6 +1,6 @@
 //! Commands after a separator: `;`, `|`, `&`, a line break.
 
-use crate::inspect::{Effort, Match, Text};
+use crate::inspect::{Effort, Match, Place, Text};
 use crate::rule::{RuleId, found};
 
 use super::anchor::{self, Anchor};
@@ -62,7 +62,13 @@ pub(super) fn separated(
         _ => after_separator(text, &command, anchor, separator, tight),
     };
     accepted.then_some(())?;
-    if separator == b'|' && tight && is_alternative(bytes, at, command.word.end) {
+    if separator == b'|' && tight && is_alternative(bytes, at, command.word.end)
+        || tight && is_operand(bytes, at)
+    {
+        return None;
+    }
+    // `?a=1&amp;cp=2`: an address out of a page, whose `&` is still a reference.
+    if separator == b';' && matches!(text.place, Place::Key(_)) && bytes.get(..at) == Some(b"amp") {
         return None;
     }
     // `&copy;` and `&reg;` are characters.
@@ -190,7 +196,31 @@ fn is_alternative(bytes: &[u8], at: usize, end: usize) -> bool {
     let marked = before
         .get(before.len() - group..)
         .is_some_and(|group| group.iter().any(|b| b"?^+*".contains(b)));
-    group > 0 && (marked || head.is_empty()) && !matches!(head.last(), Some(b'$' | b'<' | b'>'))
+    if group == 0 || matches!(head.last(), Some(b'$' | b'<' | b'>')) {
+        return false;
+    }
+    // A shell opens a group where a command may begin, and an operator or a blank has to follow
+    // it (POSIX, 2.10.2): `^(a|b)` and `(a|b)/` are no command lines.
+    let begins = |b: &u8| matches!(b, b'\n' | b';' | b'|' | b'&' | b'(' | b'{' | b'!' | b'`');
+    let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'+');
+    let blanks = head.iter().rev().take_while(|b| blank(b)).count();
+    let head = head.get(..head.len() - blanks).unwrap_or_default();
+    let word = head.rsplit(|b| !b.is_ascii_alphabetic()).next();
+    let reserved: [&[u8]; 8] = [
+        b"do", b"elif", b"else", b"if", b"then", b"time", b"until", b"while",
+    ];
+    let glued = head.last().is_some_and(|b| !begins(b))
+        && !word.is_some_and(|word| reserved.contains(&word));
+    let next = bytes.get(end + 1);
+    let goes_on = next.is_some_and(|b| b.is_ascii_alphanumeric() || b"/\\*?^[{.:-_".contains(b));
+    marked || head.is_empty() && blanks == 0 || glued || goes_on
+}
+
+/// Whether the operator at `at` is the first byte in the brackets of a call (`f(&x)`, `f(|x|`),
+/// where no shell takes one.
+fn is_operand(bytes: &[u8], at: usize) -> bool {
+    let before = bytes.get(at.saturating_sub(2)..at).unwrap_or_default();
+    matches!(before, [name, b'('] if name.is_ascii_alphanumeric() || *name == b'_')
 }
 
 /// `;x=id;$x`: a variable set before is run.
@@ -219,6 +249,23 @@ pub(super) fn assigned(text: &Text<'_>, at: usize) -> Option<Match> {
     let runs = after.is_none_or(|b| matches!(b, b' ' | b'$' | b';' | b'|' | b'"' | b'\''));
     (length > 0 && set && runs).then_some(())?;
     found(COMMAND, at, at + 2 + length)
+}
+
+/// `;. /tmp/x`: a file whose lines the shell runs itself (POSIX, 2.14, "dot").
+pub(super) fn sourced(text: &Text<'_>, at: usize) -> Option<Match> {
+    let bytes = text.bytes;
+    let dot = skip_to_word(bytes, at + 1);
+    let path = bytes.get(dot..)?.strip_prefix(b". ")?.trim_ascii_start();
+    let start = bytes.len() - path.len();
+    let rooted = matches!(path, [b'/', first, ..] if first.is_ascii_alphanumeric())
+        || matches!(path, [b'~' | b'.', b'/', ..] | [b'.', b'.', b'/', ..]);
+    let anchor = anchor::read(bytes, at, text.starts);
+    (rooted && matches!(anchor, Anchor::Start | Anchor::Value)).then_some(())?;
+    let length = path
+        .iter()
+        .take(64)
+        .take_while(|b| !b.is_ascii_whitespace());
+    found(COMMAND, at, start + length.count())
 }
 
 /// Whether the bytes before `at` are a query string or form.

@@ -63,6 +63,10 @@ fn judge(bytes: &[u8], look: Look, it: &Condition, symbol: bool) -> Option<&'sta
     let before = look.before;
     let ended = matches!(it.stop, Stop::End | Stop::Cut | Stop::Clause);
     let cut = it.stop == Stop::Cut;
+    // No dialect has both `&&` and `==`, and where `==` is, `||` joins texts: programs have them.
+    if symbol && it.is_of_programs() {
+        return None;
+    }
     if it.left.compared && it.left.is_constant() {
         return Some("sql.tautology");
     }

@@ -30,6 +30,8 @@ pub(super) struct Operand {
     pub(super) negated: bool,
     /// Constants were compared inside parentheses.
     pub(super) compared: bool,
+    /// A comparison inside parentheses is spelled `==`.
+    pub(super) double: bool,
     /// Operators joined several parts.
     pub(super) joined: bool,
     pub(super) start: usize,
@@ -89,7 +91,7 @@ pub(super) fn operand(tokens: &mut Tokens<'_>) -> Option<Operand> {
         };
         let ahead = tokens.clone();
         let (mut rest, mut inner) = (it, depth);
-        tokens.next();
+        let operator = tokens.next();
         if primary(tokens, &mut rest, &mut inner).is_none() {
             *tokens = ahead;
             return Some(it);
@@ -97,6 +99,7 @@ pub(super) fn operand(tokens: &mut Tokens<'_>) -> Option<Operand> {
         (it, depth) = (rest, inner);
         it.joined = true;
         it.compared |= compares && it.is_constant();
+        it.double |= compares && tokens.bytes(operator) == b"==";
         it.end = tokens.at();
     }
 }
@@ -275,6 +278,12 @@ impl Condition {
     /// Whether both sides are compared and made of literals alone.
     pub(super) fn is_literal(&self) -> bool {
         self.left.is_literal() && self.right.is_some_and(|right| right.is_literal())
+    }
+
+    /// Whether something that is no literal is compared by `==`.
+    pub(super) fn is_of_programs(&self) -> bool {
+        let sides = || core::iter::once(self.left).chain(self.right);
+        (self.double || sides().any(|side| side.double)) && !sides().all(|side| side.is_literal())
     }
 
     /// Whether either side can be nothing but SQL.

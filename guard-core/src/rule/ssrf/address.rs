@@ -60,11 +60,18 @@ fn undot<'p>(host: &[u8], plain: &'p mut [u8; 64]) -> Option<&'p [u8]> {
 }
 
 fn classify_plain(host: &[u8]) -> Target {
-    let host = host.strip_suffix(b".").unwrap_or(host);
+    let (host, absolute) = match host.strip_suffix(b".") {
+        Some(host) => (host, true),
+        None => (host, false),
+    };
     if let Some(address) = V4::parse(host) {
         return address.target();
     }
-    name(host)
+    match name(host) {
+        // Absolute names (RFC 1034, 3.1) of the own machine are written to pass for another name.
+        Target::Loopback if absolute => Target::Disguised,
+        target => target,
+    }
 }
 
 /// An IPv4 address and how it was spelled.

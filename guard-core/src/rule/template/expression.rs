@@ -73,6 +73,7 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
                     filter,
                     member,
                     double,
+                    property: first && is_property(content),
                 };
                 if double && rest.starts_with(b"app.request") || name::reaches(part, after, place) {
                     return Evidence::Reach;
@@ -122,6 +123,54 @@ pub(super) fn read(content: &[u8], double: bool) -> Evidence {
     } else {
         evidence
     }
+}
+
+/// Whether no brace in `content` closes but one that it opens; those in texts do not count.
+pub(super) fn closes_braces(content: &[u8]) -> bool {
+    let mut depth = 0_u32;
+    let mut i = 0;
+    while let Some(&byte) = content.get(i) {
+        i += match byte {
+            b'\'' | b'"' => text(content.get(i..).unwrap_or_default(), byte).max(1),
+            b'{' => {
+                depth += 1;
+                1
+            }
+            b'}' if depth == 0 => return false,
+            b'}' => {
+                depth -= 1;
+                1
+            }
+            _ => 1,
+        };
+    }
+    true
+}
+
+/// Whether `content` is two numbers or texts, and `==` or `!=` between them.
+pub(super) fn compares_literals(content: &[u8]) -> bool {
+    let content = content.strip_suffix(b"-").unwrap_or(content);
+    let Some(at) = memchr::memchr(b'=', content) else {
+        return false;
+    };
+    let (left, right) = content.split_at(at);
+    let left = left.strip_suffix(b"!").unwrap_or(left).trim_ascii();
+    let equals = right.iter().take_while(|b| **b == b'=').count();
+    let right = right.get(equals..).unwrap_or_default().trim_ascii();
+    let literal = |side: &[u8]| match side {
+        [quote @ (b'\'' | b'"'), ..] => text(side, *quote) == side.len() && side.len() > 1,
+        _ => !side.is_empty() && number(side) == side.len(),
+    };
+    literal(left) && literal(right)
+}
+
+/// Whether `content` is two lower case names and a dot between them.
+fn is_property(content: &[u8]) -> bool {
+    let mut names = content.trim_ascii().split(|b| *b == b'.');
+    let named = |name: Option<&[u8]>| {
+        name.is_some_and(|n| !n.is_empty() && n.iter().all(u8::is_ascii_lowercase))
+    };
+    named(names.next()) && named(names.next()) && names.next().is_none()
 }
 
 /// Whether `content` is nothing but a short expression with its brackets and quotes closed.

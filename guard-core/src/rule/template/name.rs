@@ -42,6 +42,9 @@ pub(super) struct Place {
     pub(super) member: bool,
     /// The delimiters are doubled, as in Jinja and Twig.
     pub(super) double: bool,
+    /// It and one plain name after a dot are all of the content: a property of the program's
+    /// settings (`java.version`), and no class, whose package has more steps.
+    pub(super) property: bool,
 }
 
 /// Whether `name`, used so, gives an expression more than the data it was meant to show.
@@ -55,6 +58,7 @@ pub(super) fn reaches(name: &[u8], after: Use, place: Place) -> bool {
         filter,
         member,
         double,
+        property,
     } = place;
     match name {
         // Reflection and processes, under any delimiter.
@@ -91,9 +95,12 @@ pub(super) fn reaches(name: &[u8], after: Use, place: Place) -> bool {
         | b"spawn" | b"instance_eval" | b"load" | b"println" | b"printf" | b"write"
         | b"call_user_func" | b"base64_decode" | b"var_dump" => after == Use::Call,
         b"constructor" => used || member,
+        b"classLoader" | b"protectionDomain" => member,
         b"prototype" => used && member,
         // Java packages, Ruby and Node classes.
-        b"java" | b"javax" | b"freemarker" | b"ognl" => after == Use::Member && !member,
+        b"java" | b"javax" | b"freemarker" | b"ognl" => {
+            after == Use::Member && !member && !property
+        }
         b"File" | b"IO" | b"Dir" | b"Kernel" | b"Open3" | b"Process" | b"ENV" | b"Runtime"
         | b"Object" | b"System" | b"ObjectSpace" | b"Class" => used && !member,
         b"globalThis" | b"global" => used && !member,

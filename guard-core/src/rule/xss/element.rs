@@ -206,6 +206,9 @@ fn load(text: &Text<'_>, element: Element, open: usize, at: usize) -> Option<Fou
                 .iter()
                 .any(|w| holds(bytes, &relation, w));
             let target = with(&[b"href"]).filter(|_| active)?;
+            if is_beside(bytes, &target) {
+                return None;
+            }
             (LINK, unless(FONTS, bytes, &target)?)
         }
         Element::Meta => {
@@ -273,6 +276,19 @@ fn unless(hosts: &[&[u8]], bytes: &[u8], attribute: &Attribute) -> Option<usize>
         .strip_prefix(b"//");
     let known = host.is_some_and(|h| hosts.iter().any(|p| h.starts_with(p)));
     (!known).then_some(attribute.value.end)
+}
+
+/// Whether an attribute's address is a plain path on the page's own host: no scheme, no host, and
+/// nothing that a browser would drop or decode and so find one (RFC 3986, 4.2; WHATWG URL, 4.4).
+fn is_beside(bytes: &[u8], attribute: &Attribute) -> bool {
+    let value = bytes.get(attribute.value.clone()).unwrap_or_default();
+    let value = value.trim_ascii();
+    let name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let rooted = value.strip_prefix(b"/").unwrap_or(value);
+    let length = rooted.iter().take_while(|b| name(b)).count();
+    let ends = matches!(rooted.get(length), None | Some(b'/' | b'?' | b'#'));
+    let plain = |b: &u8| b.is_ascii_graphic() && !b"\\\"'<>{}$".contains(b);
+    length > 0 && ends && rooted.iter().all(plain)
 }
 
 /// A `script` element with something to run.

@@ -310,6 +310,7 @@ pub(super) const COMMANDS: &[(&str, Name)] = &[
     ("smbclient", Sure),
     ("socat", Sure),
     ("sort", Word),
+    ("source", Word),
     ("split", Word),
     ("sqlite3", Term),
     ("sqlplus", Term),
