@@ -19,6 +19,7 @@ mod scan;
 mod text;
 mod trigger;
 
+pub(crate) use self::decode::base64_digit;
 use self::document::Container;
 use self::prefilter::{Candidate, Candidates};
 use self::scan::{Hits, Scan};

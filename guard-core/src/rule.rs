@@ -9,6 +9,7 @@ use core::fmt;
 
 use crate::inspect::{Effort, Match, Text, Trigger};
 
+mod base64;
 mod code;
 mod deserialization;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod log;
 mod names;
 mod nosql;
 mod path;
+mod prose;
 mod prototype;
 mod shell;
 mod sql;

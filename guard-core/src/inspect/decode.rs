@@ -12,7 +12,7 @@ mod loose;
 mod numbers;
 mod plain;
 
-pub(super) use base64::digit as base64_digit;
+pub(crate) use base64::digit as base64_digit;
 pub(super) use gzip::{By, Gunzip};
 
 /// An encoding to undo.

@@ -5,6 +5,7 @@
 //! behind the template.
 
 use crate::inspect::{Effort, Match, Text, Trigger};
+use crate::rule::prose::words;
 use crate::rule::{Family, RuleId, Rules, found};
 
 mod expression;
@@ -242,16 +243,6 @@ fn is_text(bytes: &[u8], at: usize, end: usize) -> bool {
         .get(end..bytes.len().min(end + BEFORE))
         .unwrap_or_default();
     words(before) > 2 || words(after) > 4 || before.contains(&b'\n') || before.contains(&b'`')
-}
-
-fn words(bytes: &[u8]) -> usize {
-    let plain = |word: &&[u8]| {
-        word.len() >= 2
-            && word
-                .iter()
-                .all(|b| b.is_ascii_alphabetic() || b",.'-:".contains(b) || *b >= 0x80)
-    };
-    bytes.split(u8::is_ascii_whitespace).filter(plain).count()
 }
 
 /// `{% ... %}`

@@ -19,7 +19,7 @@ static VALUES: [u8; 256] = {
 };
 
 /// The value of a digit of either alphabet.
-pub(in crate::inspect) fn digit(byte: u8) -> Option<u8> {
+pub(crate) fn digit(byte: u8) -> Option<u8> {
     let value = VALUES[usize::from(byte)];
     (value != INVALID).then_some(value)
 }

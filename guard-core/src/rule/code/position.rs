@@ -1,5 +1,7 @@
 //! Whether bytes stand where program text is evaluated, or are mentioned in prose.
 
+use crate::rule::prose::words;
+
 /// Bytes looked at before and after an expression.
 const WINDOW: usize = 96;
 
@@ -122,17 +124,6 @@ fn ends_with_keyword(before: &[u8]) -> bool {
             | b"eval"
             | b"execute"
     )
-}
-
-/// Plain words among `bytes`.
-fn words(bytes: &[u8]) -> usize {
-    let plain = |word: &&[u8]| {
-        word.len() >= 2
-            && word
-                .iter()
-                .all(|b| b.is_ascii_alphabetic() || b",.'-:".contains(b) || *b >= 0x80)
-    };
-    bytes.split(u8::is_ascii_whitespace).filter(plain).count()
 }
 
 /// Whether program text, and not prose, goes on at `at`, the end of an expression.

@@ -1,6 +1,7 @@
 //! Grammars of the text formats: PHP's `serialize`, YAML's tags, XML of two Java libraries, base64.
 
 use super::class;
+use crate::rule::base64::Octets;
 
 /// `O:4:"Name":1:{`, quotes escaped or not, and where it ends (php.net, `serialize`).
 pub(super) fn php(bytes: &[u8], at: usize) -> Option<usize> {
@@ -50,28 +51,15 @@ fn quote(bytes: &[u8], at: usize) -> Option<usize> {
     matches!(bytes.get(at + escapes), Some(b'"' | b'\'')).then_some(at + escapes + 1)
 }
 
-/// Decodes what of `text` is base64 (either alphabet) into `out`.
+/// Decodes what of `text` is base64 (either alphabet) into `out`; returns how many bytes.
 pub(super) fn from_base64(text: &[u8], out: &mut [u8]) -> usize {
-    let (mut bits, mut count, mut length) = (0_u32, 0, 0);
-    for byte in text {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => break,
+    let (mut octets, mut length) = (Octets::default(), 0);
+    for octet in text.iter().map_while(|digit| octets.take(*digit)).flatten() {
+        let Some(slot) = out.get_mut(length) else {
+            break;
         };
-        bits = bits << 6 | u32::from(digit);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            let Some(slot) = out.get_mut(length) else {
-                break;
-            };
-            *slot = (bits >> count & 0xff) as u8;
-            length += 1;
-        }
+        *slot = octet;
+        length += 1;
     }
     length
 }

@@ -6,6 +6,8 @@
 //! lookup that finds nothing yields the default; so does one of a prefix that nobody registered,
 //! which is what makes `${x:y:-j}` a way to write `j`.
 
+use crate::rule::base64::Octets;
+
 /// Deepest nesting that is followed. Deeper expressions exhaust the stack of the program they are
 /// written for (CVE-2021-45105) and serve nothing else.
 const DEPTH: usize = 12;
@@ -288,25 +290,14 @@ fn resolve(output: &mut Output, start: usize) -> bool {
 fn decode(output: &mut Output, start: usize) {
     let end = output.length;
     output.length = start;
-    let (mut bits, mut count) = (0_u32, 0);
+    let mut octets = Octets::default();
     for i in start..end {
-        let Some(byte) = output.bytes.get(i).copied() else {
+        let Some(octet) = output.bytes.get(i).and_then(|digit| octets.take(*digit)) else {
             break;
         };
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => break,
-        };
-        bits = bits << 6 | u32::from(digit);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            // Three bytes for four: the write stays behind the read.
-            output.push((bits >> count & 0xff) as u8);
+        // Three bytes for four: the write stays behind the read.
+        if let Some(octet) = octet {
+            output.push(octet);
         }
     }
 }
