@@ -18,6 +18,7 @@ pub use crate::header::{HEADER, TABLE, header};
 pub use decode::{Flow, Instruction, LENGTH_MAX, decode};
 pub use plan::Planner;
 pub use recipe::Recipe;
+pub use scan::is_call;
 pub use survey::{survey, survey_for};
 
 /// What to add to the resume address to come back with a result instead of making the call.

@@ -9,9 +9,13 @@ const STEP: usize = 64;
 
 /// `syscall` (0f 05), `sysenter` (0f 34) and `int 0x80` (cd 80) from `start` on.
 pub(super) fn calls(text: Text<'_>, start: u32) -> impl Iterator<Item = u32> {
-    Hits::new(text, start, text.len(), |byte, next| {
-        (byte == 0x0f) & ((next == 0x05) | (next == 0x34)) | (byte == 0xcd) & (next == 0x80)
-    })
+    Hits::new(text, start, text.len(), is_call)
+}
+
+/// Whether two bytes are one of these.
+#[must_use]
+pub const fn is_call(byte: u8, next: u8) -> bool {
+    (byte == 0x0f) & ((next == 0x05) | (next == 0x34)) | (byte == 0xcd) & (next == 0x80)
 }
 
 /// Opcodes with a 32-bit displacement: call and jmp (e8, e9), jcc (0f 80 to 0f 8f).

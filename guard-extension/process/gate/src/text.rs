@@ -88,6 +88,16 @@ impl Count {
         self.lost += other.lost;
     }
 
+    /// Adds the calls that begin in one text and end in the next, at both ends of this one: each text
+    /// is searched by itself, and no compiler makes such a call.
+    fn straddled(&mut self, start: usize, end: usize) {
+        for seam in [start, end] {
+            let is_call = covered::is_straddled(seam);
+            self.found += u32::from(is_call);
+            self.open += u32::from(is_call);
+        }
+    }
+
     /// Takes back what was counted as patched and could not be written.
     const fn written(&mut self, lost: u32) {
         self.patched -= lost;
@@ -191,8 +201,9 @@ pub fn patch_file(
     };
     let sealed = crate::start::process()?.sealed;
     let known = sealed.text(&key, NamedBy::Stat)?;
-    let count = patch_known(start, end, &known, state)?;
+    let mut count = patch_known(start, end, &known, state)?;
     covered::remember(start, end);
+    count.straddled(start, end);
     Some(count)
 }
 
@@ -246,6 +257,12 @@ pub(crate) fn is_readable(start: usize, end: usize) -> bool {
     start < end && readable(start, start + 1) > start && readable(start, end) == end
 }
 
+/// The byte at an address, if it can be read.
+pub(crate) fn byte(at: usize) -> Option<u8> {
+    // SAFETY: the kernel has just read there; what the program unmaps meanwhile, it would miss itself.
+    is_readable(at, at.checked_add(1)?).then(|| unsafe { *(at as *const u8) })
+}
+
 /// Patches the text between two addresses: as the extension knows it, where that is which part of
 /// which file it is, else all of it is searched. `sections` says what of it is code, if anybody knows.
 pub fn patch(
@@ -256,6 +273,19 @@ pub fn patch(
     sections: impl FnOnce() -> Option<Sections>,
 ) -> Count {
     covered::remember(start, end);
+    let mut count = searched(start, end, key, state, sections);
+    count.straddled(start, end);
+    count
+}
+
+/// [`patch`], of what begins and ends between the two addresses.
+fn searched(
+    start: usize,
+    end: usize,
+    key: Option<&TextKey>,
+    state: State,
+    sections: impl FnOnce() -> Option<Sections>,
+) -> Count {
     let sealed = crate::start::process().map(|process| process.sealed);
     let known = sealed
         .zip(key)

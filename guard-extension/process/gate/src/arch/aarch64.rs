@@ -54,6 +54,11 @@ impl Planner {
     }
 }
 
+/// Never: instructions lie at multiples of their length, as texts do.
+pub const fn is_call(_first: u8, _second: u8) -> bool {
+    false
+}
+
 /// Nothing, as [`follow`].
 pub const fn offset(_word: &AtomicU64) -> Option<u32> {
     None

@@ -25,6 +25,11 @@ pub fn survey<'s>(text: Text<'_>, from: u32, room: &'s mut [Site]) -> Batch<'s> 
     x86_64::survey_for(text, from, None, Reach::All, passes, room)
 }
 
+/// Whether two bytes are what a call's instruction ends with, whatever prefixes it has.
+pub const fn is_call(first: u8, second: u8) -> bool {
+    x86_64::is_call(first, second)
+}
+
 /// The offset of the site that a word of the extension's describes.
 pub fn offset(word: &AtomicU64) -> Option<u32> {
     let recipe = x86_64::Recipe::from_word(word.load(Ordering::Relaxed))?;

@@ -379,9 +379,9 @@ global_asm!(
     "popfq",
     "lea rsp, [rsp + 128]",
     "jmp rcx",
-    // A mapping that is moved or shortened.
+    // A mapping that is shortened, or moved to where the kernel likes.
     "23:",
-    "test r10d, 4",
+    "test r10d, 6",
     "jnz 1b",
     "test rsi, rsi",
     "jz 1b",
