@@ -10,12 +10,14 @@
 //! | connect(2), also without blocking | `ECONNREFUSED` |
 //! | sends with a destination | `EACCES` |
 //! | source routes | `EPERM` |
+//! | bind(2) in a resolver's place | `EACCES` |
 //! | other kinds of sockets | as by a kernel without them |
 //!
 //! Loopback is an address as any other, and so is a local socket of the program's own: a policy that
 //! restricts connections lists what the program talks to itself about (`127.0.0.1:PORT`,
 //! `unix:/path`). What the platform needs on loopback, the extension adds to the policy. Binding and
-//! accepting are not restricted, but for the file that binding a local socket makes.
+//! accepting are not restricted, but for the file that binding a local socket makes, and for the
+//! place of a resolver on this machine.
 //!
 //! Must not know: what stands in a policy, how calls get here.
 

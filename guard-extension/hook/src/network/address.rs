@@ -70,8 +70,15 @@ impl Address {
         self.bytes().first_chunk().copied().map(u16::from_ne_bytes)
     }
 
-    /// Address and port, read as `family`. Nothing when the kernel finds it too short.
+    /// Where it leads, address and port, read as `family`. Nothing when the kernel finds it too short.
     pub(super) fn ip(&self, family: u16) -> Option<(IpAddr, u16)> {
+        let (ip, port) = self.written(family)?;
+        Some((destination(ip), port))
+    }
+
+    /// Address and port as they are written, so that the unspecified one is that. Nothing when the
+    /// kernel finds it too short.
+    pub(super) fn written(&self, family: u16) -> Option<(IpAddr, u16)> {
         let bytes = self.bytes();
         let port = u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]);
         let ip = match family {
@@ -85,7 +92,7 @@ impl Address {
             }
             _ => return None,
         };
-        Some((destination(ip), port))
+        Some((ip.to_canonical(), port))
     }
 
     /// What a local address names: its path without what follows the NUL byte, or its abstract name
@@ -141,9 +148,9 @@ impl Address {
     }
 }
 
-/// An address as a destination: IPv4-mapped ones are IPv4, the unspecified one is loopback.
+/// An address as a destination: the unspecified one is loopback.
 fn destination(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
+    match ip {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,

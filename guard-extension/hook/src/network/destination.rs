@@ -233,6 +233,25 @@ fn decide_ip(
     }
 }
 
+/// Whether whoever is bound to the address in `memory` gets what the forwarder asks a resolver: the
+/// answers decide which addresses are an allowed name's, so no program under guard is to give them.
+pub(super) fn is_resolvers_place(process: &Process<'_>, address: &Address) -> bool {
+    let family = match address.family() {
+        // Taken for IPv4 (bind(2)).
+        Some(AF_UNSPEC) => AF_INET,
+        Some(family) => family,
+        None => return false,
+    };
+    let Some((ip, port)) = address.written(family) else {
+        return false;
+    };
+    let is_there = |to: &Redirect| {
+        let is_local = || to.address.is_loopback() || sys::socket::is_local(to.address);
+        to.is_resolver && to.port == port && (to.address == ip || ip.is_unspecified() && is_local())
+    };
+    is_restricted(process) && process.sealed.redirects().any(|to| is_there(&to))
+}
+
 /// The port of the forwarder, if that is what an address leads to.
 pub(super) fn forwarder_at(process: &Process<'_>, ip: IpAddr, port: u16) -> Option<Redirect> {
     if ip != IpAddr::V4(Ipv4Addr::LOCALHOST) {

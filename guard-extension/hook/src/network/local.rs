@@ -2,8 +2,10 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use guard_core::policy::Decision;
+
 use super::address::AF_UNIX;
-use super::destination::usual;
+use super::destination::{is_resolvers_place, usual};
 use super::{Memory, Use, Way};
 use crate::files::{self, Wants};
 use crate::record::{Subject, goes_on};
@@ -75,7 +77,8 @@ pub(super) fn decide(
     Ok(Way::Copy)
 }
 
-/// bind(2): reaches nobody, but makes a file for a local socket with a path.
+/// bind(2): reaches nobody, but makes a file for a local socket with a path, and may take the place of
+/// a resolver on this machine.
 pub(super) fn bind(
     process: &Process<'_>,
     call: &Call,
@@ -88,6 +91,12 @@ pub(super) fn bind(
     }
     let memory = &mut scratch.network;
     memory.address.load(address, length)?;
+    if is_resolvers_place(process, &memory.address) {
+        let subject = Subject::new(Kind::Tamper, b"bind");
+        if !goes_on(process, call.number, &subject, Decision::Denied, EACCES.0) {
+            return Err(EACCES);
+        }
+    }
     let name = match memory.address.family() {
         Some(AF_UNIX) => memory.address.local().unwrap_or_default(),
         _ => b"",

@@ -1,7 +1,10 @@
 //! Calls about sockets. None blocks.
 #![allow(unsafe_code, reason = "system calls")]
 
-use super::raw::{SysResult, checked, syscall};
+use core::net::IpAddr;
+
+use super::Fd;
+use super::raw::{Errno, SysResult, checked, syscall};
 
 /// Numbers as in syscalls(2).
 const fn number(x86_64: usize, aarch64: usize) -> usize {
@@ -13,6 +16,8 @@ const fn number(x86_64: usize, aarch64: usize) -> usize {
 }
 
 const GETSOCKOPT: usize = number(55, 209);
+const SOCKET: usize = number(41, 198);
+const BIND: usize = number(49, 200);
 const GETPEERNAME: usize = number(52, 205);
 const SHUTDOWN: usize = number(48, 210);
 
@@ -129,4 +134,33 @@ pub(crate) fn peer(socket: usize, into: &mut [u8; 128]) -> SysResult {
 pub(crate) fn shut_down(socket: usize, how: usize) {
     // SAFETY: touches no memory; the socket is the program's own, whose call is being answered.
     let _ = unsafe { syscall(SHUTDOWN, [socket, how, 0, 0, 0, 0]) };
+}
+
+/// Whether an address is one of this machine's: sockets can be bound to it. Also when nobody can tell.
+pub(crate) fn is_local(ip: IpAddr) -> bool {
+    const DGRAM_CLOEXEC: usize = 2 | 0o2_000_000;
+    const NOT_THERE: Errno = Errno(99);
+    // sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)), with port 0 for any.
+    let mut address = [0_u8; 28];
+    let (family, length) = match ip {
+        IpAddr::V4(v4) => {
+            address[4..8].copy_from_slice(&v4.octets());
+            (2_u8, 16)
+        }
+        IpAddr::V6(v6) => {
+            address[8..24].copy_from_slice(&v6.octets());
+            (10, 28)
+        }
+    };
+    let [low, high] = u16::from(family).to_ne_bytes();
+    [address[0], address[1]] = [low, high];
+    let args = [usize::from(family), DGRAM_CLOEXEC, 0, 0, 0, 0];
+    // SAFETY: a new descriptor; the arguments are numbers.
+    let Ok(socket) = checked(unsafe { syscall(SOCKET, args) }).map(Fd::held) else {
+        return true;
+    };
+    let pointer = address.as_ptr().expose_provenance();
+    let args = [socket.number(), pointer, length, 0, 0, 0];
+    // SAFETY: the kernel reads the address, which outlives the call.
+    checked(unsafe { syscall(BIND, args) }) != Err(NOT_THERE)
 }

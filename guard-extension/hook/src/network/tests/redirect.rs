@@ -1,5 +1,7 @@
 //! Resolvers: queries reach the forwarder, answers come from the resolver.
 
+use std::borrow::ToOwned as _;
+
 use super::*;
 
 const RECVFROM: usize = if cfg!(target_arch = "x86_64") {
@@ -196,4 +198,66 @@ fn the_proxy_is_an_address_that_programs_know() {
     assert_eq!(connected(&none, "192.0.2.1", 80), REFUSED);
     assert_eq!(connected(&none, "127.0.0.1", port(&listener)), REFUSED);
     assert_eq!(connected(&enforce("192.0.2.0/24"), "192.0.2.1", 80), 0);
+}
+
+#[test]
+fn nobody_under_guard_takes_a_resolvers_place() {
+    const BIND: usize = if cfg!(target_arch = "x86_64") {
+        49
+    } else {
+        200
+    };
+    let here = TcpListener::bind("127.0.0.3:0").unwrap();
+    let port = here.local_addr().unwrap().port();
+    drop(here);
+    let resolver = |address: &str, is_resolver| Redirect {
+        address: address.parse().unwrap(),
+        port,
+        forwarder: 9,
+        is_resolver,
+    };
+    let local = [resolver("127.0.0.3", true)];
+    let elsewhere = [resolver("192.0.2.53", true)];
+    let proxy = [resolver("127.0.0.3", false)];
+    let enforcing: &[_] = &[("GUARD_MODE", "enforce"), ("GUARD_EGRESS_ALLOW", "")];
+    let monitoring: &[_] = &[("GUARD_MODE", "monitor"), ("GUARD_EGRESS_ALLOW", "")];
+    let open: &[_] = &[("GUARD_MODE", "enforce")];
+    let mut unspecified = v4("0.0.0.0", port);
+    unspecified[0] = 0;
+    // Its own address, as IPv4-mapped, and all of the machine's; its neighbours', other ports, any.
+    let places: &[(usize, Vec<u8>, bool)] = &[
+        (2, v4("127.0.0.3", port), true),
+        (10, v6("::ffff:127.0.0.3", port), true),
+        (2, v4("0.0.0.0", port), true),
+        (2, unspecified, true),
+        (10, v6("::", port), true),
+        (2, v4("127.0.0.4", port), false),
+        (2, v4("127.0.0.3", 0), false),
+        (2, v4("0.0.0.0", 0), false),
+    ];
+    for (variables, redirects, refuses) in [
+        (enforcing, &local, true),
+        (enforcing, &elsewhere, false),
+        (enforcing, &proxy, false),
+        (monitoring, &local, false),
+        (open, &local, false),
+    ] {
+        let world = World::new(variables, redirects);
+        for (family, address, is_place) in places {
+            for kind in [1, 2] {
+                let socket = socket(*family, kind);
+                let args = [number(&socket), at(address), address.len()];
+                let expected = if refuses && *is_place { -13 } else { 0 };
+                assert_eq!(world.call(BIND, &args), expected, "{address:?} {kind}");
+                let told = match *is_place && !std::ptr::eq(variables, open) {
+                    true if refuses => vec!["denied Tamper bind 0 0".to_owned()],
+                    true if std::ptr::eq(variables, monitoring) => {
+                        vec!["would Tamper bind 0 0".to_owned()]
+                    }
+                    _ => Vec::new(),
+                };
+                assert_eq!(world.records(), told, "{address:?} {kind}");
+            }
+        }
+    }
 }
