@@ -23,7 +23,7 @@ mod there;
 pub(crate) use judge::{EACCES, Wants, is_free, may_use};
 pub(crate) use path::{append, climbs, is_below, of_process, split};
 pub(crate) use resolve::{O_NOFOLLOW, entry, find, name_of, object};
-pub(crate) use shape::sets_flags;
+pub(crate) use shape::changes_by_control;
 pub(crate) use text::Spare;
 
 pub(crate) use open::base;

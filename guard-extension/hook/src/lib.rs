@@ -119,7 +119,7 @@ pub fn decide(process: &Process<'_>, call: &Call, scratch: &mut Scratch) -> Answ
 fn treatment(row: &Row, call: &Call) -> Treatment {
     let [_, second, ..] = call.args;
     match row.call {
-        Name::Ioctl if files::sets_flags(second) => Treatment::File,
+        Name::Ioctl if files::changes_by_control(second) => Treatment::File,
         _ => row.treatment,
     }
 }

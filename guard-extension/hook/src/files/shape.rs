@@ -50,10 +50,45 @@ pub(super) enum Shape {
     },
 }
 
-/// Whether an ioctl(2) changes flags of a file, for which it need not be open for writing
-/// (FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR: linux/fs.h).
-pub(crate) const fn sets_flags(request: usize) -> bool {
-    matches!(request & 0xffff_ffff, 0x4008_6602 | 0x401c_5820)
+/// Whether an ioctl(2) changes a file, or what is in a folder, that need not be open for writing.
+pub(crate) const fn changes_by_control(request: usize) -> bool {
+    // linux/fs.h, linux/fsverity.h, linux/fscrypt.h
+    const FS_IOC_SETFLAGS: usize = 0x4008_6602;
+    const FS_IOC_FSSETXATTR: usize = 0x401c_5820;
+    const FS_IOC_SETVERSION: usize = 0x4008_7602;
+    const FS_IOC_ENABLE_VERITY: usize = 0x4080_6685;
+    const FS_IOC_SET_ENCRYPTION_POLICY: usize = 0x800c_6613;
+    // linux/ext4.h: another number for the version, and the content of the file that boots.
+    const EXT4_IOC_SETVERSION: usize = 0x4008_6604;
+    const EXT4_IOC_SWAP_BOOT: usize = 0x6611;
+    // linux/msdos_fs.h
+    const FAT_IOCTL_SET_ATTRIBUTES: usize = 0x4004_7211;
+    // linux/btrfs.h: volumes, by their names in a folder.
+    const BTRFS_IOC_SNAP_CREATE: usize = 0x5000_9401;
+    const BTRFS_IOC_SUBVOL_CREATE: usize = 0x5000_940e;
+    const BTRFS_IOC_SNAP_DESTROY: usize = 0x5000_940f;
+    const BTRFS_IOC_SNAP_CREATE_V2: usize = 0x5000_9417;
+    const BTRFS_IOC_SUBVOL_CREATE_V2: usize = 0x5000_9418;
+    const BTRFS_IOC_SUBVOL_SETFLAGS: usize = 0x4008_941a;
+    const BTRFS_IOC_SNAP_DESTROY_V2: usize = 0x5000_943f;
+    matches!(
+        request & 0xffff_ffff,
+        FS_IOC_SETFLAGS
+            | FS_IOC_FSSETXATTR
+            | FS_IOC_SETVERSION
+            | FS_IOC_ENABLE_VERITY
+            | FS_IOC_SET_ENCRYPTION_POLICY
+            | EXT4_IOC_SETVERSION
+            | EXT4_IOC_SWAP_BOOT
+            | FAT_IOCTL_SET_ATTRIBUTES
+            | BTRFS_IOC_SNAP_CREATE
+            | BTRFS_IOC_SUBVOL_CREATE
+            | BTRFS_IOC_SNAP_DESTROY
+            | BTRFS_IOC_SNAP_CREATE_V2
+            | BTRFS_IOC_SUBVOL_CREATE_V2
+            | BTRFS_IOC_SUBVOL_SETFLAGS
+            | BTRFS_IOC_SNAP_DESTROY_V2
+    )
 }
 
 /// Whether a call makes a file of a device: a way to disks and memory past every path, for root.
