@@ -109,9 +109,7 @@ fn touched(call: &Call) -> Option<(usize, usize)> {
             _ => return None,
         },
         // Moved without what it leaves behind, the old place holds the file's text.
-        number::MREMAP
-            if third > length || length == 0 || fourth & (FIXED | DONTUNMAP) != 0 =>
-        {
+        number::MREMAP if third > length || length == 0 || fourth & (FIXED | DONTUNMAP) != 0 => {
             whole()
         }
         _ => return None,

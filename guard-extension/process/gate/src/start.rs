@@ -14,7 +14,7 @@ use crate::text::{self, Count, State};
 use crate::{environ, maps, slots};
 
 /// Exit code when the tier that the policy needs cannot be had (sysexits.h: EX_UNAVAILABLE).
-const UNAVAILABLE: u8 = 69;
+pub(crate) const UNAVAILABLE: u8 = 69;
 
 /// What the variable ends with when programs with a place that passes by the check must not start,
 /// whatever the policy restricts.

@@ -161,7 +161,8 @@ pub fn mapped(call: &Call, result: isize) -> isize {
     settled(count, start, whole, result)
 }
 
-/// Says what became of text that was mapped, and what the program gets for it.
+/// Says what became of text that was mapped, and what the program gets for it. Ends a program that
+/// keeps what it may not have.
 fn settled(count: Count, start: usize, whole: usize, result: isize) -> isize {
     const ENOMEM: isize = -12;
     const EACCES: isize = -13;
@@ -176,7 +177,13 @@ fn settled(count: Count, start: usize, whole: usize, result: isize) -> isize {
         let args = [start, whole - start, 0, 0, 0, 0];
         // SAFETY: the program's own mapping, made by the call that is being answered; nobody has
         // been told where it is.
-        let _ = unsafe { sys::call(number::MUNMAP, args) };
+        let taken = unsafe { sys::call(number::MUNMAP, args) };
+        if taken.is_err() {
+            // With as many mappings as there may be, one in the middle of another stays. Whoever
+            // chose the address knows where it is.
+            sys::complain(&[b"guard: code that passes by the check cannot be taken away\n"]);
+            sys::exit(crate::start::UNAVAILABLE)
+        }
         return refusal;
     }
     result
