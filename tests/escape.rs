@@ -60,6 +60,7 @@ const REFUSED: &[(&str, &str)] = &[
         "interrupt",
         "calls of another architecture's table are refused",
     ),
+    ("joined-call", "code stays where it was searched"),
     ("left-mapping", "what was changed would be the file's again"),
     (
         "lengthened-mapping",
@@ -89,7 +90,15 @@ const REFUSED: &[(&str, &str)] = &[
     ("prefixed-many", "no compiler makes such a call"),
     ("prefixed-repeat", "no compiler makes such a call"),
     ("prefixed-rex", "no compiler makes such a call"),
+    (
+        "program-in-halves",
+        "a call that cannot be led through the check is not mapped",
+    ),
     ("ring", "calls in a ring pass no call site"),
+    (
+        "split-call",
+        "a call that cannot be led through the check is not mapped",
+    ),
     (
         "trace-child",
         "a traced process makes any call its tracer likes",

@@ -8,10 +8,12 @@
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -142,6 +144,122 @@ static int by_library(int filler) {
 
 static int library_with_room(void) { return by_library(0x90); }
 static int library_without_room(void) { return by_library(0); }
+
+/* Pages of a file, each of them code: the last bytes of the first are a call but for the end of its
+ * instruction, with which the second begins; the third holds the whole call. */
+#define PAGE 4096
+static const char CALL[] = "\x89\xf8\x48\x89\xf7\x48\x89\xd6\x48\x89\xca\x0f\x05\xc3";
+
+static int pages_of_code(void) {
+    static char bytes[4 * PAGE];
+    char path[4200];
+    memset(bytes, 0x90, sizeof bytes);
+    memcpy(bytes + PAGE - 12, CALL, sizeof CALL - 1);
+    memcpy(bytes + 2 * PAGE, CALL, sizeof CALL - 1);
+    beside(self, "pages", path, sizeof path);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0755);
+    if (fd >= 0 && write(fd, bytes, sizeof bytes) != sizeof bytes) fd = -1;
+    close(fd);
+    fd = open(path, O_RDONLY);
+    unlink(path);
+    return fd;
+}
+
+static char *code_at(char *place, int fd, int page) {
+    return mmap(place, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | (place ? MAP_FIXED : 0), fd, page * PAGE);
+}
+
+/* The pages side by side, each mapped by itself. */
+static int side_by_side(int first, int second, int is_moved, long call) {
+    int fd = pages_of_code();
+    char *place = mmap(NULL, 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (fd < 0 || place == MAP_FAILED || code_at(place, fd, first) == MAP_FAILED) return failed("mmap");
+    char *other = code_at(is_moved ? NULL : place + PAGE, fd, second);
+    if (is_moved && other != MAP_FAILED)
+        other = mremap(other, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place + PAGE);
+    return other == MAP_FAILED ? failed("mmap") : by_call((void *)(place + call));
+}
+
+static int split_call(void) { return side_by_side(0, 1, 0, PAGE - 12); }
+static int joined_call(void) { return side_by_side(0, 1, 1, PAGE - 12); }
+static int neighbouring_code(void) { return side_by_side(0, 2, 0, PAGE); }
+
+/* As many mappings as there may be but for `left`, so that one in the middle of another cannot be
+ * taken away again, and no descriptor to change it through. */
+static int with_mappings_left(int left) {
+    int fd = pages_of_code(), spare = dup(fd);
+    struct rlimit files = {spare + 1, spare + 1};
+    char *place = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (fd < 0 || place == MAP_FAILED) return failed("mmap");
+    munmap(place + PAGE, PAGE);
+    code_at(place, fd, 1);
+    code_at(place + 2 * PAGE, fd, 3);
+    /* Each page that is protected otherwise makes two mappings more, at an end of a mapping one. */
+    size_t length = 1L << 30;
+    char *edges = mmap(NULL, 8 * PAGE, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    char *many = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (size_t at = PAGE; at < length; at += 2 * PAGE)
+        if (mprotect(many + at, PAGE, PROT_READ)) break;
+    mprotect(edges, PAGE, PROT_READ);
+    for (int i = 0; i < left; i++) munmap(many + (2 * i + 1) * PAGE, PAGE);
+    close(spare);
+    setrlimit(RLIMIT_NOFILE, &files);
+    code_at(place + PAGE, fd, 2);
+    signal(SIGSEGV, _exit);
+    return by_call((void *)(place + PAGE));
+}
+
+static int code_that_stays(void) {
+    int got = 1;
+    for (int left = 0; left < 8 && got; left++) {
+        pid_t pid = fork();
+        if (pid == 0) _exit(with_mappings_left(left));
+        waitpid(pid, &got, 0);
+    }
+    return got != 0;
+}
+
+/* A program of two parts side by side, which reads a file and writes it out. */
+static int program_in_halves(void) {
+    static char bytes[4 * PAGE];
+    static const char FIRST[] = "\xbf\x00\x40\x00\x10\x31\xf6\x31\xd2\xb8\x02\x00\x00\x00\x0f";
+    static const char SECOND[] =
+        "\x05\x89\xc7\xbe\x00\x48\x00\x10\xba\x00\x04\x00\x00\x31\xc0\x0f\x05" /* read */
+        "\x85\xc0\x7e\x17\x89\xc2\xbf\x01\x00\x00\x00\xbe\x00\x48\x00\x10\xb8\x01\x00\x00\x00\x0f\x05"
+        "\x31\xff\xeb\x05\xbf\x01\x00\x00\x00\xb8\x3c\x00\x00\x00\x0f\x05"; /* exit */
+    const long base = 0x10000000;
+    Elf64_Ehdr head = {.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = 1, .e_phoff = sizeof head,
+                       .e_entry = base + 2 * PAGE - (sizeof FIRST - 1), .e_ehsize = sizeof head,
+                       .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 4};
+    Elf64_Phdr parts[4] = {{.p_offset = 0, .p_vaddr = base, .p_flags = PF_R},
+                           {.p_offset = PAGE, .p_vaddr = base + PAGE, .p_flags = PF_R | PF_X},
+                           {.p_offset = 3 * PAGE, .p_vaddr = base + 2 * PAGE, .p_flags = PF_R | PF_X},
+                           {.p_offset = 2 * PAGE, .p_vaddr = base + 4 * PAGE, .p_flags = PF_R | PF_W}};
+    char path[4200];
+    int status = 1;
+    memcpy(head.e_ident, ELFMAG "\2\1\1", 7);
+    for (int i = 0; i < 4; i++) {
+        parts[i].p_type = PT_LOAD;
+        parts[i].p_filesz = parts[i].p_memsz = parts[i].p_align = PAGE;
+    }
+    memcpy(bytes, &head, sizeof head);
+    memcpy(bytes + sizeof head, parts, sizeof parts);
+    memcpy(bytes + 2 * PAGE - (sizeof FIRST - 1), FIRST, sizeof FIRST - 1);
+    memcpy(bytes + 3 * PAGE, SECOND, sizeof SECOND - 1);
+    strcpy(bytes + 2 * PAGE, file);
+    beside(self, "halves", path, sizeof path);
+    int to = open(path, O_WRONLY | O_CREAT | O_EXCL, 0755);
+    if (to < 0 || write(to, bytes, sizeof bytes) != sizeof bytes) return failed("write");
+    close(to);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl(path, path, NULL);
+        _exit(failed("execl"));
+    }
+    waitpid(pid, &status, 0);
+    unlink(path);
+    return status != 0;
+}
 
 /* This program once more, whose section headers call its code data. */
 static int code_called_data(void) {
@@ -416,6 +534,11 @@ static const struct technique TECHNIQUES[] = {
     {"bare-call", bare_call, "read"},
     {"library-with-room", library_with_room, "read"},
     {"library-without-room", library_without_room, "read"},
+    {"split-call", split_call, "read"},
+    {"joined-call", joined_call, "read"},
+    {"neighbouring-code", neighbouring_code, "read"},
+    {"code-that-stays", code_that_stays, "read"},
+    {"program-in-halves", program_in_halves, "read"},
     {"code-called-data", code_called_data, "read"},
     {"own-descriptors", own_descriptors, "read"},
     {"folder-above", folder_above, "read"},

@@ -185,3 +185,53 @@ fn in_monitor_mode_all_names_work() {
         assert!(!would("udp:other.example:8000"), "{run}: {output}");
     }
 }
+
+/// Answers, over TCP, that an allowed name has another host's address, and connects there.
+const OWN_RESOLVER: &str = r"
+import socket, struct, sys, threading
+place = (sys.argv[1], 53)
+query = b'\x12\x34\x01\0\0\1\0\0\0\0\0\0\3api\7example\0\0\1\0\1'
+server = socket.create_server(place)
+print('bound', flush=True)
+def framed(message): return struct.pack('>H', len(message)) + message
+def serve():
+    client, _ = server.accept()
+    asked = client.recv(512)[2:]
+    record = b'\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4' + socket.inet_aton('192.0.2.11')
+    client.sendall(framed(asked[:2] + b'\x81\x80\0\1\0\1\0\0\0\0' + asked[12:29] + record))
+threading.Thread(target=serve, daemon=True).start()
+client = socket.create_connection(place, 4)
+client.sendall(framed(query))
+client.recv(512)
+host = socket.create_connection(('192.0.2.11', 8000), 4)
+host.sendall(b'x')
+print(host.recv(512))
+";
+
+#[test]
+fn a_program_gives_no_answers_in_a_resolvers_place() {
+    let Some(python) = installed("python3") else {
+        return;
+    };
+    let commands: BTreeMap<String, Vec<String>> = ["127.0.0.53", "127.0.0.54"]
+        .map(|place| {
+            let command = [&python, "-c", OWN_RESOLVER, place].map(str::to_owned);
+            (place.to_owned(), command.to_vec())
+        })
+        .into();
+    for mode in ["monitor", "enforce"] {
+        let Some(became) = run(mode, "api.example:8000", &commands) else {
+            return;
+        };
+        for (place, (code, output, _)) in became {
+            let is_resolvers = place == "127.0.0.53";
+            let is_refused = is_resolvers && mode == "enforce";
+            assert_eq!(output.contains("bound"), !is_refused, "{place}: {output}");
+            let works = mode == "monitor";
+            assert_eq!(code == 0 && output.contains("reached"), works, "{output}");
+            let is_told = records(&output)
+                .any(|record| record["rule"] == "process.denied" && record["target"] == "bind");
+            assert_eq!(is_told, is_resolvers, "{place}: {output}");
+        }
+    }
+}
