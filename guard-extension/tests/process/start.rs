@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::rig::{Ran, compiled, guard, guarded, plain, probe, skip};
+use crate::rig::{Ran, compiled, directory, guard, guarded, plain, probe, skip, text};
 
 #[test]
 fn the_status_names_the_tier_and_every_program_its_sites() {
@@ -260,4 +260,71 @@ fn code_that_the_program_writes_to_stays_writable() {
         let ran = guarded(&[("GUARD_MODE", mode)], &[&program]);
         assert!(ran.worked(), "{mode}: {ran:?}");
     }
+}
+
+/// Program headers behind everything else, as tools leave them that add to a program (patchelf, LIEF).
+#[test]
+fn programs_start_wherever_their_headers_are() {
+    let restricted = [("GUARD_MODE", "enforce"), ("GUARD_EGRESS_ALLOW", "")];
+    for flags in [&[][..], &["-static"], &["-static-pie"]] {
+        let Some(program) = compiled("self", "cc", flags) else {
+            return;
+        };
+        let home = directory(&format!("headers{}", flags.concat()));
+        let moved = text(home.join("moved"));
+        let bytes = with_headers_at_the_end(std::fs::read(&program).unwrap());
+        std::fs::copy(&program, &moved).unwrap();
+        std::fs::write(&moved, bytes).unwrap();
+        // What stands where programs name a place of their headers would be far away.
+        let script = text(home.join("script"));
+        std::fs::copy(&program, &script).unwrap();
+        let text = format!(
+            "#!/bin/sh\n# {}\nexec {moved} \"$@\"\n",
+            "\u{ff}".repeat(30)
+        );
+        std::fs::write(&script, text).unwrap();
+        let expected = plain(&[], &[&program]);
+        for command in [&moved, &script] {
+            assert_eq!(plain(&[], &[command]).code, expected.code, "{command}");
+            let ran = guarded(&restricted, &[command]);
+            assert_eq!(ran.code, expected.code, "{command}: {ran:?}");
+            let ran = guarded(&restricted, &["/bin/sh", "-c", command]);
+            assert_eq!(ran.code, expected.code, "{command}: {ran:?}");
+        }
+    }
+}
+
+/// A program whose headers are moved into a part of their own, in the place of its last note.
+fn with_headers_at_the_end(mut bytes: Vec<u8>) -> Vec<u8> {
+    const SIZE: usize = 56;
+    let word = |bytes: &[u8], at: usize| {
+        usize::try_from(u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())).unwrap()
+    };
+    let (first, count) = (word(&bytes, 32), usize::from(bytes[56]));
+    let mut headers: Vec<Vec<u8>> = (0..count)
+        .map(|index| bytes[first + index * SIZE..][..SIZE].to_vec())
+        .collect();
+    bytes.resize(bytes.len().next_multiple_of(4096), 0);
+    let at = bytes.len();
+    let ends = headers
+        .iter()
+        .filter(|header| header[0] == 1)
+        .map(|header| word(header, 16) + word(header, 40));
+    let address = ends.max().unwrap().next_multiple_of(4096) + 4096;
+    let note = headers.iter().rposition(|header| header[0] == 4).unwrap();
+    let _ = headers.remove(note);
+    let length = count * SIZE;
+    let mut own = vec![1, 0, 0, 0, 4, 0, 0, 0];
+    for value in [at, address, address, length, length, 4096] {
+        own.extend(u64::try_from(value).unwrap().to_le_bytes());
+    }
+    headers.push(own);
+    for header in headers.iter_mut().filter(|header| header[0] == 6) {
+        for (place, value) in [(8, at), (16, address), (24, address)] {
+            header[place..place + 8].copy_from_slice(&u64::try_from(value).unwrap().to_le_bytes());
+        }
+    }
+    bytes.extend(headers.concat());
+    bytes[32..40].copy_from_slice(&u64::try_from(at).unwrap().to_le_bytes());
+    bytes
 }

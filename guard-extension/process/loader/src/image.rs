@@ -14,23 +14,30 @@ pub(crate) const BAD_LIBRARY: Errno = Errno(80);
 const ENOMEM: Errno = Errno(12);
 
 const PAGE: usize = 4096;
+/// What programs begin with. Of the 12 bytes that follow, kernels look at nothing.
+const MAGIC: &[u8] = b"\x7fELF";
+const FILE_HEADER: usize = 64;
 const PROGRAM_HEADER: usize = 56;
-/// Most program headers: more than 70 do not fit the page that kernels read, either.
+/// Most program headers: more than 70 do not fit the page that kernels read, either. Wherever in the
+/// file they are: tools that add to a program put them behind everything else.
 const MOST: usize = 70;
 
 const PT_LOAD: u32 = 1;
 const PT_INTERP: u32 = 3;
 const PT_PHDR: u32 = 6;
 
-/// The beginning of a file.
+/// The headers of a file.
 #[derive(Debug)]
 pub(crate) struct Head<'b> {
+    /// Of the file.
     bytes: &'b [u8],
+    /// Of its parts.
+    parts: &'b [u8],
 }
 
 /// Room for a [`Head`]. Programs may start with little stack: it is not handed around.
-pub(crate) type Room = [u8; PAGE];
-pub(crate) const EMPTY: Room = [0; PAGE];
+pub(crate) type Room = [u8; FILE_HEADER + MOST * PROGRAM_HEADER];
+pub(crate) const EMPTY: Room = [0; FILE_HEADER + MOST * PROGRAM_HEADER];
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,22 +78,22 @@ pub(crate) struct Image {
 impl<'b> Head<'b> {
     /// Reads it.
     pub(crate) fn read(file: &Descriptor, room: &'b mut Room) -> Result<Self, Errno> {
-        let mut length = 0;
-        while length < PAGE {
-            let rest = room.get_mut(length..).unwrap_or_default();
-            match file.read_at(rest, length as u64)? {
-                0 => break,
-                read => length += read,
-            }
+        let (head, table) = room.split_at_mut(FILE_HEADER);
+        let mut head = Self {
+            bytes: fill(file, head, 0)?,
+            parts: &[],
+        };
+        // What stands there in another file, a script say, leads nowhere.
+        if head.bytes.starts_with(MAGIC) {
+            let length = head.count().min(MOST) * PROGRAM_HEADER;
+            let table = table.get_mut(..length).unwrap_or_default();
+            head.parts = fill(file, table, head.table() as u64)?;
         }
-        let bytes = room.get(..length).unwrap_or_default();
-        Ok(Self { bytes })
+        Ok(head)
     }
 
     /// What the file is.
     pub(crate) fn form(&self) -> Form {
-        // Of what follows these, kernels look at nothing.
-        const MAGIC: &[u8] = b"\x7fELF";
         const EXECUTABLE: u16 = 2;
         const SHARED: u16 = 3;
         let is_program = self.bytes.starts_with(MAGIC)
@@ -119,13 +126,8 @@ impl<'b> Head<'b> {
         bytes.map_or(0, |bytes| u16::from_le_bytes(*bytes))
     }
 
-    fn word(&self, at: usize) -> usize {
-        let bytes = self.bytes.get(at..).and_then(|bytes| bytes.first_chunk());
-        bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes) as usize)
-    }
-
     fn table(&self) -> usize {
-        self.word(32)
+        word(self.bytes, 32)
     }
 
     fn count(&self) -> usize {
@@ -134,19 +136,17 @@ impl<'b> Head<'b> {
 
     fn parts(&self) -> impl Iterator<Item = Part> + '_ {
         (0..self.count().min(MOST)).filter_map(|index| {
-            let at = self.table().checked_add(index * PROGRAM_HEADER)?;
-            if at.checked_add(PROGRAM_HEADER)? > self.bytes.len() {
-                return None;
-            }
-            let kind = self.word(at);
+            let at = index * PROGRAM_HEADER;
+            let part = self.parts.get(at..)?.get(..PROGRAM_HEADER)?;
+            let kind = word(part, 0);
             Some(Part {
                 kind: (kind & 0xffff_ffff) as u32,
                 flags: (kind >> 32) as u32,
-                offset: self.word(at + 8),
-                address: self.word(at + 16),
-                in_file: self.word(at + 32),
-                in_memory: self.word(at + 40),
-                align: self.word(at + 48),
+                offset: word(part, 8),
+                address: word(part, 16),
+                in_file: word(part, 32),
+                in_memory: word(part, 40),
+                align: word(part, 48),
             })
         })
     }
@@ -198,7 +198,7 @@ impl<'b> Head<'b> {
             })
             .ok_or(ENOEXEC)?;
         Ok(Image {
-            entry: base.wrapping_add(self.word(24)),
+            entry: base.wrapping_add(word(self.bytes, 24)),
             headers: base.wrapping_add(headers),
             count: self.count(),
             base,
@@ -220,6 +220,24 @@ impl<'b> Head<'b> {
             }
         }
     }
+}
+
+/// As much as there is of what begins at an offset.
+fn fill<'b>(file: &Descriptor, into: &'b mut [u8], at: u64) -> Result<&'b [u8], Errno> {
+    let mut length = 0;
+    while length < into.len() {
+        let rest = into.get_mut(length..).unwrap_or_default();
+        match file.read_at(rest, at.wrapping_add(length as u64))? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    Ok(into.get(..length).unwrap_or_default())
+}
+
+fn word(bytes: &[u8], at: usize) -> usize {
+    let bytes = bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+    bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes) as usize)
 }
 
 fn down(address: usize) -> usize {
