@@ -49,7 +49,7 @@ fn a_lower_tier_can_be_asked_for_and_a_higher_one_is_missed() {
 
 #[test]
 fn a_loader_that_cannot_be_started_is_a_missing_tier() {
-    let home = crate::rig::directory("broken-home");
+    let home = directory("broken-home");
     for name in ["guard", "libguard.so", "guard-loader"] {
         std::fs::copy(guard().with_file_name(name), home.join(name)).unwrap();
     }
