@@ -59,6 +59,9 @@ const TRIGGERS: &[Trigger] = &[
 /// The longest first line of a forged value.
 const FIRST_LINE: usize = 128;
 
+/// What telling what lines are costs, besides the half of a unit for each of their bytes.
+const GLANCED: usize = 24;
+
 /// Only the first break of a value counts.
 fn hopeless(text: &Text<'_>, at: usize) -> bool {
     let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r' | 0x0b | 0x0c);
@@ -179,7 +182,9 @@ fn breaks_at_end(bytes: &[u8]) -> usize {
 /// The first break of a short value, and a line behind it that the value had no right to write.
 fn forged(text: &Text<'_>, at: usize, unusual: bool, effort: &mut Effort) -> Option<Match> {
     let bytes = text.bytes;
-    if !text.starts || at > FIRST_LINE + 16 || !effort.spend(FIRST_LINE) {
+    // The first line, and as much of the next.
+    let looked = bytes.len().min(at + FIRST_LINE);
+    if !text.starts || at > FIRST_LINE + 16 || !effort.spend(GLANCED + looked / 2) {
         return None;
     }
     let mut first = bytes.get(..at)?;

@@ -29,6 +29,9 @@ const CONTENT: usize = 400;
 /// What reading a byte of an expression costs, in units of effort.
 const READING: usize = 4;
 
+/// What comparing some tens of bytes with a few words costs.
+const COMPARING: usize = 32;
+
 /// Bytes looked at before a delimiter.
 const BEFORE: usize = 64;
 
@@ -105,7 +108,9 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
             expression(text, at, at + 2, b"}", false, effort)
         }
         [b'@', b'(', ..] => expression(text, at, at + 2, b")", false, effort),
-        [b'?' | b't' | b'T' | b'#', ..] | [b'<' | b'[', b'#', ..] if !effort.spend(CONTENT) => None,
+        [b'?' | b't' | b'T' | b'#', ..] | [b'<' | b'[', b'#', ..] if !effort.spend(COMPARING) => {
+            None
+        }
         [b'?', ..] => instantiation(text, at),
         [b't' | b'T', ..] => reflection(text, at),
         [b'[', b'[' | b'%', ..] => {
@@ -118,7 +123,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
             (found.rule == ARITHMETIC).then_some(found)
         }
         [b'#', ..] => assignment(text, at),
-        [b'<' | b'[', b'#', ..] => directive(text, at),
+        [b'<' | b'[', b'#', ..] => directive(text, at, effort),
         [b'{', b'*', ..] => comment(text, at),
         [
             b'{',
@@ -371,7 +376,7 @@ fn assignment(text: &Text<'_>, at: usize) -> Option<Match> {
 }
 
 /// `<#assign x = ...>`, `[#include ...]`
-fn directive(text: &Text<'_>, at: usize) -> Option<Match> {
+fn directive(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
     let rest = text.bytes.get(at + 2..)?;
     let length = rest
         .iter()
@@ -381,6 +386,9 @@ fn directive(text: &Text<'_>, at: usize) -> Option<Match> {
     let (keyword, body) = rest.split_at_checked(length)?;
     let body = body.get(..body.len().min(120))?;
     body.first().filter(|b| b.is_ascii_whitespace())?;
+    if !effort.spend(CONTENT) {
+        return None;
+    }
     let shaped = match keyword {
         b"assign" => body.contains(&b'='),
         b"include" | b"import" => {

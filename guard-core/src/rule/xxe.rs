@@ -358,13 +358,13 @@ fn schema(bytes: &[u8], at: usize, effort: &mut Effort) -> Option<(RuleId, Range
     if !bytes
         .get(start..at + 9)?
         .eq_ignore_ascii_case(b"schemalocation")
-        || !effort.spend(WINDOW)
     {
         return None;
     }
     let mut reader = Reader::new(bytes, at + 9);
     reader.space();
-    if bytes.get(reader.at) != Some(&b'=') {
+    // Prose names the attribute, too.
+    if bytes.get(reader.at) != Some(&b'=') || !effort.spend(WINDOW) {
         return None;
     }
     reader.at += 1;

@@ -26,7 +26,11 @@ fn find(bytes: &[u8], at: usize) -> Option<Command> {
         around(bytes, at, skip, word).map(|from| Command::Clause(from, from + word.len()))
     };
     if bytes.get(at + 1) == Some(&b'$') {
-        return Some(Command::Framed(at + 1));
+        let rest = bytes.get(at + 2..).unwrap_or_default();
+        let behind = rest.iter().take(8).find(|b| !b.is_ascii_digit());
+        // A price goes on otherwise.
+        let framed = behind.is_none_or(|b| *b == b'\r' || veils(*b));
+        return framed.then_some(Command::Framed(at + 1));
     }
     if starts(bytes, at + 1, b"set") {
         let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
