@@ -1,6 +1,8 @@
 //! Where the tokens of a JSON text lie. Knows nothing of what they mean, and checks no grammar:
 //! any bytes are some sequence of tokens.
 
+use core::ops::ControlFlow;
+
 mod write;
 
 pub(crate) use write::{write_char, write_string, written_len};
@@ -383,8 +385,8 @@ fn ends_scalar(byte: u8) -> bool {
 /// The offset of the quote that ends the string whose content starts at `at`, else the text's
 /// length.
 ///
-/// Eight bytes at a time, since JSON in a JSON string has an escape in every few; blocks only where
-/// a string turns out to be long and plain.
+/// Eight bytes at a time, since JSON in a JSON string has an escape in every few; blocks where a
+/// string turns out to be long and plain.
 #[inline]
 pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> usize {
     let mut plain = 0;
@@ -396,7 +398,10 @@ pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> usize {
             at += WORD;
             plain += 1;
             if plain == SHORT {
-                at = skip_blocks(bytes, at);
+                match long_end(bytes, at) {
+                    ControlFlow::Break(end) => return end,
+                    ControlFlow::Continue(next) => at = next,
+                }
                 plain = 0;
             }
             continue;
@@ -425,10 +430,30 @@ const WORD: usize = 8;
 /// are shorter.
 const SHORT: usize = 6;
 
-/// The offset of the first quote or backslash from `at` on, else the text's length.
-fn skip_blocks(bytes: &[u8], at: usize) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len())
+/// Bytes between escapes that are dense: a few words are read sooner than blocks are begun.
+const DENSE: usize = 24;
+
+/// The same behind a stretch that was long and plain, as those that follow are likely to be; or where
+/// escapes are dense, and to be gone on from.
+#[inline(never)]
+fn long_end(bytes: &[u8], mut at: usize) -> ControlFlow<usize, usize> {
+    let mut begin = at.saturating_sub(SHORT * WORD);
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(plain) = memchr::memchr2(b'"', b'\\', rest) else {
+            return ControlFlow::Break(bytes.len());
+        };
+        at += plain;
+        if bytes.get(at) == Some(&b'"') {
+            return ControlFlow::Break(at);
+        }
+        let is_dense = at - begin < DENSE;
+        at += 2;
+        begin = at;
+        if is_dense {
+            return ControlFlow::Continue(at);
+        }
+    }
 }
 
 /// The same as [`string_end`] for the last bytes of a text.
@@ -472,6 +497,7 @@ pub(crate) fn position(bytes: &[u8], byte: u8) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
 
     fn naive_end(bytes: &[u8], mut at: usize) -> usize {
         while at < bytes.len() {
@@ -498,6 +524,26 @@ mod tests {
                         assert_eq!(string_end(&text, from), naive_end(&text, from), "{text:?}");
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn string_end_is_that_of_the_naive_loop_where_escapes_are_dense() {
+        let mut random = Random::new();
+        for _ in 0..20_000 {
+            // A quote now and then, so that strings end in any word.
+            let plain = random.below(5);
+            let text: Vec<u8> = (0..random.below(120))
+                .map(|_| match random.below(12) {
+                    0 => b'"',
+                    n if n > plain => b'\\',
+                    _ => *random.one_of(b"a#!]\xa2\xdc"),
+                })
+                .collect();
+            for from in 0..=text.len().min(9) {
+                let (end, naive) = (string_end(&text, from), naive_end(&text, from));
+                assert_eq!(end, naive, "{} from {from}", text.escape_ascii());
             }
         }
     }

@@ -106,25 +106,33 @@ fn static_children_of_dynamic_programs_and_the_other_way_round() {
 #[test]
 fn scripts_and_missing_files_end_as_they_do_natively() {
     let directory = directory("scripts");
-    let make = |name: &str, text: &str, mode: u32| {
+    let make = |name: &str, text: &[u8], mode: u32| {
         let path = directory.join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         crate::rig::text(path)
     };
+    // A program whose headers are said to be where no file has anything.
+    let mut wild = fs::read("/bin/true").unwrap();
+    wild[32..40].fill(0xff);
     let mut programs = vec![
-        make("script", "#!/bin/sh\nexit 7\n", 0o755),
-        make("argument", "#!/bin/sh -e\nfalse\nexit 7\n", 0o755),
-        make("env", "#!/usr/bin/env sh\nexit 8\n", 0o755),
-        make("not-executable", "#!/bin/sh\nexit 7\n", 0o644),
-        make("no-interpreter", "#!/nowhere/sh\n", 0o755),
-        make("empty", "", 0o755),
-        make("garbage", "\u{7f}ELFgarbage", 0o755),
+        make("script", b"#!/bin/sh\nexit 7\n", 0o755),
+        make("argument", b"#!/bin/sh -e\nfalse\nexit 7\n", 0o755),
+        make("env", b"#!/usr/bin/env sh\nexit 8\n", 0o755),
+        make("not-executable", b"#!/bin/sh\nexit 7\n", 0o644),
+        make("no-interpreter", b"#!/nowhere/sh\n", 0o755),
+        make("empty", b"", 0o755),
+        make("wild", &wild, 0o755),
+        make("garbage", b"\x7fELFgarbage", 0o755),
         text(directory.join("missing")),
         text(&directory),
     ];
     if let Some(busybox) = installed("busybox") {
-        programs.push(make("static", &format!("#!{busybox} sh\nexit 9\n"), 0o755));
+        programs.push(make(
+            "static",
+            format!("#!{busybox} sh\nexit 9\n").as_bytes(),
+            0o755,
+        ));
     }
     for program in &programs {
         for way in ["exec", "vfork-exec"] {

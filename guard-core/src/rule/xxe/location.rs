@@ -162,6 +162,7 @@ pub(super) fn is_file_name(uri: &[u8]) -> bool {
     let extension = uri.rsplit(|b| *b == b'.').next().unwrap_or_default();
     uri.iter().all(plain) && (1..=4).contains(&extension.len()) && extension.len() + 1 < uri.len()
 }
+
 /// Whether `uri` is a DTD in a folder above the document's (`../dtds/fonts.dtd`): what is there is
 /// read as declarations, and no file of that name holds a secret.
 pub(super) fn is_dtd_above(uri: &[u8]) -> bool {

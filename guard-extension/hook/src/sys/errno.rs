@@ -36,6 +36,8 @@ pub const EPROTONOSUPPORT: Errno = Errno(93);
 pub const EOPNOTSUPP: Errno = Errno(95);
 /// No such family of addresses.
 pub const EAFNOSUPPORT: Errno = Errno(97);
+/// No address of this machine.
+pub const EADDRNOTAVAIL: Errno = Errno(99);
 /// No room for more.
 pub const ENOBUFS: Errno = Errno(105);
 /// Connection refused.

@@ -4,7 +4,8 @@
 use core::net::IpAddr;
 
 use super::Fd;
-use super::raw::{Errno, SysResult, checked, syscall};
+use super::errno::EADDRNOTAVAIL;
+use super::raw::{SysResult, checked, syscall};
 
 /// Numbers as in syscalls(2).
 const fn number(x86_64: usize, aarch64: usize) -> usize {
@@ -139,7 +140,6 @@ pub(crate) fn shut_down(socket: usize, how: usize) {
 /// Whether an address is one of this machine's: sockets can be bound to it. Also when nobody can tell.
 pub(crate) fn is_local(ip: IpAddr) -> bool {
     const DGRAM_CLOEXEC: usize = 2 | 0o2_000_000;
-    const NOT_THERE: Errno = Errno(99);
     // sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)), with port 0 for any.
     let mut address = [0_u8; 28];
     let (family, length) = match ip {
@@ -162,5 +162,5 @@ pub(crate) fn is_local(ip: IpAddr) -> bool {
     let pointer = address.as_ptr().expose_provenance();
     let args = [socket.number(), pointer, length, 0, 0, 0];
     // SAFETY: the kernel reads the address, which outlives the call.
-    checked(unsafe { syscall(BIND, args) }) != Err(NOT_THERE)
+    checked(unsafe { syscall(BIND, args) }) != Err(EADDRNOTAVAIL)
 }

@@ -175,8 +175,8 @@ fn settled(count: Count, start: usize, whole: usize, result: isize) -> isize {
     };
     if let Some(refusal) = refusal {
         let args = [start, whole - start, 0, 0, 0, 0];
-        // SAFETY: the program's own mapping, made by the call that is being answered; nobody has
-        // been told where it is.
+        // SAFETY: the program's own mapping, made by the call that is being answered; who asked for
+        // it has not been told yet that it is there.
         let taken = unsafe { sys::call(number::MUNMAP, args) };
         if taken.is_err() {
             // With as many mappings as there may be, one in the middle of another stays. Whoever
@@ -266,7 +266,8 @@ pub(crate) fn is_readable(start: usize, end: usize) -> bool {
 
 /// The byte at an address, if it can be read.
 pub(crate) fn byte(at: usize) -> Option<u8> {
-    // SAFETY: the kernel has just read there; what the program unmaps meanwhile, it would miss itself.
+    // SAFETY: the kernel has just read there, and it is text that programs keep for as long as they run
+    // what lies beside it: whoever unmaps it just now ends as when running it.
     is_readable(at, at.checked_add(1)?).then(|| unsafe { *(at as *const u8) })
 }
 
