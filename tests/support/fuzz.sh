@@ -3,6 +3,7 @@
 # broke it.
 #
 #   fuzz.sh SECONDS
+#   fuzz.sh build             builds them and runs none
 #
 # From a clean checkout the inputs are the same in every run, as far as it gets, so that a change is
 # judged by what it changed; FUZZ_SEED=0 takes others each time, as the workflow's long runs do.
@@ -11,7 +12,7 @@
 # What only a nightly compiler adds (AddressSanitizer) matters for `unsafe` code and runs in the
 # workflow.
 set -eu
-seconds=${1:?"needs the seconds for each target"}
+seconds=${1:?"needs the seconds for each target, or build"}
 seed=${FUZZ_SEED:-1}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 triple=$(rustc -vV | sed -n 's/^host: //p')
@@ -27,6 +28,10 @@ for manifest in "$root"/guard-*/fuzz/Cargo.toml "$root"/guard-*/*/fuzz/Cargo.tom
 -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares" \
         cargo build --quiet --release --target "$triple" --target-dir "$target" \
         --manifest-path "$manifest" --bins
+    if [ "$seconds" = build ]; then
+        found=1
+        continue
+    fi
     for source in "$crate"/fuzz_targets/*.rs; do
         name=$(basename "$source" .rs)
         found=$((found + 1))

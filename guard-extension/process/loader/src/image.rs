@@ -87,8 +87,7 @@ impl<'b> Head<'b> {
         if head.bytes.starts_with(MAGIC) {
             let length = head.count().min(MOST) * PROGRAM_HEADER;
             let table = table.get_mut(..length).unwrap_or_default();
-            // Where no file has anything, it has no parts.
-            head.parts = fill(file, table, head.table() as u64).unwrap_or_default();
+            head.parts = fill(file, table, head.table() as u64)?;
         }
         Ok(head)
     }
