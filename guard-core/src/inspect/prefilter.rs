@@ -126,6 +126,9 @@ const LANES: usize = 64;
 /// Words of marks that are made before the first marked offset is verified.
 const WORDS: usize = 4;
 
+/// Offsets that the words have bits for.
+const TILE: usize = LANES * WORDS;
+
 /// A bit for each offset that triggers may occur at, from some offset on.
 type Marks = [u64; WORDS];
 
@@ -145,62 +148,68 @@ fn fill(
     let mut at = from;
     let mut offsets = [0; MARKED];
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let words = rest.len().div_ceil(LANES);
         let mut marked = 0;
-        let marks = mark(rest);
-        for (word, marks) in marks.iter().take(words).enumerate() {
+        let words = rest.len().div_ceil(LANES);
+        for (word, marks) in mark(rest).iter().take(words).enumerate() {
             marked = spread(*marks, word, &mut offsets, marked);
         }
-        for offset in offsets.iter().take(marked) {
-            let at = at + usize::from(*offset);
-            if let Some(window) = window(bytes, at)
-                && maybe(window)
-            {
-                batch.looked += 1;
-                let sets = sets(window);
-                if meet(sets) && !batch.add(at, sets) {
-                    return at;
+        let marked = offsets.get(..marked).unwrap_or_default();
+        let mut verify = |at: usize, window: [u8; WIDTH]| {
+            if !maybe(window) {
+                return true;
+            }
+            batch.looked += 1;
+            let sets = sets(window);
+            !meet(sets) || batch.add(at, sets)
+        };
+        // Where all windows lie in the bytes, nobody has to ask for each whether it does.
+        if let Some(tile) = rest.first_chunk::<{ TILE + WIDTH - 1 }>() {
+            for offset in marked {
+                let offset = usize::from(*offset) % TILE;
+                let window = core::array::from_fn(|i| tile[offset + i]);
+                if !verify(at + offset, window) {
+                    return at + offset;
+                }
+            }
+        } else {
+            for offset in marked {
+                let offset = usize::from(*offset);
+                if let Some(window) = window(rest, offset)
+                    && !verify(at + offset, window)
+                {
+                    return at + offset;
                 }
             }
         }
-        at += LANES * WORDS;
+        at += TILE;
     }
     bytes.len()
 }
 
 /// Room for the offsets of all marks, and for what [`spread`] writes behind them.
-const MARKED: usize = LANES * WORDS + FEW;
+const MARKED: usize = TILE + FEW;
 
-/// Marks of a word that are taken without a branch for each: most words have fewer.
+/// Marks of a word that are taken without a branch for each: many words have no more.
 const FEW: usize = 4;
 
 /// Writes the offsets of a word's marks behind the `marked` that are there; how many are there then.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "LANES * WORDS is far below 2^16"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "TILE is far below 2^16")]
 #[inline(always)]
 fn spread(marks: u64, word: usize, offsets: &mut [u16; MARKED], marked: usize) -> usize {
-    let count = marks.count_ones() as usize;
+    let end = marked + marks.count_ones() as usize;
     let mut left = marks;
-    let mut next = || {
-        let lane = left.trailing_zeros() as usize;
-        left &= left.wrapping_sub(1);
-        (word * LANES + lane) as u16
-    };
-    if let Some(places) = offsets.get_mut(marked..marked + FEW) {
+    let mut at = marked;
+    while let Some(places) = offsets.get_mut(at..at + FEW) {
         for place in places {
-            *place = next();
+            *place = (word * LANES + left.trailing_zeros() as usize) as u16;
+            left &= left.wrapping_sub(1);
+        }
+        at += FEW;
+        if at >= end {
+            break;
         }
     }
-    if count > FEW
-        && let Some(places) = offsets.get_mut(marked + FEW..marked + count)
-    {
-        for place in places {
-            *place = next();
-        }
-    }
-    marked + count
+    end
 }
 
 /// Whether a window's four bytes agree on a bucket.

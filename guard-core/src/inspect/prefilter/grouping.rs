@@ -1,8 +1,19 @@
-//! Which bucket each trigger is in, found by trying on benign events: once for those who look kinds
-//! of bytes up, once for those who look nibbles up.
+//! Which bucket each trigger is in, and at which positions a group of buckets is looked up at all,
+//! found by trying on benign events: once for those who look kinds of bytes up, once for those who
+//! look nibbles up.
+
+#[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
+use super::tables::GROUPS;
+#[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
+use crate::inspect::trigger::WIDTH;
+
+/// For each group of buckets the positions at which it is looked up: at others, what is looked up
+/// elsewhere tells nearly as much.
+#[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) type Looks = [[bool; WIDTH]; GROUPS];
 
 /// For look-ups of kinds, in the order of the triggers. Both are made anew by
-/// `GUARD_REGROUP=1 cargo test --release -p lambda-guard-core grouping`.
+/// `GUARD_REGROUP=1 cargo test --release -p lambda-guard-core grouping`, which takes some eight minutes.
 pub(super) const BY_KIND: &[u8] = &[
     25, 1, 1, 6, 5, 5, 20, 22, 10, 10, 14, 30, 30, 30, 20, 9, 23, 21, 11, 26, 18, 3, 15, 15, 19,
     30, 20, 9, 15, 4, 24, 19, 8, 16, 30, 29, 28, 28, 16, 4, 21, 21, 20, 9, 14, 26, 20, 3, 21, 18,
@@ -23,20 +34,29 @@ pub(super) const BY_KIND: &[u8] = &[
 /// For look-ups of nibbles.
 #[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
 pub(super) const BY_NIBBLES: &[u8] = &[
-    20, 6, 6, 6, 9, 24, 21, 6, 21, 21, 17, 31, 27, 27, 10, 15, 23, 19, 10, 3, 17, 31, 29, 11, 23,
-    6, 22, 3, 27, 31, 18, 2, 2, 14, 27, 26, 25, 16, 6, 1, 27, 19, 10, 3, 13, 13, 21, 29, 10, 13,
-    23, 21, 21, 21, 21, 21, 4, 12, 12, 1, 1, 17, 12, 1, 3, 17, 28, 10, 19, 19, 19, 8, 10, 0, 10,
-    19, 17, 17, 3, 18, 19, 19, 19, 12, 19, 10, 21, 21, 21, 21, 9, 21, 21, 21, 14, 20, 9, 0, 26, 5,
-    4, 30, 30, 30, 14, 7, 7, 4, 23, 17, 17, 17, 17, 6, 2, 2, 0, 17, 26, 3, 17, 9, 8, 10, 10, 2, 6,
-    24, 14, 14, 10, 14, 17, 21, 18, 1, 18, 19, 21, 18, 1, 18, 21, 18, 1, 18, 19, 21, 18, 1, 18, 19,
-    21, 18, 1, 6, 21, 18, 1, 21, 6, 10, 25, 17, 21, 21, 1, 1, 1, 17, 8, 16, 16, 16, 16, 4, 17, 22,
-    14, 27, 23, 17, 15, 15, 15, 18, 10, 15, 22, 14, 8, 8, 10, 6, 26, 5, 14, 29, 22, 20, 24, 10, 29,
-    10, 7, 14, 11, 7, 23, 5, 12, 21, 21, 29, 4, 5, 23, 27, 20, 27, 10, 5, 29, 20, 5, 25, 0, 12, 12,
-    6, 12, 1, 5, 5, 30, 18, 12, 6, 20, 1, 6, 1, 1, 1, 1, 22, 8, 8, 31, 13, 23, 27, 11, 1, 9, 11,
-    29, 11, 2, 2, 24, 2, 2, 10, 20, 28, 7, 13, 24, 13, 25, 13, 13, 13, 25, 10, 16, 13, 13, 31, 21,
-    28, 18, 26, 9, 21, 21, 21, 21, 21, 31, 5, 22, 8, 11, 7, 11, 11, 11, 11, 11, 26, 29, 31, 8, 10,
-    26, 8, 24, 25, 21, 28, 26, 23, 29, 8, 16, 16, 10, 10, 10, 10, 10, 1, 1, 1, 1, 0, 13, 18, 3, 4,
-    3, 0, 6, 6, 6, 15, 15, 15, 15, 26, 5, 3, 15, 15,
+    30, 13, 13, 13, 2, 14, 19, 13, 19, 19, 16, 14, 29, 24, 14, 27, 5, 17, 20, 14, 26, 1, 12, 31,
+    10, 13, 3, 14, 15, 26, 23, 28, 28, 15, 29, 26, 19, 19, 0, 31, 25, 17, 14, 8, 21, 18, 19, 1, 20,
+    21, 7, 16, 19, 19, 20, 20, 5, 22, 22, 16, 16, 16, 23, 14, 16, 16, 9, 20, 17, 17, 17, 21, 20,
+    17, 20, 17, 23, 13, 11, 22, 19, 19, 19, 22, 16, 20, 19, 25, 19, 19, 15, 19, 19, 19, 0, 30, 11,
+    22, 27, 3, 4, 24, 24, 24, 30, 24, 24, 4, 1, 10, 10, 25, 7, 23, 28, 28, 28, 5, 2, 6, 14, 15, 10,
+    14, 14, 28, 13, 14, 3, 29, 14, 14, 14, 19, 19, 19, 17, 17, 19, 19, 19, 17, 19, 19, 19, 17, 17,
+    19, 19, 19, 17, 17, 19, 19, 19, 19, 19, 19, 16, 19, 24, 20, 20, 20, 19, 19, 26, 10, 10, 16, 12,
+    19, 19, 19, 19, 27, 31, 3, 1, 10, 31, 24, 27, 27, 27, 17, 27, 27, 3, 12, 7, 7, 19, 13, 29, 6,
+    0, 0, 3, 30, 6, 10, 25, 10, 7, 29, 0, 24, 15, 6, 23, 19, 19, 25, 4, 31, 5, 15, 30, 24, 10, 6,
+    25, 30, 6, 16, 23, 22, 16, 16, 16, 8, 4, 6, 8, 17, 16, 13, 8, 8, 13, 14, 14, 14, 14, 3, 12, 12,
+    29, 18, 29, 4, 0, 31, 1, 31, 25, 0, 28, 28, 29, 28, 28, 20, 30, 9, 5, 19, 22, 18, 19, 18, 19,
+    19, 21, 20, 19, 21, 21, 14, 21, 9, 17, 20, 1, 19, 19, 19, 19, 31, 1, 29, 15, 12, 1, 0, 0, 15,
+    2, 30, 30, 2, 1, 0, 12, 27, 31, 7, 22, 19, 19, 5, 2, 7, 25, 7, 19, 19, 21, 20, 20, 21, 20, 19,
+    19, 19, 19, 23, 18, 17, 11, 2, 2, 14, 13, 13, 8, 11, 27, 27, 11, 26, 7, 31, 27, 11,
+];
+
+/// Where these look. Those who look kinds up do so at all positions: it costs them little.
+#[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) const NIBBLE_LOOKS: Looks = [
+    [true, true, true, true],
+    [true, true, true, false],
+    [true, true, false, false],
+    [true, true, true, true],
 ];
 
 #[cfg(test)]
@@ -46,11 +66,12 @@ mod tests {
     use std::fmt::Write as _;
     use std::fs;
     use std::io::Write as _;
+    use std::mem::replace;
     use std::path::Path;
 
     use super::*;
     use crate::inspect::prefilter::tables::{BUCKETS, TRIGGERS, class, kind, naive};
-    use crate::inspect::trigger::{PAST_END, WIDTH};
+    use crate::inspect::trigger::PAST_END;
     use crate::random::Random;
 
     /// A way of looking bytes up, and what its grouping may mark in a KiB of benign events.
@@ -61,39 +82,59 @@ mod tests {
     }
 
     impl Look {
-        const fn name(self) -> &'static str {
-            match self {
-                Self::Kinds => "BY_KIND",
-                Self::Nibbles => "BY_NIBBLES",
-            }
-        }
-
-        const fn grouping(self) -> &'static [u8] {
-            match self {
-                Self::Kinds => BY_KIND,
-                Self::Nibbles => BY_NIBBLES,
-            }
+        fn recorded(self) -> Grouping {
+            let (of, looks) = match self {
+                Self::Kinds => (BY_KIND, [[true; WIDTH]; GROUPS]),
+                Self::Nibbles => (BY_NIBBLES, NIBBLE_LOOKS),
+            };
+            let of = of.iter().map(|bucket| usize::from(*bucket)).collect();
+            Grouping { of, looks }
         }
 
         const fn wanted(self) -> f64 {
             match self {
-                Self::Kinds => 18.0,
-                Self::Nibbles => 70.0,
+                Self::Kinds => 6.0,
+                Self::Nibbles => 45.0,
             }
         }
 
-        /// The bytes that are not told from those of a class.
-        fn told(self, held: impl Fn(u8) -> bool) -> [bool; 256] {
-            let held = (0..=255u8).filter(|byte| held(*byte));
-            let (kinds, low, high) = held.fold((0u64, 0u16, 0u16), |(kinds, low, high), byte| {
-                let (low, high) = (low | 1 << (byte & 15), high | 1 << (byte >> 3 & 15));
-                (kinds | 1 << kind(byte), low, high)
-            });
-            std::array::from_fn(|byte| match self {
-                Self::Kinds => kinds >> kind(u8::try_from(byte).unwrap()) & 1 != 0,
-                Self::Nibbles => low >> (byte & 15) & high >> (byte >> 3 & 15) & 1 != 0,
+        /// What looking a group up at a position costs in a KiB, in marks, where it may be left out:
+        /// two look-ups of two instructions for each 32 bytes, where a mark costs 19 (2026-11-24).
+        const fn price(self) -> Option<f64> {
+            match self {
+                Self::Kinds => None,
+                Self::Nibbles => Some(128.0 / 19.0),
+            }
+        }
+
+        /// What is looked up for a byte.
+        fn features(self, byte: u8) -> (u8, u8) {
+            match self {
+                Self::Kinds => (kind(byte), 0),
+                Self::Nibbles => (byte & 15, byte >> 3 & 15),
+            }
+        }
+
+        /// The same for all bytes of a trigger's classes.
+        fn told(self, trigger: usize) -> Told {
+            std::array::from_fn(|position| {
+                let class = class(trigger, position);
+                let held = (0..=255u8).filter(|byte| class.contains(*byte));
+                held.fold((0, 0), |(first, second), byte| {
+                    let (a, b) = self.features(byte);
+                    (first | 1 << a, second | 1 << b)
+                })
             })
         }
+    }
+
+    /// Sets of what is looked up at each position.
+    type Told = [(u64, u16); WIDTH];
+
+    #[derive(Clone)]
+    struct Grouping {
+        of: Vec<usize>,
+        looks: Looks,
     }
 
     /// How often a window occurs in a KiB.
@@ -152,118 +193,264 @@ mod tests {
         counts.into_iter().filter(in_vain).collect()
     }
 
-    /// What of `windows` is marked for a bucket, and a little for each window that would be: the
-    /// sample is not everything.
-    fn cost(look: Look, triggers: &[usize], windows: &Windows) -> f64 {
-        let told: [[bool; 256]; WIDTH] = std::array::from_fn(|position| {
-            look.told(|byte| triggers.iter().any(|t| class(*t, position).contains(byte)))
-        });
-        let [first, second, third, fourth] = &told;
-        let marked = windows.iter().filter(|([a, b, c, d], _)| {
-            first[usize::from(*a)]
-                && second[usize::from(*b)]
-                && third[usize::from(*c)]
-                && fourth[usize::from(*d)]
-        });
-        let marked: f64 = marked.map(|(_, count)| count).sum();
-        let share = told.map(|told| told.iter().filter(|held| **held).count() as f64 / 256.0);
-        marked + share.iter().product::<f64>()
-    }
-
-    /// Moves each trigger into the bucket where it costs the least, as long as that helps. Triggers
-    /// in no bucket yet count as in the one past the last.
-    fn regrouped(
+    /// A grouping being tried.
+    struct Trial<'w> {
         look: Look,
-        order: &[usize],
-        mut of: Vec<usize>,
-        windows: &Windows,
-    ) -> (f64, Vec<usize>) {
-        let members = |of: &[usize], bucket: usize| -> Vec<usize> {
-            (0..TRIGGERS).filter(|t| of[*t] == bucket).collect()
-        };
-        let mut costs: Vec<f64> = (0..BUCKETS)
-            .map(|bucket| cost(look, &members(&of, bucket), windows))
-            .collect();
-        for _ in 0..6 {
-            let mut moved = false;
-            for trigger in order {
-                let old = of[*trigger];
-                of[*trigger] = BUCKETS;
-                if let Some(left) = costs.get_mut(old) {
-                    *left = cost(look, &members(&of, old), windows);
-                }
-                let with = |bucket: usize| {
-                    let mut all = members(&of, bucket);
-                    all.push(*trigger);
-                    (cost(look, &all, windows), bucket)
-                };
-                let (new, best) = (0..BUCKETS)
-                    .map(with)
-                    .min_by(|a, b| (a.0 - costs[a.1]).total_cmp(&(b.0 - costs[b.1])))
-                    .unwrap();
-                moved |= best != old;
-                of[*trigger] = best;
-                costs[best] = new;
-            }
-            if !moved {
-                break;
-            }
-        }
-        (costs.iter().sum(), of)
+        windows: &'w Windows,
+        told: Vec<Told>,
+        grouping: Grouping,
+        buckets: Vec<Bucket>,
+        /// How many buckets mark each window.
+        times: Vec<u8>,
+        /// What is marked in a KiB.
+        marked: f64,
     }
 
-    /// The best of many attempts. The first begins with the dearest triggers, each other one with the
-    /// best grouping so far from which some triggers are taken out.
-    fn regroup(look: Look, windows: &Windows) -> Vec<usize> {
-        const ATTEMPTS: usize = 30;
-        const TAKEN_OUT: usize = 24;
-        let alone: Vec<f64> = (0..TRIGGERS).map(|t| cost(look, &[t], windows)).collect();
-        let mut order: Vec<usize> = (0..TRIGGERS).collect();
-        order.sort_by(|a, b| alone[*b].total_cmp(&alone[*a]));
-        let mut best = regrouped(look, &order, vec![BUCKETS; TRIGGERS], windows);
-        // What is recorded may be better than what one attempt comes to.
-        let recorded: Vec<_> = look.grouping().iter().map(|b| usize::from(*b)).collect();
-        if recorded.len() == TRIGGERS {
-            let other = regrouped(look, &order, recorded, windows);
-            if other.0 < best.0 {
-                best = other;
+    #[derive(Clone, Default)]
+    struct Bucket {
+        marks: Vec<usize>,
+        /// Of all windows, how many it would mark.
+        share: f64,
+    }
+
+    impl<'w> Trial<'w> {
+        fn new(look: Look, windows: &'w Windows, grouping: Grouping) -> Self {
+            let mut trial = Self {
+                look,
+                windows,
+                told: (0..TRIGGERS).map(|trigger| look.told(trigger)).collect(),
+                grouping,
+                buckets: vec![Bucket::default(); BUCKETS],
+                times: vec![0; windows.len()],
+                marked: 0.0,
+            };
+            for bucket in 0..BUCKETS {
+                trial.replace(bucket);
             }
+            trial
         }
-        let mut random = Random::new();
-        for _ in 0..ATTEMPTS {
-            let mut of = best.1.clone();
-            let bucket = random.below(BUCKETS);
-            for (trigger, of) in of.iter_mut().enumerate() {
-                if *of == bucket
-                    || random.below(TRIGGERS) < TAKEN_OUT
-                    || alone[trigger] > 0.5 && random.below(4) == 0
-                {
-                    *of = BUCKETS;
+
+        /// What is marked, a little for what would be, since the sample is not everything, and what
+        /// looking costs.
+        fn cost(&self) -> f64 {
+            let share: f64 = self.buckets.iter().map(|bucket| bucket.share).sum();
+            let looks = self.grouping.looks.iter().flatten().filter(|looks| **looks);
+            self.marked
+                + 10.0 * share
+                + looks.count() as f64 * self.look.price().unwrap_or_default()
+        }
+
+        /// Marks anew for a bucket whose triggers or looks have changed; what was there.
+        fn replace(&mut self, bucket: usize) -> Bucket {
+            let new = self.bucket(bucket);
+            self.put(bucket, new)
+        }
+
+        fn put(&mut self, bucket: usize, new: Bucket) -> Bucket {
+            for window in &new.marks {
+                self.times[*window] += 1;
+                if self.times[*window] == 1 {
+                    self.marked += self.windows[*window].1;
                 }
             }
-            for i in 0..TRIGGERS - 8 {
-                order.swap(i, i + random.below(8));
+            let old = replace(&mut self.buckets[bucket], new);
+            for window in &old.marks {
+                self.times[*window] -= 1;
+                if self.times[*window] == 0 {
+                    self.marked -= self.windows[*window].1;
+                }
             }
-            let other = regrouped(look, &order, of, windows);
-            if other.0 < best.0 {
-                best = other;
+            old
+        }
+
+        fn bucket(&self, bucket: usize) -> Bucket {
+            let mut all: Told = [(0, 0); WIDTH];
+            for (_, told) in self
+                .grouping
+                .of
+                .iter()
+                .zip(&self.told)
+                .filter(|(of, _)| **of == bucket)
+            {
+                for (all, told) in all.iter_mut().zip(told) {
+                    *all = (all.0 | told.0, all.1 | told.1);
+                }
+            }
+            if all[0] == (0, 0) {
+                return Bucket::default();
+            }
+            let looks = &self.grouping.looks[bucket / 8];
+            let held: [[bool; 256]; WIDTH] = std::array::from_fn(|position| {
+                std::array::from_fn(|byte| {
+                    let (a, b) = self.look.features(u8::try_from(byte).unwrap());
+                    let (first, second) = all[position];
+                    !looks[position] || first >> a & u64::from(second >> b) & 1 != 0
+                })
+            });
+            let held = |position: usize, byte: u8| held[position][usize::from(byte)];
+            let mut marks = Vec::new();
+            let mut first = 0;
+            // Windows are sorted: those that begin alike are passed over together.
+            for same in self.windows.chunk_by(|(a, _), (b, _)| a[..2] == b[..2]) {
+                let begin = same[0].0;
+                if held(0, begin[0]) && held(1, begin[1]) {
+                    let inner = same.iter().enumerate();
+                    let marked = inner.filter(|(_, (w, _))| held(2, w[2]) && held(3, w[3]));
+                    marks.extend(marked.map(|(i, _)| first + i));
+                }
+                first += same.len();
+            }
+            let share = (0..WIDTH).map(|position| {
+                let bytes = (0..=255u8).filter(|byte| held(position, *byte));
+                bytes.count() as f64 / 256.0
+            });
+            Bucket {
+                marks,
+                share: share.product(),
+            }
+        }
+
+        /// Changes something; what has to be marked anew.
+        fn change(&mut self, random: &mut Random) -> Vec<usize> {
+            let Grouping { of, looks } = &mut self.grouping;
+            let (t, u) = (random.below(TRIGGERS), random.below(TRIGGERS));
+            let (a, b) = (of[t], of[u]);
+            match random.below(1000) {
+                0..3 if self.look.price().is_some() => {
+                    let (group, position) = (random.below(GROUPS), random.below(WIDTH));
+                    looks[group][position] ^= true;
+                    (group * 8..group * 8 + 8).collect()
+                }
+                0..10 => {
+                    for of in of {
+                        *of = if *of == a {
+                            b
+                        } else if *of == b {
+                            a
+                        } else {
+                            *of
+                        };
+                    }
+                    vec![a, b]
+                }
+                10..150 => {
+                    of.swap(t, u);
+                    vec![a, b]
+                }
+                150..450 => {
+                    of[t] = b;
+                    vec![a, b]
+                }
+                _ => {
+                    let b = random.below(BUCKETS);
+                    of[t] = b;
+                    vec![a, b]
+                }
+            }
+        }
+    }
+
+    /// Begins with what is recorded, or with the dearest triggers first, each where it costs the
+    /// least.
+    fn begin(look: Look, windows: &Windows) -> Grouping {
+        let recorded = look.recorded();
+        if recorded.of.len() == TRIGGERS {
+            return recorded;
+        }
+        let none = Grouping {
+            of: vec![BUCKETS; TRIGGERS],
+            looks: [[true; WIDTH]; GROUPS],
+        };
+        let mut trial = Trial::new(look, windows, none);
+        let alone = |t: usize| -> f64 {
+            let classes = (0..WIDTH).map(|position| class(t, position));
+            let held =
+                classes.map(|class| (0..=255u8).filter(|b| class.contains(*b)).count() as f64);
+            held.product()
+        };
+        let mut order: Vec<usize> = (0..TRIGGERS).collect();
+        order.sort_by(|a, b| alone(*b).total_cmp(&alone(*a)));
+        for trigger in order {
+            let mut costs = (0..BUCKETS).map(|bucket| {
+                trial.grouping.of[trigger] = bucket;
+                let old = trial.replace(bucket);
+                let cost = trial.cost();
+                trial.put(bucket, old);
+                (cost, bucket)
+            });
+            let first = costs.next().unwrap();
+            let (_, best) = costs.fold(first, |a, b| if b.0 < a.0 { b } else { a });
+            trial.grouping.of[trigger] = best;
+            trial.replace(best);
+        }
+        trial.grouping
+    }
+
+    /// The best of many small changes, of which those for the worse are kept ever more rarely
+    /// (Kirkpatrick and others, Optimization by Simulated Annealing, 1983).
+    fn regroup(look: Look, windows: &Windows) -> Grouping {
+        const CHANGES: usize = 2_500_000;
+        const WARM: f64 = 0.3;
+        const COLD: f64 = 0.03;
+        let mut random = Random::new();
+        let mut trial = Trial::new(look, windows, begin(look, windows));
+        let mut cost = trial.cost();
+        let mut best = (cost, trial.grouping.clone());
+        for step in 0..CHANGES {
+            let heat = WARM * (COLD / WARM).powf(step as f64 / CHANGES as f64);
+            let before = trial.grouping.clone();
+            let mut changed = trial.change(&mut random);
+            changed.sort_unstable();
+            changed.dedup();
+            let marked = trial.marked;
+            let old: Vec<_> = changed
+                .iter()
+                .map(|bucket| (*bucket, trial.replace(*bucket)))
+                .collect();
+            let new = trial.cost();
+            let chance = random.below(1 << 20) as f64 / f64::from(1 << 20);
+            if new <= cost || chance < ((cost - new) / heat).exp() {
+                cost = new;
+                if cost < best.0 {
+                    best = (cost, trial.grouping.clone());
+                }
+            } else {
+                for (bucket, old) in old {
+                    trial.put(bucket, old);
+                }
+                trial.grouping = before;
+                trial.marked = marked;
             }
         }
         best.1
     }
 
-    fn write(look: Look, grouping: &[usize]) {
+    fn write(look: Look, grouping: &Grouping) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/inspect/prefilter/grouping.rs");
         let text = fs::read_to_string(&path).unwrap();
-        let name = format!("{}: &[u8] = &[", look.name());
-        let (head, rest) = text.split_once(&name).unwrap();
+        let name = match look {
+            Look::Kinds => "BY_KIND: &[u8] = &[",
+            Look::Nibbles => "BY_NIBBLES: &[u8] = &[",
+        };
+        let (head, rest) = text.split_once(name).unwrap();
         let (_, tail) = rest.split_once("];").unwrap();
         let mut list = String::new();
-        for line in grouping.chunks(24) {
+        for line in grouping.of.chunks(24) {
             let line: Vec<_> = line.iter().map(usize::to_string).collect();
             writeln!(list, "    {},", line.join(", ")).unwrap();
         }
-        fs::write(path, format!("{head}{name}\n{list}];{tail}")).unwrap();
+        let text = format!("{head}{name}\n{list}];{tail}");
+        if look.price().is_none() {
+            return fs::write(path, text).unwrap();
+        }
+        let (head, rest) = text.split_once("NIBBLE_LOOKS: Looks = [").unwrap();
+        let (_, tail) = rest.split_once("];\n").unwrap();
+        let mut list = String::new();
+        for looks in grouping.looks {
+            writeln!(list, "    {looks:?},").unwrap();
+        }
+        let text = format!("{head}NIBBLE_LOOKS: Looks = [\n{list}];\n{tail}");
+        fs::write(path, text).unwrap();
     }
 
     #[test]
@@ -272,26 +459,21 @@ mod tests {
         assert!(!sample.is_empty(), "no events in tests/data/events");
         let windows = windows(&sample);
         for look in [Look::Kinds, Look::Nibbles] {
-            let mut grouping: Vec<_> = look.grouping().iter().map(|b| usize::from(*b)).collect();
+            let mut grouping = look.recorded();
             if std::env::var_os("GUARD_REGROUP").is_some() {
                 grouping = regroup(look, &windows);
                 write(look, &grouping);
             }
             assert_eq!(
-                grouping.len(),
+                grouping.of.len(),
                 TRIGGERS,
                 "triggers have changed: see BY_KIND"
             );
-            let marked = (0..BUCKETS).map(|bucket| {
-                let of = |t: &usize| grouping[*t] == bucket;
-                cost(
-                    look,
-                    &(0..TRIGGERS).filter(of).collect::<Vec<_>>(),
-                    &windows,
-                )
-            });
-            let marked: f64 = marked.sum();
-            println!("{TRIGGERS} triggers, {look:?}: {marked:.1} marks in vain in a KiB");
+            let trial = Trial::new(look, &windows, grouping);
+            let (marked, cost) = (trial.marked, trial.cost());
+            println!(
+                "{TRIGGERS} triggers, {look:?}: {marked:.1} marks in vain in a KiB, {cost:.1} with looks"
+            );
             assert!(
                 marked < look.wanted(),
                 "{look:?}: {marked:.1} in a KiB, see BY_KIND"

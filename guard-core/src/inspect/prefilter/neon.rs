@@ -8,6 +8,7 @@ use core::arch::aarch64::{
 };
 use core::hint::black_box;
 
+use super::grouping::NIBBLE_LOOKS;
 use super::tables::{GROUPS, NIBBLES, Nibbles, meet};
 use super::{Batch, LANES, each_block, fill};
 use crate::inspect::trigger::{PAST_END, WIDTH};
@@ -55,7 +56,10 @@ fn mark(block: &[u8; BLOCK], nibbles: &[[Nibbles; WIDTH]; GROUPS]) -> u64 {
             low[vector] = vandq_u8(loaded, nibble);
             high[vector] = vandq_u8(vshrq_n_u8::<3>(loaded), nibble);
         }
-        for (group, tables) in groups.iter_mut().zip(nibbles) {
+        for ((group, tables), looks) in groups.iter_mut().zip(nibbles).zip(&NIBBLE_LOOKS) {
+            if !looks[position] {
+                continue;
+            }
             let tables = &tables[position];
             let (lows, highs) = (load(&tables.low), load(&tables.high));
             for (vector, group) in group.iter_mut().enumerate() {

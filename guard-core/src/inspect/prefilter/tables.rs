@@ -119,7 +119,7 @@ pub(super) static MAYBE: [[u32; 256]; WIDTH] = {
 };
 
 /// Vectors look eight buckets up at a time: one bit of a byte each.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(test, target_arch = "x86_64", target_arch = "aarch64"))]
 pub(super) const GROUPS: usize = BUCKETS / 8;
 
 /// For one group and one position: the buckets that a byte's lowest four bits (`low`) and the four

@@ -14,6 +14,7 @@ use core::arch::x86_64::{
 };
 use core::hint::black_box;
 
+use super::grouping::NIBBLE_LOOKS;
 use super::tables::{GROUPS, NIBBLES, Nibbles, Set};
 use super::{Batch, LANES, each_block, fill};
 use crate::inspect::trigger::{PAST_END, WIDTH};
@@ -109,7 +110,10 @@ macro_rules! search {
                     low[vector] = $and(loaded, nibble);
                     high[vector] = $and($shift::<3>(loaded), nibble);
                 }
-                for (group, tables) in groups.iter_mut().zip(nibbles) {
+                for ((group, tables), looks) in groups.iter_mut().zip(nibbles).zip(&NIBBLE_LOOKS) {
+                    if !looks[position] {
+                        continue;
+                    }
                     let tables = &tables[position];
                     let (lows, highs) = (table(&tables.low), table(&tables.high));
                     for (vector, group) in group.iter_mut().enumerate() {
