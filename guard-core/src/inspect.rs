@@ -348,7 +348,7 @@ impl Findings<'_> {
             self.from = self.from.max(at.saturating_sub(1));
             return;
         };
-        if unit.place == Place::Value && document::is_referer(self.event, unit.span.start) {
+        if unit.place.is_value() && document::is_referer(self.event, unit.span.start) {
             unit.place = Place::Referer;
         }
         let holds_json = self.container == Container::Json

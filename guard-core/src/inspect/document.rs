@@ -7,7 +7,7 @@
 use core::ops::Range;
 
 use super::text::Place;
-use crate::json::string_end;
+use crate::json::{begins_array, string_end};
 
 mod syntax;
 mod xml;
@@ -255,19 +255,22 @@ fn json_string(bytes: &[u8], from: usize, at: usize, inside: bool) -> Option<Uni
     let end = string_end(bytes, start);
     let encoded = memchr::memchr(b'\\', bytes.get(start..end)?).is_some();
     let after = bytes.get(end + 1..).unwrap_or_default();
-    let is_key = after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
-    let place = if is_key {
-        Place::Key(after)
-    } else {
-        Place::Value
-    };
     Some(Unit {
         span: start..end,
         starts,
         ends: end < bytes.len(),
         encoded,
-        place,
+        place: place(bytes.get(..start).unwrap_or_default(), after),
     })
+}
+
+/// Where a string stands that `before`, with its opening quote, and `after` enclose.
+fn place<'b>(before: &[u8], after: &'b [u8]) -> Place<'b> {
+    match after.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b':') => Place::Key(after),
+        Some(b',') if begins_array(before) => Place::First(after),
+        _ => Place::Value,
+    }
 }
 
 /// Whether the quote at `bytes[at]` delimits a string of JSON whose quotes are escaped once: of the
@@ -305,17 +308,12 @@ fn escaped_string(bytes: &[u8], from: usize, at: usize) -> Option<Unit<'_>> {
     };
     let content = start..closing - usize::from(ends);
     let after = bytes.get(closing + 1..).unwrap_or_default();
-    let is_key = after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
     Some(Unit {
         encoded: memchr::memchr(b'\\', bytes.get(content.clone())?).is_some(),
         span: content,
         starts: true,
         ends,
-        place: if is_key {
-            Place::Key(after)
-        } else {
-            Place::Value
-        },
+        place: place(&bytes[..start], after),
     })
 }
 

@@ -357,7 +357,7 @@ impl Scan {
     ) -> usize {
         let mut is_base64 = false;
         let guess = *progress.guess.get_or_insert_with(|| {
-            let whole = text.place == Place::Value && text.starts;
+            let whole = text.place.is_value() && text.starts;
             is_base64 = whole && encoding::is_base64(text.bytes);
             if whole && !is_base64 {
                 Container::of(text.bytes)

@@ -23,9 +23,19 @@ pub(crate) enum Place<'t> {
     /// The key of a JSON object's member or of a form field; with the document's bytes after the
     /// key (its closing quote excluded), still encoded as the document is.
     Key(&'t [u8]),
+    /// The first of several elements of a JSON array; with the document's bytes after the string
+    /// (its closing quote excluded), still encoded as the document is.
+    First(&'t [u8]),
     /// The value of a request's `Referer`: the page that a browser shows, which in an application
     /// that is made of web pages is one of the machine it runs on.
     Referer,
+}
+
+impl Place<'_> {
+    /// Whether what stands there is a value of which nothing else is known.
+    pub(crate) const fn is_value(self) -> bool {
+        matches!(self, Self::Value | Self::First(_))
+    }
 }
 
 impl<'t> Text<'t> {

@@ -63,8 +63,9 @@ const TRIGGERS: &[Trigger] = &[
     // "__type", as .NET's JavaScriptSerializer has it; not GraphQL's "__typename".
     Trigger::new("__ty"),
     Trigger::new("py/[or]"),
-    Trigger::new("\\[\\\\[\\\\\"][\\\\cojnb]"),
-    Trigger::new("\\[\"[cojnb][orahes]"),
+    // Jackson's ["com.sun.X", {..}]: com., org., net., sun., qos.; java., javax.
+    Trigger::new("[cnosq][oreu][mgtns]\\."),
+    Trigger::new("ava[.x]"),
     Trigger::new("\\x24\\x24nd"),
     // "json_class"; "^o" of Ruby's Oj; the type arguments of a .NET generic.
     Trigger::new("n_cl"),
@@ -140,18 +141,8 @@ fn context(bytes: &[u8], at: usize) -> bool {
         [b'^', ..] => matches!(rest.get(2), None | Some(b'"' | b'\\' | b'%' | b'&')),
         [b'[', b'[', ..] => goes_on(b"[[System."),
         [b'p' | b'P', ..] => goes_on(b"py/object") || goes_on(b"py/reduce"),
-        [b'[', after @ ..] => {
-            let skip = after
-                .iter()
-                .take_while(|b| matches!(b, b'\\' | b'"'))
-                .count();
-            let name = after.get(skip..).unwrap_or_default();
-            let dot = name
-                .iter()
-                .take(6)
-                .position(|b| *b == b'.')
-                .or_else(|| (name.len() < 6).then_some(0));
-            dot.is_some() && class::is_java_gadget(name)
+        [_, _, _, b'.', ..] | [b'a' | b'A', b'v' | b'V', ..] => {
+            class::element(bytes, at).is_some_and(|start| class::is_java_gadget(&bytes[start..]))
         }
         [b'<', ..] => [
             b"<sorted-set".as_slice(),
@@ -258,25 +249,7 @@ fn confirm(text: &Text<'_>, at: usize, effort: &mut Effort) -> Option<Match> {
         [b'$' | b'@', b't' | b'T' | b'c' | b'C', ..]
         | [b'_', b'_', ..]
         | [b'p' | b'P', b'y' | b'Y', ..] => type_member(text, at),
-        [b'[', after @ ..] => {
-            let skip = after
-                .iter()
-                .take_while(|b| matches!(b, b'\\' | b'"'))
-                .count();
-            let name = after.get(skip..)?;
-            let length = name
-                .iter()
-                .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'$' | b'_' | b';'))
-                .count();
-            let end = name.get(length..)?;
-            let tail = end
-                .iter()
-                .skip_while(|b| matches!(b, b'\\' | b'"' | b' '))
-                .take(1)
-                .next();
-            (class::is_java_gadget(name) && tail == Some(&b','))
-                .then(|| found(TYPE, 1 + skip + length))?
-        }
+        [_, _, _, b'.', ..] | [b'a' | b'A', b'v' | b'V', ..] => class_array(text, at),
         [b'$', b'$', ..] => rest.starts_with(b"$$ND_FUNC$$_").then(|| found(NODE, 12))?,
         // Symbols of a class: `o:`, `U:`, or an array of one of them.
         [b'B', b'A', b'h', kind, next, ..] => {
@@ -359,6 +332,23 @@ fn ruby_class(text: &Text<'_>, start: usize, key: &[u8]) -> Option<Match> {
     (written.eq_ignore_ascii_case(key) && nested).then_some(Match {
         rule: TYPE,
         span: start..end,
+    })
+}
+
+/// `["com.sun.X", {..}]`: an array of two, of which the first names the class to build and the second
+/// is what it is built from, as Jackson's default typing has it; not a list of classes.
+fn class_array(text: &Text<'_>, at: usize) -> Option<Match> {
+    let start = class::element(text.bytes, at)?;
+    let name = text.bytes.get(start..)?;
+    let end = class::name_end(name);
+    let after = match text.place {
+        Place::First(after) if start == 0 && end == name.len() => after,
+        _ if start > 0 => class::behind_quote(name.get(end..)?)?,
+        _ => return None,
+    };
+    (class::is_java_gadget(name) && class::is_built_from(after)).then(|| Match {
+        rule: TYPE,
+        span: start..start + end,
     })
 }
 

@@ -60,9 +60,10 @@ pub(super) fn exercise(rules: &Rules, pieces: &[impl AsRef<[u8]>]) {
                 _ => bytes.extend_from_slice(random.one_of(pieces).as_ref()),
             }
         }
-        let place = match random.below(3) {
+        let place = match random.below(4) {
             0 => Place::Key(b"\":\"x\"}"),
             1 => Place::Referer,
+            2 => Place::First(b",{}]"),
             _ => Place::Value,
         };
         let (starts, ends) = (random.below(4) > 0, random.below(4) > 0);

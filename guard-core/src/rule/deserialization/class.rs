@@ -1,5 +1,7 @@
 //! Type names that callers put into JSON, YAML or XML to have objects of their choice built.
 
+use crate::json::begins_array;
+
 /// Whether a Java class of this name has no place in data: the JDK's inner parts, and the
 /// libraries whose classes start look-ups, load code or open connections when properties are set.
 pub(super) fn is_java_gadget(name: &[u8]) -> bool {
@@ -88,6 +90,48 @@ pub(super) fn is_net_gadget(name: &[u8]) -> bool {
         b"Microsoft.IdentityModel.",
     ];
     NAMESPACES.iter().any(|n| name.starts_with(n))
+}
+
+/// Where the name of a class begins that `bytes[at..]` is part of, if it is the first element of an
+/// array, or begins the text: what is before that is not known here.
+pub(super) fn element(bytes: &[u8], at: usize) -> Option<usize> {
+    /// What stands before the part that is looked for, as in `[Lch.qos.`
+    const BEFORE: usize = 16;
+    let head = bytes.get(..at)?;
+    let name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'[');
+    let length = head.iter().rev().take(BEFORE).take_while(name).count();
+    let start = at - length;
+    (start == 0 || begins_array(&head[..start])).then_some(start)
+}
+
+/// How long the name of a class is that `bytes` begin with.
+pub(super) fn name_end(bytes: &[u8]) -> usize {
+    let of_name = |byte: &&u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'$' | b'_' | b';' | b'[')
+    };
+    bytes.iter().take_while(of_name).count()
+}
+
+/// What follows the quote that `bytes` begin with, however often it is escaped.
+pub(super) fn behind_quote(bytes: &[u8]) -> Option<&[u8]> {
+    let escapes = bytes.iter().take(8).take_while(|b| **b == b'\\').count();
+    bytes.get(escapes..)?.strip_prefix(b"\"")
+}
+
+/// Whether what follows the name of a class in an array is one element that an object can be built
+/// from: its members or elements, or an address.
+pub(super) fn is_built_from(after: &[u8]) -> bool {
+    let after = after.get(..after.len().min(256)).unwrap_or_default();
+    let after = after.trim_ascii_start().strip_prefix(b",");
+    match after.map(<[u8]>::trim_ascii_start) {
+        Some([b'{' | b'[', ..]) => true,
+        Some(second) => behind_quote(second).is_some_and(|text| {
+            let end = text.iter().position(|b| *b == b'"').unwrap_or(text.len());
+            let last = text.get(end + 1..).unwrap_or_default().trim_ascii_start();
+            text[..end].contains(&b':') && last.first() == Some(&b']')
+        }),
+        None => false,
+    }
 }
 
 /// The string that follows a key in JSON, the key's closing quote first if there is one; quotes may
