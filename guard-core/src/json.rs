@@ -383,16 +383,19 @@ fn ends_scalar(byte: u8) -> bool {
 }
 
 /// Whether a string is an array's first element, given what comes before it, its opening quote
-/// included, which may be escaped as it is in JSON within JSON.
+/// included, which may be escaped as it is in JSON within JSON. Also true where that much white space
+/// lies before it that nobody looks further.
 pub(crate) fn begins_array(before: &[u8]) -> bool {
-    /// White space and backslashes that writers put there at the most.
     const SPACE: usize = 64;
     let Some(before) = before.strip_suffix(b"\"") else {
         return false;
     };
     let last = before.iter().rev().take(SPACE);
     let mut last = last.skip_while(|byte| byte.is_ascii_whitespace() || **byte == b'\\');
-    last.next() == Some(&b'[')
+    match last.next() {
+        Some(byte) => *byte == b'[',
+        None => before.len() >= SPACE,
+    }
 }
 
 /// The offset of the quote that ends the string whose content starts at `at`, else the text's

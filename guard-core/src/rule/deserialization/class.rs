@@ -121,16 +121,20 @@ pub(super) fn behind_quote(bytes: &[u8]) -> Option<&[u8]> {
 /// Whether what follows the name of a class in an array is one element that an object can be built
 /// from: its members or elements, or an address.
 pub(super) fn is_built_from(after: &[u8]) -> bool {
-    let after = after.get(..after.len().min(256)).unwrap_or_default();
-    let after = after.trim_ascii_start().strip_prefix(b",");
-    match after.map(<[u8]>::trim_ascii_start) {
-        Some([b'{' | b'[', ..]) => true,
-        Some(second) => behind_quote(second).is_some_and(|text| {
+    /// How much of the second element is looked at: what is longer is taken for the last.
+    const LONGEST: usize = 256;
+    let Some(second) = after.trim_ascii_start().strip_prefix(b",") else {
+        return false;
+    };
+    let second = second.trim_ascii_start();
+    let second = second.get(..LONGEST).unwrap_or(second);
+    match second {
+        [b'{' | b'[', ..] => true,
+        _ => behind_quote(second).is_some_and(|text| {
             let end = text.iter().position(|b| *b == b'"').unwrap_or(text.len());
-            let last = text.get(end + 1..).unwrap_or_default().trim_ascii_start();
-            text[..end].contains(&b':') && last.first() == Some(&b']')
+            let behind = text.get(end + 1..).unwrap_or_default().trim_ascii_start();
+            text[..end].contains(&b':') && matches!(behind.first(), Some(b']') | None)
         }),
-        None => false,
     }
 }
 
@@ -177,5 +181,18 @@ mod tests {
         assert_eq!(value_after(b"\": \"a.B\"}"), Some(b"a.B".as_slice()));
         assert_eq!(value_after(b"\\\":\\\"a.B\\\"}"), Some(b"a.B\\".as_slice()));
         assert_eq!(value_after(b"\": 5"), None);
+        assert_eq!(element(b"x [ \"[Lcom.sun.X", 8), Some(5));
+        assert_eq!(element(b"x, \"com.sun.X", 4), None);
+        assert!(is_built_from(b" , {}]"));
+        assert!(is_built_from(b",\"http://x\" ]"));
+        assert!(is_built_from(
+            [b",\"ftp:".as_slice(), &[b'x'; 400]].concat().as_slice()
+        ));
+        assert!(is_built_from(
+            [&[b' '; 400], b",[]]".as_slice()].concat().as_slice()
+        ));
+        assert!(!is_built_from(b",\"http://x\",\"http://y\"]"));
+        assert!(!is_built_from(b",\"com.sun.Y\"]"));
+        assert!(!is_built_from(b"]"));
     }
 }
